@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <set>
+
+#include "base/progress.h"
+#include "base/strings.h"
+#include "base/table.h"
+#include "base/yaml.h"
+#include "cli/info_options.h"
+#include "model/model_directory.h"
+
+namespace coppice {
+namespace {
+
+// The blocks with experts, counted, and the largest of them.
+struct Experts {
+  int64_t layers = 0, experts = 0, top_k = 0, narrowest = 0, widest = 0, shared_width = 0;
+  std::string storage, router;
+};
+
+Experts survey_experts(const ModelSpec& spec) {
+  Experts found;
+  for (const auto& block : spec.blocks) {
+    const MoeSpec* moe = moe_of(block);
+    if (moe == nullptr) continue;
+    const auto [low, high] = std::minmax_element(moe->widths.begin(), moe->widths.end());
+    found.narrowest = found.layers == 0 ? *low : std::min(found.narrowest, *low);
+    found.widest = std::max(found.widest, *high);
+    found.experts = std::max(found.experts, moe->experts());
+    found.top_k = std::max(found.top_k, moe->top_k);
+    found.shared_width = std::max(found.shared_width, moe->shared_width);
+    found.storage = to_string(moe->storage);
+    found.router = fmt::format("{}, {}, {}", to_string(moe->router.source), to_string(moe->router.score),
+                               to_string(moe->router.weight));
+    ++found.layers;
+  }
+  return found;
+}
+
+std::vector<std::string> dtypes_of(const ModelDirectory& model) {
+  std::set<std::string> names;
+  for (const auto& tensor : tensor_table(model.spec()))
+    names.insert(dtype_name(model.tensor(tensor.name).dtype));
+  return {names.begin(), names.end()};
+}
+
+Json tensor_list(const ModelDirectory& model) {
+  Json list = Json::array();
+  for (const auto& wanted : tensor_table(model.spec())) {
+    const TensorView& tensor = model.tensor(wanted.name);
+    list.push_back({{"name", tensor.name},
+                    {"dtype", dtype_name(tensor.dtype)},
+                    {"shape", tensor.shape},
+                    {"bytes", tensor.bytes.size()}});
+  }
+  return list;
+}
+
+Json describe_model(const ModelDirectory& model) {
+  const ModelSpec& spec = model.spec();
+  const ParameterCount count = count_parameters(spec);
+  const Experts experts = survey_experts(spec);
+  const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
+  Json json = {{"family", spec.family},
+               {"params", count.total},
+               {"active_params", count.active},
+               {"ffn_params", count.ffn_total},
+               {"active_ffn_params", count.ffn_active},
+               {"layers", spec.blocks.size()},
+               {"width", spec.width},
+               {"context", spec.context},
+               {"vocabulary", spec.vocabulary},
+               {"heads", attention.heads},
+               {"kv_heads", attention.kv_heads},
+               {"head_dim", attention.head_dim},
+               {"tied_embeddings", spec.tied_embeddings},
+               {"experts", experts.experts},
+               {"top_k", experts.top_k}};
+  if (experts.layers > 0) {
+    json["moe_layers"] = experts.layers;
+    json["expert_width"] = {{"min", experts.narrowest}, {"max", experts.widest}};
+    json["shared_width"] = experts.shared_width;
+    json["expert_storage"] = experts.storage;
+    json["router"] = experts.router;
+  } else if (const auto* ffn = std::get_if<DenseFfnSpec>(&spec.blocks.front().ffn)) {
+    json["ffn_width"] = ffn->width;
+  }
+  json["dtypes"] = dtypes_of(model);
+  json["bytes"] = model.total_bytes();
+  // What `coppice convert` leaves beside a model that it made.
+  if (const auto path = model.path() / "coppice.yaml"; std::filesystem::exists(path))
+    json["conversion"] = read_yaml_file(path);
+  if (const auto path = model.path() / "parity.json"; std::filesystem::exists(path))
+    json["parity"] = read_json_file(path);
+  return json;
+}
+
+// 1234567 -> "1,234,567".
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string share(int64_t part, int64_t whole) {
+  return whole > 0 ? fmt::format(" ({:.1f}%)", 100.0 * static_cast<double>(part) / static_cast<double>(whole))
+                   : "";
+}
+
+// The few lines of coppice.yaml that say how the model was made; --json has all of it.
+std::string conversion_in_words(const Json& json) {
+  if (!json.contains("conversion") || !json["conversion"].is_object()) return "";
+  std::string text = "\nconverted\n";
+  for (const char* key : {"method", "dense", "experts", "active", "active_share", "seed", "seconds"})
+    if (const auto found = json["conversion"].find(key); found != json["conversion"].end())
+      text +=
+          fmt::format("  {:<18}{}\n", key, found->is_string() ? found->get<std::string>() : to_line(*found));
+  return text;
+}
+
+// The claims of parity.json, one a line: what, and the largest difference found.
+std::string parity_in_words(const Json& json) {
+  if (!json.contains("parity") || !json["parity"].is_array() || json["parity"].empty()) return "";
+  Table table({"proved exact", "difference", "tolerance", "held"});
+  for (const auto& claim : json["parity"]) {
+    const auto cell = [&](const char* key) {
+      const auto found = claim.find(key);
+      if (found == claim.end()) return std::string("-");
+      return found->is_string() ? found->get<std::string>() : to_line(*found);
+    };
+    table.add_row(
+        {cell("what"), cell("difference"), cell("tolerance"), cell("held") == "true" ? "yes" : "NO"});
+  }
+  return "\n" + table.text();
+}
+
+std::string in_words(const Json& json) {
+  const auto number = [&](const char* key) { return json[key].get<int64_t>(); };
+  std::string text;
+  const auto line = [&](const char* name, const std::string& value) {
+    text += fmt::format("{:<20}{}\n", name, value);
+  };
+  line("family", json["family"].get<std::string>());
+  line("parameters", grouped(number("params")));
+  line("  active per token",
+       grouped(number("active_params")) + share(number("active_params"), number("params")));
+  line("  in FFNs", grouped(number("ffn_params")));
+  line("  active in FFNs",
+       grouped(number("active_ffn_params")) + share(number("active_ffn_params"), number("ffn_params")));
+  line("layers", grouped(number("layers")));
+  line("width", grouped(number("width")));
+  line("attention", fmt::format("{} heads on {} key-value heads of {}", number("heads"), number("kv_heads"),
+                                number("head_dim")));
+  if (number("experts") > 0) {
+    const auto low = json["expert_width"]["min"].get<int64_t>(),
+               high = json["expert_width"]["max"].get<int64_t>();
+    line("experts", fmt::format("{} in each of {} layers, {} active per token", number("experts"),
+                                number("moe_layers"), number("top_k")));
+    line("  neurons", low == high ? grouped(low) : fmt::format("{} to {}", grouped(low), grouped(high)));
+    if (number("shared_width") > 0) line("  always active", grouped(number("shared_width")) + " neurons");
+    line("  router", json["router"].get<std::string>());
+    line("  storage", json["expert_storage"].get<std::string>());
+  } else if (json.contains("ffn_width")) {
+    line("FFN neurons", grouped(number("ffn_width")));
+  }
+  line("vocabulary", grouped(number("vocabulary")) +
+                         (json["tied_embeddings"].get<bool>() ? ", head tied to the embedding" : ""));
+  line("context", grouped(number("context")) + " tokens");
+  std::string types;
+  for (const auto& type : json["dtypes"]) types += (types.empty() ? "" : ", ") + type.get<std::string>();
+  line("stored", fmt::format("{} as {}", human_bytes(json["bytes"].get<double>()), types));
+  return text + conversion_in_words(json) + parity_in_words(json);
+}
+
+std::string tensor_text(const Json& list) {
+  Table table({"tensor", "dtype", "shape", "bytes"});
+  for (const auto& tensor : list)
+    table.add_row({tensor["name"].get<std::string>(), tensor["dtype"].get<std::string>(),
+                   to_line(tensor["shape"]), grouped(tensor["bytes"].get<int64_t>())});
+  return "\n" + table.text();
+}
+
+}  // namespace
+
+int run_info(const InfoOptions& options) {
+  const ModelDirectory model(options.model);
+  Json json = describe_model(model);
+  std::string text = in_words(json);
+  if (options.tensors) {
+    json["tensors"] = tensor_list(model);
+    text += tensor_text(json["tensors"]);
+  }
+  print_result(options.common, json, text);
+  return 0;
+}
+
+}  // namespace coppice

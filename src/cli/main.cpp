@@ -1,0 +1,31 @@
+// coppice: the torch-free executable.
+
+#include "cli/compare_options.h"
+#include "cli/convert_options.h"
+#include "cli/doctor_options.h"
+#include "cli/eval_options.h"
+#include "cli/info_options.h"
+#include "cli/run_options.h"
+#include "cli/tokenize_options.h"
+#include "cli/train_options.h"
+#include "cli/train_tokenizer_options.h"
+#include "cli/world_options.h"
+#include "cli/parity_options.h"
+
+int main(int argc, char** argv) {
+  using namespace coppice;
+  return run_command_line(argc, argv,
+                          {
+                              make_verb<DoctorOptions>(doctor_verb, run_doctor),
+                              make_verb<InfoOptions>(info_verb, run_info),
+                              make_verb<RunOptions>(run_verb, run_run),
+                              make_verb<EvalOptions>(eval_verb, run_eval),
+                              make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
+                              delegate_to_lab<TrainOptions>(train_verb, argv),
+                              delegate_to_lab<WorldTextOptions>(world_verb, argv),
+                              make_verb<TrainTokenizerOptions>(train_tokenizer_verb, run_train_tokenizer),
+                              delegate_to_lab<ConvertOptions>(convert_verb, argv),
+                              delegate_to_lab<CompareOptions>(compare_verb, argv),
+                              delegate_to_lab<ParityOptions>(parity_verb, argv),
+                          });
+}

@@ -1,0 +1,46 @@
+#include <iostream>
+
+#include "cli/run_options.h"
+#include "model/generate.h"
+#include "text/tokenizer.h"
+
+namespace coppice {
+
+Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options) {
+  Decoder decoder(std::make_shared<ModelDirectory>(model), options.weights);
+  if (options.experts) decoder.set_top_k(*options.experts);
+  return decoder;
+}
+
+int run_run(const RunOptions& options) {
+  const auto tokenizer = load_tokenizer(options.model);
+  Decoder decoder = open_decoder(options.model, options.runtime);
+  const auto prompt = tokenizer->encode(options.prompt);
+
+  StreamDecoder stream(*tokenizer);
+  bool begun = false;  // the prompt is shown once the model took it
+  const TokenSink print = [&](int32_t id) {
+    if (!begun) std::cout << options.prompt;
+    begun = true;
+    std::cout << stream.push(id) << std::flush;
+    return static_cast<bool>(std::cout);
+  };
+  Trace trace;
+  const GenerateOptions settings{
+      .tokens = options.tokens, .stop_at_eos = !options.ignore_eos, .sampler = options.sampler};
+  const bool streaming = !options.common.json;
+  const Generation result = generate(decoder, prompt, settings, streaming ? print : TokenSink{},
+                                     options.trace ? collect_into(trace) : TraceSink{});
+  if (options.trace) write_trace(*options.trace, trace);
+  print_result(options.common,
+               {{"prompt_ids", prompt},
+                {"ids", result.ids},
+                {"text", tokenizer->decode(result.ids)},
+                {"stopped", to_string(result.stopped)},
+                {"prompt_seconds", result.prompt_seconds},
+                {"tokens_per_s", result.tokens_per_second}},
+               (begun ? "" : options.prompt) + stream.finish() + "\n");
+  return 0;
+}
+
+}  // namespace coppice

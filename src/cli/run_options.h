@@ -1,0 +1,57 @@
+#pragma once
+
+#include "cli/verb.h"
+#include "model/decoder.h"
+#include "model/sampler.h"
+
+namespace coppice {
+
+// Options of verbs that load a model into the runtime.
+struct RuntimeOptions {
+  WeightType weights = WeightType::as_stored;
+  std::optional<int64_t> experts;
+
+  static void fields(auto& self, auto&& field) {
+    field("weights", self.weights, Field{.help = "type that weights are computed with"});
+    field("experts", self.experts,
+          Field{.help = "experts active for a token, in every mixture (default: the model's own)",
+                .min = 1,
+                .value_name = "K"});
+  }
+};
+
+struct RunOptions {
+  std::filesystem::path model;
+  std::string prompt;
+  int64_t tokens = 64;
+  SamplerOptions sampler;
+  RuntimeOptions runtime;
+  std::optional<std::filesystem::path> trace;
+  bool ignore_eos = false;
+  CommonOptions common;
+
+  static void fields(auto& self, auto&& field) {
+    field("model", self.model,
+          Field{.help = "model directory", .required = true, .positional = true, .value_name = "DIR"});
+    field("prompt", self.prompt,
+          Field{.help = "text to continue", .positional = true, .value_name = "PROMPT"});
+    field("tokens", self.tokens,
+          Field{.help = "at most so many new tokens", .min = 0, .value_name = "N", .short_name = "-n"});
+    SamplerOptions::fields(self.sampler, field);
+    RuntimeOptions::fields(self.runtime, field);
+    field("trace", self.trace,
+          Field{.help = "write every named activation to this safetensors file", .value_name = "FILE"});
+    field("ignore_eos", self.ignore_eos, Field{.help = "go on after an end-of-sequence token"});
+    CommonOptions::fields(self.common, field);
+  }
+};
+
+inline const VerbInfo run_verb = {"run", "continue a prompt, printing the text as it comes",
+                                  "coppice run path/to/model \"Once upon a time\" -n 64 --temp 0"};
+
+int run_run(const RunOptions& options);
+
+// The decoder that those options ask for.
+Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options);
+
+}  // namespace coppice

@@ -1,0 +1,82 @@
+#pragma once
+// The lab's network: the same ModelSpec as the runtime's, as libtorch modules. Parameters are registered
+// under the names of tensor_table(spec), so `named_parameters()` and a model directory speak of the same
+// things.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "lab/route/routing.h"
+#include "model/model_directory.h"
+#include "model/spec.h"
+#include "model/trace.h"
+
+namespace coppice::lab {
+
+// A feed-forward of any kind: [..., width] -> [..., width].
+class FeedForward : public torch::nn::Module {
+ public:
+  virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  // The routing of the last forward, for auxiliary losses and ledgers; nullptr for a dense one.
+  virtual const Routing* routing() const { return nullptr; }
+};
+
+// The FFN of a spec with freshly initialised parameters.
+std::shared_ptr<FeedForward> make_ffn(const FfnSpec& spec, int64_t width);
+
+class Block : public torch::nn::Module {
+ public:
+  Block(const BlockSpec& spec, const ModelSpec& model);
+  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace);
+
+  std::shared_ptr<FeedForward> ffn;  // registered as "mlp"; `set_ffn` replaces it
+  void set_ffn(std::shared_ptr<FeedForward> replacement);
+  // If set, sees the input of the FFN (after its norm), [batch, length, width], at every forward.
+  std::function<void(const torch::Tensor&)> on_ffn_input;
+
+ private:
+  struct Parts;
+  std::shared_ptr<Parts> parts_;
+};
+
+class LanguageModel : public torch::nn::Module {
+ public:
+  // Parameters initialised as usual for training: normal(0, 0.02), output projections of the residual
+  // branches scaled down by sqrt(2 * layers), norms 1, biases 0; deterministic in torch's seed.
+  explicit LanguageModel(const ModelSpec& spec);
+
+  // ids [batch, length] int64 -> logits [batch, length, vocabulary]. Causal; position 0 is the first column.
+  // Rows of unequal length are padded at the end, where causality keeps padding from mattering.
+  torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {});
+
+  const ModelSpec& spec() const { return spec_; }
+  int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }
+  Block& block(int64_t layer) { return *blocks_.at(static_cast<size_t>(layer)); }
+
+ private:
+  ModelSpec spec_;
+  std::vector<std::shared_ptr<Block>> blocks_;
+  torch::Tensor embedding_, norm_, head_;
+};
+
+// Tensors by canonical name (tensor_table): float32, neuron lists int32.
+using StateDict = std::map<std::string, torch::Tensor>;
+
+StateDict read_state(const ModelDirectory& directory);
+StateDict state_of(const LanguageModel& model);
+
+// A model with these weights; every tensor of the table must be there, none else.
+std::shared_ptr<LanguageModel> make_model(const ModelSpec& spec, const StateDict& state);
+std::shared_ptr<LanguageModel> load_model(const ModelDirectory& directory);
+
+// Writes config.json and tensors in `dtype` (F32, BF16 …) into an existing directory.
+void save_model(const std::filesystem::path& directory, const ModelSpec& spec, const StateDict& state,
+                DType dtype);
+
+}  // namespace coppice::lab

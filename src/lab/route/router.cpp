@@ -1,0 +1,49 @@
+#include "lab/route/router.h"
+
+#include "lab/nn/activation.h"
+#include "lab/route/stages.h"
+
+namespace coppice::lab {
+
+Router::Router(const MoeSpec& moe, int64_t width)
+    : spec_(moe.router), activation_(moe.activation), top_k_(moe.top_k) {
+  const int64_t experts = moe.experts();
+  switch (spec_.source) {
+    case RouterSource::linear:
+      weight_ = register_parameter("weight", new_weight(experts, width));
+      break;
+    case RouterSource::mlp_tanh:
+      first_ = register_module("hidden", std::make_shared<Linear>(width, experts));
+      second_ = register_module("output", std::make_shared<Linear>(experts, experts));
+      break;
+    case RouterSource::neurons:
+      first_ = register_module("gate", std::make_shared<Linear>(width, experts));
+      second_ = register_module("up", std::make_shared<Linear>(width, experts));
+      break;
+  }
+  if (spec_.weight == ExpertWeight::one_plus) scale_ = register_parameter("scale", torch::zeros({experts}));
+  if (spec_.selection_bias) selection_bias = register_buffer("selection_bias", torch::zeros({experts}));
+}
+
+torch::Tensor Router::logits(const torch::Tensor& x) const {
+  switch (spec_.source) {
+    case RouterSource::mlp_tanh:
+      return second_->forward(torch::tanh(first_->forward(x)));
+    case RouterSource::neurons:
+      return (second_->forward(x) * activate(activation_, first_->forward(x))).abs();
+    case RouterSource::linear:
+      break;
+  }
+  return torch::linear(x, weight_);
+}
+
+Routing Router::forward(const torch::Tensor& x) const {
+  Routing routing;
+  routing.logits = logits(x);
+  routing.scores = router_scores(spec_.score, routing.logits);
+  routing.experts = select_experts(routing.scores, selection_bias, top_k_);
+  routing.weights = expert_weights(spec_.weight, routing.scores, routing.experts, scale_, spec_.scale);
+  return routing;
+}
+
+}  // namespace coppice::lab

@@ -1,0 +1,31 @@
+#pragma once
+// The router of a mixture of experts, as its RouterSpec says: source -> score -> selection -> weights.
+
+#include "lab/nn/linear.h"
+#include "lab/route/routing.h"
+#include "model/spec.h"
+
+namespace coppice::lab {
+
+// Registered as "gate". Parameters by source: weight | hidden.weight, output.weight | up.weight, gate.weight;
+// and `scale` for one_plus weights. The selection bias is a buffer: it has no gradient, a rule moves it
+// (balance.h).
+class Router : public torch::nn::Module {
+ public:
+  Router(const MoeSpec& moe, int64_t width);
+
+  // x [rows, width].
+  torch::Tensor logits(const torch::Tensor& x) const;
+  Routing forward(const torch::Tensor& x) const;
+
+  torch::Tensor selection_bias;  // [experts], or undefined
+
+ private:
+  RouterSpec spec_;
+  Activation activation_;
+  int64_t top_k_;
+  torch::Tensor weight_, scale_;
+  std::shared_ptr<Linear> first_, second_;  // hidden, output | gate, up
+};
+
+}  // namespace coppice::lab

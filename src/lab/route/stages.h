@@ -1,0 +1,22 @@
+#pragma once
+// The stages of a router behind its source: score -> selection -> weights. Each is a function of tensors, so
+// that routers of any kind compose them. All take [rows, experts].
+
+#include "lab/route/routing.h"
+#include "model/spec.h"
+
+namespace coppice::lab {
+
+torch::Tensor router_scores(RouterScore score, const torch::Tensor& logits);
+
+// The `top_k` experts of highest score + bias, best first; of equal ones the lower index. `bias` may be
+// undefined. int64 [rows, top_k].
+torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& bias, int64_t top_k);
+
+// What multiplies each selected expert's output; [rows, top_k]. `scale_per_expert` is the learned u of
+// one_plus
+// ([experts]), else undefined; `scale` multiplies every weight.
+torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, const torch::Tensor& experts,
+                             const torch::Tensor& scale_per_expert, double scale);
+
+}  // namespace coppice::lab

@@ -1,0 +1,130 @@
+#include "model/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+
+namespace coppice {
+
+// A run of query tokens of one sequence, for the query heads that share one key-value head.
+struct Attention::Task {
+  const Slice* slice = nullptr;
+  int64_t head = 0, begin = 0, count = 0;
+};
+
+Attention::Attention(const AttentionSpec& spec, WeightStore& weights, const std::string& prefix,
+                     RopeTables& ropes)
+    : spec_(spec),
+      query_(weights.matrix(prefix + "q_proj.weight")),
+      key_(weights.matrix(prefix + "k_proj.weight")),
+      value_(weights.matrix(prefix + "v_proj.weight")),
+      output_(weights.matrix(prefix + "o_proj.weight")),
+      rope_(ropes.get(spec.rope, spec.head_dim)) {
+  if (spec.qkv_bias) {
+    query_bias_ = weights.vector(prefix + "q_proj.bias");
+    key_bias_ = weights.vector(prefix + "k_proj.bias");
+    value_bias_ = weights.vector(prefix + "v_proj.bias");
+  }
+  if (spec.output_bias) output_bias_ = weights.vector(prefix + "o_proj.bias");
+}
+
+void Attention::forward(const Pass& pass, const float* x, float* y) {
+  const auto rows = static_cast<size_t>(pass.rows);
+  queries_.resize(rows * static_cast<size_t>(query_.rows));
+  mixed_.resize(queries_.size());
+  keys_.resize(rows * static_cast<size_t>(key_.rows));
+  values_.resize(keys_.size());
+  const LinearJob projections[] = {{query_, query_bias_, x, queries_.data()},
+                                   {key_, key_bias_, x, keys_.data()},
+                                   {value_, value_bias_, x, values_.data()}};
+  run_linear(pass.kernels, projections, pass.rows);
+
+  constexpr int64_t queries_per_task = 32;
+  std::vector<Task> tasks;
+  int64_t work = 0;
+  for (const auto& slice : pass.slices) {
+    const int64_t length = slice.past() + slice.count;
+    rope_->extend(length);
+    for (int64_t t = 0; t < slice.count; ++t) store_new(pass, slice, t);
+    work += slice.count * length * query_.rows;
+    for (int64_t head = 0; head < spec_.kv_heads; ++head)
+      for (int64_t t = 0; t < slice.count; t += queries_per_task)
+        tasks.push_back({&slice, head, t, std::min(queries_per_task, slice.count - t)});
+  }
+  constexpr int64_t least_work = 1 << 15;
+  const auto count = static_cast<int64_t>(tasks.size());
+  const int64_t grain = std::max<int64_t>(1, count * least_work / std::max<int64_t>(1, work));
+  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) attend(pass, tasks[static_cast<size_t>(i)]);
+  });
+  const LinearJob output[] = {{output_, output_bias_, mixed_.data(), y}};
+  run_linear(pass.kernels, output, pass.rows);
+}
+
+// Rotates the new token's queries and keys and appends keys and values to the cache.
+void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
+  const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
+  const float* cosine = rope_->cosine(position);
+  const float* sine = rope_->sine(position);
+  for (int64_t head = 0; head < spec_.heads; ++head)
+    pass.kernels.rope(queries_.data() + row * query_.rows + head * dim, cosine, sine, dim / 2);
+  for (int64_t head = 0; head < spec_.kv_heads; ++head) {
+    float* key = slice.cache->keys(pass.layer, head) + position * dim;
+    std::copy_n(keys_.data() + row * key_.rows + head * dim, dim, key);
+    pass.kernels.rope(key, cosine, sine, dim / 2);
+    std::copy_n(values_.data() + row * value_.rows + head * dim, dim,
+                slice.cache->values(pass.layer, head) + position * dim);
+  }
+}
+
+void Attention::attend(const Pass& pass, const Task& task) {
+  const int64_t dim = spec_.head_dim, group = spec_.heads / spec_.kv_heads;
+  const int64_t first = task.slice->past() + task.begin;  // position of the first query
+  const int64_t length = first + task.count;              // positions that the last query sees
+  const int64_t panel = task.count * group;               // queries of all tokens and heads of this task
+  thread_local std::vector<float> query, score, mixed;
+  query.resize(static_cast<size_t>(panel * dim));
+  score.resize(static_cast<size_t>(panel * length));
+  mixed.resize(static_cast<size_t>(panel * dim));
+
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  const auto source = [&](int64_t t) {
+    return (task.slice->begin + task.begin + t) * query_.rows + task.head * group * dim;
+  };
+  for (int64_t t = 0; t < task.count; ++t)
+    for (int64_t i = 0; i < group * dim; ++i)
+      query[static_cast<size_t>(t * group * dim + i)] = queries_[static_cast<size_t>(source(t) + i)] * scale;
+
+  pass.kernels.product({.x = query.data(),
+                        .x_stride = dim,
+                        .tokens = panel,
+                        .w = task.slice->cache->keys(pass.layer, task.head),
+                        .element = kernels::Element::f32,
+                        .rows = length,
+                        .in = dim,
+                        .y = score.data(),
+                        .y_stride = length});
+  for (int64_t t = 0; t < task.count; ++t) {
+    for (int64_t g = 0; g < group; ++g) {
+      float* scores = score.data() + (t * group + g) * length;
+      const int64_t seen = first + t + 1;
+      pass.kernels.softmax(scores, seen);
+      std::fill(scores + seen, scores + length, 0.0f);  // the future weighs nothing
+    }
+  }
+  pass.kernels.combine({.h = score.data(),
+                        .h_stride = length,
+                        .tokens = panel,
+                        .w = task.slice->cache->values(pass.layer, task.head),
+                        .element = kernels::Element::f32,
+                        .w_stride = dim,
+                        .neurons = length,
+                        .columns = dim,
+                        .y = mixed.data(),
+                        .y_stride = dim});
+  for (int64_t t = 0; t < task.count; ++t)
+    std::copy_n(mixed.data() + t * group * dim, group * dim, mixed_.data() + source(t));
+}
+
+}  // namespace coppice

@@ -1,0 +1,72 @@
+#pragma once
+// The runtime's forward pass: a ragged batch of sequences, each with its own KV cache, through the blocks of
+// a ModelSpec. Results for a token do not depend on the number of threads nor on who shares the batch.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/model_directory.h"
+#include "model/trace.h"
+
+namespace coppice {
+
+// Keys and values of one sequence, for every layer; grows with the sequence up to the model's context.
+class KvCache;
+
+enum class WeightType { as_stored, f32, bf16 };
+
+template <>
+struct EnumNames<WeightType> {
+  static constexpr auto values = std::to_array<std::pair<WeightType, const char*>>(
+      {{WeightType::as_stored, "as-stored"}, {WeightType::f32, "f32"}, {WeightType::bf16, "bf16"}});
+};
+
+// Which experts tokens went to; one per MoE layer.
+struct ExpertLoad {
+  int64_t layer = 0;
+  std::vector<int64_t> tokens;  // per expert
+};
+
+class Decoder {
+ public:
+  // Maps or converts the weights. `directory` may be closed afterwards.
+  explicit Decoder(std::shared_ptr<const ModelDirectory> directory, WeightType type = WeightType::as_stored);
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+
+  const ModelSpec& spec() const;
+
+  // A cache for one new sequence.
+  std::unique_ptr<KvCache> new_cache() const;
+
+  // New tokens of one sequence, which continue what its cache holds.
+  struct Input {
+    std::span<const int32_t> tokens;
+    KvCache* cache = nullptr;  // nullptr: a whole sequence that nothing will continue
+    bool all_logits = false;   // logits for every new token, else for the last only
+  };
+
+  // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats. An Input that
+  // would exceed the context, or a token id outside the vocabulary, is an Error before any work.
+  std::vector<float> forward(std::span<const Input> inputs, const TraceSink& trace = {});
+
+  // Expert choices since the start or the last reset.
+  const std::vector<ExpertLoad>& expert_load() const;
+  void reset_expert_load();
+
+  // Uses the best `top_k` experts of every mixture instead of the model's own number. More than there are, or
+  // a model without mixtures, is an Error.
+  void set_top_k(int64_t top_k);
+
+  // Bytes of weights that decoding one token reads (averaged over tokens seen so far for experts of unequal
+  // width).
+  int64_t bytes_per_token() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coppice

@@ -1,0 +1,71 @@
+#include "model/generate.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "model/kv_cache.h"
+
+namespace coppice {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check_prompt(const Decoder& decoder, std::span<const int32_t> prompt) {
+  if (prompt.empty())
+    throw Error({.where = "prompt",
+                 .found = "no tokens",
+                 .advice = "give some text: this model has no token that begins one"});
+  const int64_t context = decoder.spec().context;
+  if (static_cast<int64_t>(prompt.size()) > context)
+    throw Error({.where = "prompt",
+                 .found = fmt::format("{} tokens", prompt.size()),
+                 .expected = fmt::format("at most the model's context of {}", context),
+                 .advice = "shorten the prompt"});
+}
+
+}  // namespace
+
+Generation generate(Decoder& decoder, std::span<const int32_t> prompt, const GenerateOptions& options,
+                    const TokenSink& sink, const TraceSink& trace) {
+  check_prompt(decoder, prompt);
+  const ModelSpec& spec = decoder.spec();
+  const auto cache = decoder.new_cache();
+  Sampler sampler(options.sampler);
+  std::vector<int32_t> history(prompt.begin(), prompt.end());
+  Generation result;
+  auto start = Clock::now();
+  std::span<const int32_t> next = prompt;
+  int64_t passes = 0;
+  while (static_cast<int64_t>(result.ids.size()) < options.tokens) {
+    if (cache->length() + static_cast<int64_t>(next.size()) > spec.context) {
+      result.stopped = StopReason::context;
+      break;
+    }
+    const Decoder::Input input{.tokens = next, .cache = cache.get()};
+    const auto logits = decoder.forward({&input, 1}, trace);
+    if (passes++ == 0) {
+      result.prompt_seconds = seconds_since(start);
+      start = Clock::now();
+    }
+    const int32_t id = sampler.sample(logits, history);
+    if (options.stop_at_eos &&
+        std::find(spec.eos_ids.begin(), spec.eos_ids.end(), id) != spec.eos_ids.end()) {
+      result.stopped = StopReason::eos;
+      break;
+    }
+    result.ids.push_back(id);
+    history.push_back(id);
+    next = std::span(history).last(1);
+    if (sink && !sink(id)) break;
+  }
+  result.decode_seconds = seconds_since(start);
+  if (passes > 1 && result.decode_seconds > 0)
+    result.tokens_per_second = static_cast<double>(passes - 1) / result.decode_seconds;
+  return result;
+}
+
+}  // namespace coppice

@@ -1,0 +1,39 @@
+#pragma once
+// Products with weight matrices, split over threads by rows of the matrices.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/weights.h"
+
+namespace coppice {
+
+// A stretch of rows of one of several matrices.
+struct RowTask {
+  int64_t job = 0, begin = 0, end = 0;
+};
+
+// How much one job costs: rows, and multiply-adds per row.
+struct JobSize {
+  int64_t rows = 0, work_per_row = 0;
+};
+
+// Cuts jobs into tasks, in order, and runs them in one parallel loop: tasks are large enough to be worth a
+// thread and to read memory in long streams, small enough that threads end together. The cut never changes
+// results.
+void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const RowTask& task)>& run);
+
+// y[t, r] = sum over k of x[t, k] * w[r, k] (+ bias[r]).
+struct LinearJob {
+  const Matrix& weights;
+  const std::vector<float>& bias;  // may be empty
+  const float* x = nullptr;        // `weights.columns` floats per token, without gaps
+  float* y = nullptr;              // `weights.rows` floats per token, without gaps
+};
+
+// All jobs in one parallel loop.
+void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens);
+
+}  // namespace coppice

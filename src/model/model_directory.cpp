@@ -1,0 +1,170 @@
+#include "model/model_directory.h"
+
+#include <algorithm>
+
+#include "base/nearest.h"
+#include "model/arch/families.h"
+
+namespace coppice {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The path, if it is a directory with a config.json.
+fs::path checked_directory(const fs::path& path) {
+  const std::string where = path.string();
+  constexpr const char* expected = "a model directory (config.json, *.safetensors)";
+  if (!fs::exists(path)) throw Error({.where = where, .found = "no such directory", .expected = expected});
+  if (!fs::is_directory(path)) throw Error({.where = where, .found = "a file", .expected = expected});
+  if (!fs::exists(path / "config.json"))
+    throw Error({.where = where, .found = "no config.json", .expected = expected});
+  return path;
+}
+
+constexpr const char* head_name = "lm_head.weight";
+
+// Buffers that old exporters stored beside the weights; they follow from config.json.
+bool is_derived_buffer(const std::string& name) {
+  return name.ends_with(".rotary_emb.inv_freq");
+}
+
+void check_type(const TensorView& tensor, const TensorSpec& wanted, const std::string& where) {
+  if (tensor.shape != wanted.shape)
+    throw Error({.where = where,
+                 .found = "shape " + shape_text(tensor.shape),
+                 .expected = shape_text(wanted.shape) + " by config.json"});
+  if (wanted.integer ? tensor.dtype != DType::i32 : !is_floating(tensor.dtype))
+    throw Error({.where = where,
+                 .found = "dtype " + dtype_name(tensor.dtype),
+                 .expected = wanted.integer ? "I32" : "F32, BF16, F16 or F64"});
+}
+
+void check_neurons(const TensorView& tensor, int64_t dense_width, const std::string& where) {
+  int64_t previous = -1;
+  for (const int32_t neuron : tensor.to_integers()) {
+    if (neuron <= previous)
+      throw Error({.where = where,
+                   .found = fmt::format("neuron {} after {}", neuron, previous),
+                   .expected = "neurons in ascending order, from 0"});
+    if (neuron >= dense_width)
+      throw Error({.where = where,
+                   .found = fmt::format("neuron {}", neuron),
+                   .expected = fmt::format("below the dense width {}", dense_width)});
+    previous = neuron;
+  }
+}
+
+std::string and_others(size_t count) {
+  return count == 0 ? "" : fmt::format(" (and {} more)", count);
+}
+
+// The dtype that all floating-point tensors share, as config.json names it; or empty.
+std::string common_dtype(std::span<const TensorData> tensors) {
+  std::string name;
+  for (const auto& tensor : tensors) {
+    if (!is_floating(tensor.dtype)) continue;
+    const std::string own = tensor.dtype == DType::f32    ? "float32"
+                            : tensor.dtype == DType::bf16 ? "bfloat16"
+                            : tensor.dtype == DType::f16  ? "float16"
+                                                          : "float64";
+    if (!name.empty() && name != own) return "";
+    name = own;
+  }
+  return name;
+}
+
+}  // namespace
+
+ModelDirectory::ModelDirectory(const fs::path& path)
+    : path_(checked_directory(path)),
+      config_(read_json_file(path_ / "config.json")),
+      spec_(spec_from_config(config_, (path_ / "config.json").string())),
+      tensors_(path_) {
+  bind_tensors();
+  check_neuron_lists();
+}
+
+void ModelDirectory::bind_tensors() {
+  const auto& file_name = families().get(spec_.family).file_name;
+  std::map<std::string, TensorSpec> wanted;  // by the name in the files
+  for (const auto& tensor : tensor_table(spec_)) wanted.emplace(file_name(tensor.name), tensor);
+  // A tied model may carry its head too; it must fit, but is not used.
+  const std::string head = file_name(head_name);
+  const bool spare_head = spec_.tied_embeddings && tensors_.find(head) != nullptr;
+  if (spare_head) wanted.emplace(head, TensorSpec{head_name, {spec_.vocabulary, spec_.width}});
+
+  std::vector<std::string> missing, unread;
+  for (const auto& [name, tensor] : wanted)
+    if (tensors_.find(name) == nullptr) missing.push_back(name);
+  for (const auto& name : tensors_.names())
+    if (!wanted.contains(name) && !is_derived_buffer(name)) unread.push_back(name);
+  const auto did_you_mean = [](const std::string& name, const std::vector<std::string>& known) {
+    const std::string nearest = nearest_name(name, known);
+    return nearest.empty() ? nearest : fmt::format("the nearest is '{}'", nearest);
+  };
+  if (!missing.empty())
+    throw Error({.where = path_.string(),
+                 .found = fmt::format("no tensor '{}'{}", missing[0], and_others(missing.size() - 1)),
+                 .expected = shape_text(wanted.at(missing[0]).shape) + " by config.json",
+                 .advice = did_you_mean(missing[0], unread)});
+  if (!unread.empty())
+    throw Error(
+        {.where = path_.string(),
+         .found = fmt::format("tensor '{}'{}, for which a {} model with this config.json has no place",
+                              unread[0], and_others(unread.size() - 1), spec_.family)});
+  for (const auto& [name, tensor] : wanted) {
+    check_type(*tensors_.find(name), tensor, path_.string() + ": " + name);
+    if (!spare_head || tensor.name != head_name) by_canonical_name_[tensor.name] = tensors_.find(name);
+  }
+}
+
+void ModelDirectory::check_neuron_lists() const {
+  for (size_t layer = 0; layer < spec_.blocks.size(); ++layer) {
+    const MoeSpec* moe = moe_of(spec_.blocks[layer]);
+    if (moe == nullptr || moe->storage != ExpertStorage::indexed) continue;
+    for (int64_t e = 0; e < moe->experts(); ++e) {
+      const std::string name = fmt::format("model.layers.{}.mlp.expert_neurons.{}", layer, e);
+      check_neurons(tensor(name), moe->dense_width, path_.string() + ": " + name);
+    }
+  }
+}
+
+const TensorView& ModelDirectory::tensor(const std::string& canonical_name) const {
+  const auto found = by_canonical_name_.find(canonical_name);
+  COPPICE_CHECK(found != by_canonical_name_.end(), "tensor_table has " + canonical_name);
+  return *found->second;
+}
+
+void copy_companion_files(const fs::path& from, const fs::path& to) {
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+                           "special_tokens_map.json", "added_tokens.json", "generation_config.json",
+                           "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt"})
+    if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
+}
+
+void write_model(const fs::path& directory, const ModelSpec& spec, std::span<const TensorData> tensors,
+                 int64_t shard_bytes) {
+  validate(spec, directory.string());
+  const std::string name = writable_family(spec);
+  const Family& family = families().get(name);
+  std::map<std::string_view, const TensorData*> given;
+  for (const auto& tensor : tensors)
+    COPPICE_CHECK(given.emplace(tensor.name, &tensor).second, "tensor names are unique: " + tensor.name);
+  std::vector<TensorData> ordered;
+  for (const auto& wanted : tensor_table(spec)) {
+    const auto found = given.find(wanted.name);
+    COPPICE_CHECK(found != given.end(), "the model has a tensor " + wanted.name);
+    const TensorData& tensor = *found->second;
+    COPPICE_CHECK(tensor.shape == wanted.shape, "shape of " + wanted.name);
+    COPPICE_CHECK(wanted.integer ? tensor.dtype == DType::i32 : is_floating(tensor.dtype),
+                  "dtype of " + wanted.name);
+    ordered.push_back({family.file_name(wanted.name), tensor.dtype, tensor.shape, tensor.bytes});
+  }
+  COPPICE_CHECK(ordered.size() == tensors.size(), "no tensor but those of tensor_table");
+  write_tensor_folder(directory, ordered, shard_bytes);
+  Json config = family.write(spec);
+  if (const std::string dtype = common_dtype(tensors); !dtype.empty()) config["torch_dtype"] = dtype;
+  write_file(directory / "config.json", to_text(config));
+}
+
+}  // namespace coppice

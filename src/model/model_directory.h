@@ -1,0 +1,52 @@
+#pragma once
+// A Hugging Face model directory opened for reading (config.json -> ModelSpec, tensors by canonical name),
+// and written.
+
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "format/safetensors.h"
+#include "model/spec.h"
+
+namespace coppice {
+
+// Every tensor of tensor_table(spec) is there with its shape, and no other tensor is, or opening fails with
+// an Error that names the tensor and the nearest known one. Stored head weights of a tied model are accepted
+// if equal in shape; known harmless buffers (rotary inv_freq) are ignored.
+class ModelDirectory {
+ public:
+  explicit ModelDirectory(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  const ModelSpec& spec() const { return spec_; }
+  const Json& config() const { return config_; }
+  // A tensor by its name in tensor_table(spec()); valid while this directory is open.
+  const TensorView& tensor(const std::string& canonical_name) const;
+  int64_t total_bytes() const { return tensors_.total_bytes(); }
+
+ private:
+  void bind_tensors();
+  void check_neuron_lists() const;
+
+  std::filesystem::path path_;
+  Json config_;
+  ModelSpec spec_;
+  TensorFolder tensors_;
+  std::map<std::string, const TensorView*> by_canonical_name_;
+};
+
+// The files of a model directory that describe its tokenizer and generation defaults, where present in
+// `from`: tokenizer.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json,
+// generation_config.json, chat template, vocab.json, merges.txt.
+void copy_companion_files(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Writes config.json (family: writable_family(spec)) and the tensors, which are given by canonical name and
+// must be exactly those of tensor_table(spec); `directory` exists and is normally an AtomicDirectory's path.
+void write_model(const std::filesystem::path& directory, const ModelSpec& spec,
+                 std::span<const TensorData> tensors, int64_t shard_bytes = int64_t{5} << 30);
+
+}  // namespace coppice

@@ -1,0 +1,30 @@
+#include "model/pass.h"
+
+#include <algorithm>
+
+#include "base/parallel.h"
+
+namespace coppice {
+namespace {
+
+// Rows per task for work of a few operations per float: less is not worth waking a thread.
+int64_t rows_per_task(int64_t width) {
+  return std::max<int64_t>(1, (1 << 15) / width);
+}
+
+}  // namespace
+
+void norm_rows(const Pass& pass, const float* x, const std::vector<float>& weight, float epsilon, float* y) {
+  parallel_for(pass.rows, rows_per_task(pass.width), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row)
+      pass.kernels.rms_norm(x + row * pass.width, weight.data(), pass.width, epsilon, y + row * pass.width);
+  });
+}
+
+void add_rows(const Pass& pass, float* y, const float* x) {
+  parallel_for(pass.rows, rows_per_task(pass.width), [&](int64_t begin, int64_t end) {
+    pass.kernels.add(y + begin * pass.width, x + begin * pass.width, 1, (end - begin) * pass.width);
+  });
+}
+
+}  // namespace coppice

@@ -1,0 +1,41 @@
+#pragma once
+// What the parts of one forward pass share.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/kernels.h"
+#include "model/kv_cache.h"
+#include "model/trace.h"
+
+namespace coppice {
+
+// Rows [begin, begin + count) of the flattened batch are consecutive new tokens of one sequence.
+struct Slice {
+  int64_t begin = 0, count = 0;
+  KvCache* cache = nullptr;
+
+  int64_t past() const { return cache->length(); }
+};
+
+struct Pass {
+  const kernels::Kernels& kernels;
+  const TraceSink& trace;
+  std::vector<Slice> slices;
+  int64_t rows = 0;   // tokens of all slices
+  int64_t width = 0;  // of the residual stream
+  int64_t layer = 0;
+
+  // Reports an activation of the current layer.
+  void report(const char* name, int64_t columns, const float* values) const {
+    if (trace) trace("layers." + std::to_string(layer) + "." + name, rows, columns, values);
+  }
+};
+
+// y[row] = rms_norm(x[row]) * weight for every row; y may be x.
+void norm_rows(const Pass& pass, const float* x, const std::vector<float>& weight, float epsilon, float* y);
+// y += x over all rows.
+void add_rows(const Pass& pass, float* y, const float* x);
+
+}  // namespace coppice

@@ -1,0 +1,96 @@
+#include "model/router.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+
+namespace coppice {
+
+std::vector<int32_t> select_top(std::span<const float> scores, std::span<const float> bias, int64_t k) {
+  // A score that is not a number loses against every number, so that the selection is the same on every
+  // machine.
+  const auto key = [&](size_t e) {
+    const float score = bias.empty() ? scores[e] : scores[e] + bias[e];
+    return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
+  };
+  std::vector<std::pair<float, int32_t>> order;
+  for (size_t e = 0; e < scores.size(); ++e) order.emplace_back(-key(e), static_cast<int32_t>(e));
+  std::partial_sort(order.begin(), order.begin() + k, order.end());
+  std::vector<int32_t> selected;
+  for (int64_t i = 0; i < k; ++i) selected.push_back(order[static_cast<size_t>(i)].second);
+  std::sort(selected.begin(), selected.end());
+  return selected;
+}
+
+Router::Router(const MoeSpec& spec, WeightStore& weights, const std::string& prefix)
+    : spec_(spec.router), experts_(spec.experts()), unit_(unit_of(spec.activation)) {
+  switch (spec_.source) {
+    case RouterSource::linear:
+      first_ = weights.matrix(prefix + "weight");
+      break;
+    case RouterSource::mlp_tanh:
+      first_ = weights.matrix(prefix + "hidden.weight");
+      second_ = weights.matrix(prefix + "output.weight");
+      break;
+    case RouterSource::neurons:
+      first_ = weights.matrix(prefix + "gate.weight");
+      second_ = weights.matrix(prefix + "up.weight");
+      break;
+  }
+  if (spec_.weight == ExpertWeight::one_plus) expert_scale_ = weights.vector(prefix + "scale");
+  if (spec_.selection_bias) selection_bias_ = weights.vector(prefix + "selection_bias");
+}
+
+void Router::compute_logits(const Pass& pass, const float* x) {
+  static const std::vector<float> no_bias;
+  const auto size = static_cast<size_t>(pass.rows * experts_);
+  logits_.resize(size);
+  if (spec_.source == RouterSource::linear) {
+    const LinearJob jobs[] = {{first_, no_bias, x, logits_.data()}};
+    return run_linear(pass.kernels, jobs, pass.rows);
+  }
+  hidden_.resize(size);
+  if (spec_.source == RouterSource::mlp_tanh) {
+    const LinearJob hidden[] = {{first_, no_bias, x, hidden_.data()}};
+    run_linear(pass.kernels, hidden, pass.rows);
+    for (float& value : hidden_) value = std::tanh(value);
+    const LinearJob output[] = {{second_, no_bias, hidden_.data(), logits_.data()}};
+    return run_linear(pass.kernels, output, pass.rows);
+  }
+  const LinearJob jobs[] = {{first_, no_bias, x, logits_.data()}, {second_, no_bias, x, hidden_.data()}};
+  run_linear(pass.kernels, jobs, pass.rows);
+  pass.kernels.activate(unit_, logits_.data(), hidden_.data(), static_cast<int64_t>(size));
+  for (float& value : logits_) value = std::abs(value);
+}
+
+void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choices) {
+  const std::span<float> scores(logits_.data() + row * experts_, static_cast<size_t>(experts_));
+  if (spec_.score == RouterScore::softmax) pass.kernels.softmax(scores.data(), experts_);
+  if (spec_.score == RouterScore::sigmoid)
+    for (float& score : scores) score = 1 / (1 + std::exp(-score));
+  const auto selected = select_top(scores, selection_bias_, top_k);
+  float total = 0;
+  for (const int32_t expert : selected) total += scores[static_cast<size_t>(expert)];
+  for (const int32_t expert : selected) {
+    const auto e = static_cast<size_t>(expert);
+    float weight = 1;
+    if (spec_.weight == ExpertWeight::score) weight = scores[e];
+    if (spec_.weight == ExpertWeight::renormalised) weight = total != 0 ? scores[e] / total : 0;
+    if (spec_.weight == ExpertWeight::one_plus) weight = 1 + scores[e] * expert_scale_[e];
+    *choices++ = {expert, weight * static_cast<float>(spec_.scale)};
+  }
+}
+
+std::vector<Choice> Router::route(const Pass& pass, const float* x, int64_t top_k) {
+  compute_logits(pass, x);
+  pass.report("router.logits", experts_, logits_.data());
+  std::vector<Choice> choices(static_cast<size_t>(pass.rows * top_k));
+  constexpr int64_t rows_per_task = 64;
+  parallel_for(pass.rows, rows_per_task, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) choose(pass, row, top_k, choices.data() + row * top_k);
+  });
+  return choices;
+}
+
+}  // namespace coppice

@@ -1,0 +1,42 @@
+#pragma once
+// The router of a mixture of experts, by the stages of RouterSpec: source -> score -> selection -> weight.
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/ffn.h"
+
+namespace coppice {
+
+// An expert that a token goes to, and the factor of its output.
+struct Choice {
+  int32_t expert = 0;
+  float weight = 0;
+};
+
+// The top `k` of `scores` (+ `bias`, unless empty), of equal ones the lower index; in ascending order of
+// index.
+std::vector<int32_t> select_top(std::span<const float> scores, std::span<const float> bias, int64_t k);
+
+class Router {
+ public:
+  Router(const MoeSpec& spec, WeightStore& weights, const std::string& prefix);
+
+  // For every row its `top_k` choices, row after row, experts ascending.
+  std::vector<Choice> route(const Pass& pass, const float* x, int64_t top_k);
+  int64_t bytes() const { return first_.bytes() + second_.bytes(); }
+
+ private:
+  void compute_logits(const Pass& pass, const float* x);
+  void choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choices);
+
+  RouterSpec spec_;
+  int64_t experts_;
+  kernels::Unit unit_;
+  Matrix first_, second_;  // linear: W, none; mlp_tanh: hidden, output; neurons: gate, up
+  std::vector<float> expert_scale_, selection_bias_;
+  std::vector<float> logits_, hidden_;
+};
+
+}  // namespace coppice

@@ -1,0 +1,259 @@
+#pragma once
+// ModelSpec: what a network is, shared by the runtime and the lab.
+//
+// A model is an embedding, a list of blocks and an output head. Each block says how its norms are placed, which
+// sequence mixer it has and which feed-forward. Families (model/arch/) differ by values in it, never by branches on a
+// name inside a forward pass. Every struct has one field visit, from which `model_type: coppice` directories are read
+// and written (docs/formats.md).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/fields.h"
+
+namespace coppice {
+
+enum class Activation { silu, gelu, gelu_tanh, relu };
+
+template <>
+struct EnumNames<Activation> {
+  static constexpr auto values = std::to_array<std::pair<Activation, const char*>>(
+      {{Activation::silu, "silu"}, {Activation::gelu, "gelu"}, {Activation::gelu_tanh, "gelu_tanh"}, {Activation::relu, "relu"}});
+};
+
+// How rotary frequencies are stretched beyond the trained context.
+enum class RopeScaling { none, linear, llama3 };
+
+template <>
+struct EnumNames<RopeScaling> {
+  static constexpr auto values = std::to_array<std::pair<RopeScaling, const char*>>(
+      {{RopeScaling::none, "none"}, {RopeScaling::linear, "linear"}, {RopeScaling::llama3, "llama3"}});
+};
+
+// Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: element i pairs with i + dim/2.
+struct RopeSpec {
+  double theta = 10000;
+  RopeScaling scaling = RopeScaling::none;
+  double factor = 1;
+  double low_frequency_factor = 1, high_frequency_factor = 4;  // llama3
+  int64_t original_context = 8192;                             // llama3
+
+  bool operator==(const RopeSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("theta", self.theta, {.help = "base of the rotation periods", .min = 0, .above_min = true});
+    field("scaling", self.scaling, {.help = "how frequencies are stretched beyond the trained context"});
+    field("factor", self.factor, {.help = "stretch factor", .min = 0, .above_min = true});
+    field("low_frequency_factor", self.low_frequency_factor, {.help = "llama3: wavelengths beyond context/this are stretched fully", .min = 0, .above_min = true});
+    field("high_frequency_factor", self.high_frequency_factor, {.help = "llama3: wavelengths below context/this are not stretched", .min = 0, .above_min = true});
+    field("original_context", self.original_context, {.help = "llama3: context that the model was trained with", .min = 1});
+  }
+};
+
+// The inverse period of each of the head_dim/2 rotation planes, scaling applied.
+std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim);
+
+// Causal softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA).
+struct AttentionSpec {
+  static constexpr const char* kind = "attention";
+  int64_t heads = 1, kv_heads = 1, head_dim = 64;
+  bool qkv_bias = false, output_bias = false;
+  RopeSpec rope;
+
+  bool operator==(const AttentionSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("heads", self.heads, {.help = "query heads", .min = 1, .max = 65536, .required = true});
+    field("kv_heads", self.kv_heads, {.help = "key and value heads; divides heads", .min = 1, .max = 65536, .required = true});
+    field("head_dim", self.head_dim, {.help = "width of a head", .min = 2, .max = 65536, .required = true});
+    field("qkv_bias", self.qkv_bias, {.help = "query, key and value projections have biases"});
+    field("output_bias", self.output_bias, {.help = "the output projection has a bias"});
+    field("rope", self.rope, {.help = "rotary position embedding"});
+  }
+};
+
+using MixerSpec = std::variant<AttentionSpec>;
+
+// down(act(gate x) * up x) when gated, else down(act(up x)).
+struct DenseFfnSpec {
+  static constexpr const char* kind = "dense";
+  int64_t width = 0;
+  bool gated = true, bias = false;
+  Activation activation = Activation::silu;
+
+  bool operator==(const DenseFfnSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("width", self.width, {.help = "hidden neurons", .min = 0, .max = 1 << 24, .required = true});
+    field("gated", self.gated, {.help = "has a gate projection (SwiGLU and kin)"});
+    field("bias", self.bias, {.help = "projections have biases"});
+    field("activation", self.activation, {.help = "nonlinearity"});
+  }
+};
+
+// A router works in stages: source -> score -> selection -> weight of each selected expert.
+enum class RouterSource {
+  linear,    // logits = W x
+  mlp_tanh,  // logits = W2 tanh(W1 x), LLaMA-MoE's gate
+  neurons,   // logits = |(U x) * act(G x)|, CMoE's representative neurons: rows of U and G, one per expert
+};
+enum class RouterScore { softmax, sigmoid, none };
+enum class ExpertWeight {
+  score,         // as scored
+  renormalised,  // divided by the sum over the selected; 0 if that sum is 0
+  one,           // every selected expert counts fully
+  one_plus,      // 1 + score * u_e with a learned u (CMoE)
+};
+
+template <>
+struct EnumNames<RouterSource> {
+  static constexpr auto values = std::to_array<std::pair<RouterSource, const char*>>(
+      {{RouterSource::linear, "linear"}, {RouterSource::mlp_tanh, "mlp_tanh"}, {RouterSource::neurons, "neurons"}});
+};
+template <>
+struct EnumNames<RouterScore> {
+  static constexpr auto values = std::to_array<std::pair<RouterScore, const char*>>(
+      {{RouterScore::softmax, "softmax"}, {RouterScore::sigmoid, "sigmoid"}, {RouterScore::none, "none"}});
+};
+template <>
+struct EnumNames<ExpertWeight> {
+  static constexpr auto values = std::to_array<std::pair<ExpertWeight, const char*>>(
+      {{ExpertWeight::score, "score"}, {ExpertWeight::renormalised, "renormalised"}, {ExpertWeight::one, "one"}, {ExpertWeight::one_plus, "one_plus"}});
+};
+
+// Selection takes the top_k experts by score + selection bias; of equal ones the lower index.
+struct RouterSpec {
+  RouterSource source = RouterSource::linear;
+  RouterScore score = RouterScore::softmax;
+  ExpertWeight weight = ExpertWeight::renormalised;
+  bool selection_bias = false;  // a bias that steers selection but not weights (loss-free balancing)
+  double scale = 1;             // multiplies every weight (LLaMA-MoE's E/k, DeepSeek's routed_scaling_factor)
+
+  bool operator==(const RouterSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("source", self.source, {.help = "where logits come from"});
+    field("score", self.score, {.help = "what turns logits into scores, over all experts"});
+    field("weight", self.weight, {.help = "weight of a selected expert's output"});
+    field("selection_bias", self.selection_bias, {.help = "a learned bias is added to scores for selection only"});
+    field("scale", self.scale, {.help = "multiplies every weight"});
+  }
+};
+
+// Where the experts' weights lie.
+enum class ExpertStorage {
+  separate,  // each expert has its own matrices
+  indexed,   // experts are lists of neurons of one dense FFN; lists may overlap, nothing is stored twice
+};
+template <>
+struct EnumNames<ExpertStorage> {
+  static constexpr auto values = std::to_array<std::pair<ExpertStorage, const char*>>(
+      {{ExpertStorage::separate, "separate"}, {ExpertStorage::indexed, "indexed"}});
+};
+
+// y = shared(x) + sum over selected experts of weight * expert(x); experts are FFNs like `expert` but of own width.
+struct MoeSpec {
+  static constexpr const char* kind = "moe";
+  std::vector<int64_t> widths;  // hidden neurons of each expert
+  int64_t top_k = 1;
+  RouterSpec router;
+  ExpertStorage storage = ExpertStorage::separate;
+  int64_t dense_width = 0;   // indexed: neurons of the dense FFN that the lists point into
+  int64_t shared_width = 0;  // an always-active expert; 0 = none
+  bool gated = true;
+  Activation activation = Activation::silu;
+
+  int64_t experts() const { return static_cast<int64_t>(widths.size()); }
+  bool operator==(const MoeSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("widths", self.widths, {.help = "hidden neurons of each expert", .min = 0, .max = 1 << 24, .required = true});
+    field("top_k", self.top_k, {.help = "experts active for a token", .min = 1, .required = true});
+    field("router", self.router, {.help = "how experts are chosen and weighted"});
+    field("storage", self.storage, {.help = "where the experts' weights lie"});
+    field("dense_width", self.dense_width, {.help = "indexed storage: neurons of the dense FFN", .min = 0, .max = 1 << 24});
+    field("shared_width", self.shared_width, {.help = "hidden neurons of the always-active expert; 0 = none", .min = 0, .max = 1 << 24});
+    field("gated", self.gated, {.help = "experts have a gate projection"});
+    field("activation", self.activation, {.help = "nonlinearity"});
+  }
+};
+
+using FfnSpec = std::variant<DenseFfnSpec, MoeSpec>;
+
+// x += mixer(norm(x)); x += ffn(norm(x)).
+struct BlockSpec {
+  MixerSpec mixer;
+  FfnSpec ffn;
+
+  bool operator==(const BlockSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("mixer", self.mixer, {.help = "sequence mixer", .required = true});
+    field("ffn", self.ffn, {.help = "feed-forward", .required = true});
+  }
+};
+
+struct ModelSpec {
+  std::string family = "coppice";  // name in the registry of families (model/arch/families.h)
+  int64_t vocabulary = 0, width = 0, context = 0;
+  bool tied_embeddings = false;  // the output head is the embedding matrix
+  double norm_epsilon = 1e-5;
+  std::optional<int64_t> bos_id;
+  std::vector<int64_t> eos_ids;
+  std::vector<BlockSpec> blocks;
+
+  bool operator==(const ModelSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("vocabulary", self.vocabulary, {.help = "rows of the embedding matrix", .min = 1, .max = 1 << 28, .required = true});
+    field("width", self.width, {.help = "width of the residual stream", .min = 1, .max = 1 << 24, .required = true});
+    field("context", self.context, {.help = "longest sequence", .min = 1, .max = 1 << 30, .required = true});
+    field("tied_embeddings", self.tied_embeddings, {.help = "the output head is the embedding matrix"});
+    field("norm_epsilon", self.norm_epsilon, {.help = "added to the mean square inside RMSNorm", .min = 0});
+    field("bos_id", self.bos_id, {.help = "token that begins a sequence", .min = 0});
+    field("eos_ids", self.eos_ids, {.help = "tokens that end a sequence", .min = 0});
+    field("blocks", self.blocks, {.help = "the blocks, from input to output", .required = true});
+  }
+};
+
+// Limits that no known model comes near, so that a wrong number is an Error before it is an allocation.
+inline constexpr int64_t max_layers = 10'000;
+inline constexpr int64_t max_experts_in_model = int64_t{1} << 17;
+inline constexpr double max_parameters = 1e16;
+
+// Throws an Error naming `where` unless the numbers fit each other (kv_heads divides heads, top_k <= experts, …).
+void validate(const ModelSpec& spec, const std::string& where);
+
+// One weight of a model: its canonical name, which is the Hugging Face Llama name, and its shape (out, in).
+struct TensorSpec {
+  std::string name;
+  std::vector<int64_t> shape;
+  bool integer = false;  // int32 neuron lists; everything else is floating point
+
+  int64_t count() const;
+};
+
+// Every tensor that a model of this spec has, in order: embedding, blocks, final norm, head.
+//   model.embed_tokens.weight, model.norm.weight, lm_head.weight (unless tied), and per block model.layers.N.
+//     input_layernorm.weight, post_attention_layernorm.weight, self_attn.{q,k,v,o}_proj.{weight,bias}
+//     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed experts
+//     mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
+//     mlp.expert_neurons.E                                          indexed experts: int32, ascending
+//     mlp.shared_expert.{gate,up,down}_proj.weight
+//     mlp.gate.weight                                               linear router (E, width)
+//     mlp.gate.{hidden,output}.weight                               mlp_tanh router (E, width), (E, E)
+//     mlp.gate.{up,gate}.weight                                     neurons router (E, width) each
+//     mlp.gate.scale                                                one_plus weights (E)
+//     mlp.gate.selection_bias                                       (E)
+std::vector<TensorSpec> tensor_table(const ModelSpec& spec);
+
+// Parameters of the whole model, and those that one token uses: all but the experts that are not selected and, for
+// a token, the embedding rows of other tokens are still counted (as is usual). Indexed experts share their bank, so
+// `total` counts it once and `active` counts the shared part plus the top_k widest experts. ffn_* are the FFN parts.
+struct ParameterCount {
+  int64_t total = 0, active = 0;
+  int64_t ffn_total = 0, ffn_active = 0;  // FFN weights alone, routers left out
+};
+ParameterCount count_parameters(const ModelSpec& spec);
+
+// The MoE part of a block, or nullptr.
+const MoeSpec* moe_of(const BlockSpec& block);
+MoeSpec* moe_of(BlockSpec& block);
+
+}  // namespace coppice

@@ -1,0 +1,41 @@
+#pragma once
+// Activations by stable dotted name, so that a divergence between the two halves is located, not guessed at.
+//
+//   embedding                      after the embedding
+//   layers.N.mixer_norm            after the first norm of block N
+//   layers.N.mixer                 output of the sequence mixer, before the residual
+//   layers.N.ffn_norm              after the second norm
+//   layers.N.router.logits         [rows, experts], mixture-of-experts blocks only
+//   layers.N.ffn                   output of the feed-forward, before the residual
+//   layers.N.output                residual stream after block N
+//   norm                           after the final norm
+//   logits
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+struct Activation32 {
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+};
+
+// Called for each named activation of one forward pass; `rows` tokens by `width`.
+using TraceSink =
+    std::function<void(const std::string& name, int64_t rows, int64_t width, const float* values)>;
+
+using Trace = std::map<std::string, Activation32>;
+
+// A sink that appends rows into `trace`: passes over consecutive pieces of a sequence add up to the whole.
+TraceSink collect_into(Trace& trace);
+
+// As a safetensors file.
+void write_trace(const std::filesystem::path& path, const Trace& trace);
+
+}  // namespace coppice

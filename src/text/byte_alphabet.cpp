@@ -1,0 +1,106 @@
+#include "text/byte_alphabet.h"
+
+#include <array>
+
+#include "base/strings.h"
+#include "text/utf8.h"
+
+namespace coppice {
+namespace {
+
+constexpr char32_t shelter = 0x10FF00;  // private use; + byte
+constexpr char32_t alphabet_end = 0x144;
+
+bool stands_for_itself(int byte) {
+  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+}
+
+struct Alphabet {
+  std::array<std::string, 256> characters;
+  std::array<int, alphabet_end> bytes;
+
+  Alphabet() {
+    bytes.fill(-1);
+    char32_t next = 0x100;
+    for (int byte = 0; byte < 256; ++byte) {
+      const char32_t c = stands_for_itself(byte) ? static_cast<char32_t>(byte) : next++;
+      append_character(characters[static_cast<size_t>(byte)], c);
+      bytes[c] = byte;
+    }
+  }
+};
+
+const Alphabet& alphabet() {
+  static const Alphabet all;
+  return all;
+}
+
+// Bytes of the well-formed character at text[at], or 0 if there is none.
+size_t well_formed_length(std::string_view text, size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const size_t length = utf8_length(text[at]);
+  return at + length <= text.size() && is_utf8(text.substr(at, length)) ? length : 0;
+}
+
+bool is_shelter(char32_t c) {
+  return c >= shelter && c < shelter + 256;
+}
+
+}  // namespace
+
+const std::string& byte_character(unsigned char byte) {
+  return alphabet().characters[byte];
+}
+
+bool append_spelled_bytes(std::string_view spelling, std::string& bytes) {
+  const size_t before = bytes.size();
+  for (size_t at = 0; at < spelling.size();) {
+    const char32_t c = next_character(spelling, at);
+    const int byte = c < alphabet_end ? alphabet().bytes[c] : -1;
+    if (byte < 0) {
+      bytes.resize(before);
+      return false;
+    }
+    bytes.push_back(static_cast<char>(byte));
+  }
+  return true;
+}
+
+std::string shelter_bytes(std::string_view text) {
+  // The lead byte of every sheltering character is 0xF4.
+  if (text.find('\xF4') == text.npos && is_utf8(text)) return std::string(text);
+  std::string sheltered;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = well_formed_length(text, at);
+    size_t behind = at;
+    if (length > 0 && !is_shelter(next_character(text, behind))) {
+      sheltered.append(text, at, length);
+      at += length;
+    } else {
+      const size_t end = at + std::max<size_t>(1, length);
+      for (; at < end; ++at) append_character(sheltered, shelter + static_cast<unsigned char>(text[at]));
+    }
+  }
+  return sheltered;
+}
+
+std::string spell_bytes(std::string_view sheltered) {
+  std::string spelling;
+  spelling.reserve(2 * sheltered.size());
+  for (size_t at = 0; at < sheltered.size();) {
+    if (sheltered[at] == '\xF4') {
+      size_t behind = at;
+      if (const char32_t c = next_character(sheltered, behind); is_shelter(c)) {
+        spelling += byte_character(static_cast<unsigned char>(c - shelter));
+        at = behind;
+        continue;
+      }
+    }
+    spelling += byte_character(static_cast<unsigned char>(sheltered[at++]));
+  }
+  return spelling;
+}
+
+}  // namespace coppice

@@ -1,0 +1,33 @@
+#include "text/normalize/normalizer.h"
+#include "text/pattern.h"
+
+namespace coppice {
+namespace {
+
+struct ReplaceOptions {
+  PatternOptions pattern;
+  std::string content;
+  static void fields(auto& self, auto&& field) {
+    field("pattern", self.pattern, Field{.help = "what is replaced", .required = true});
+    field("content", self.content, Field{.help = "what takes its place", .required = true});
+  }
+};
+
+class ReplaceNormalizer : public Normalizer {
+ public:
+  ReplaceNormalizer(const ReplaceOptions& options, const std::string& where)
+      : pattern_(options.pattern, where), content_(options.content) {}
+  std::string apply(std::string_view text) const override { return pattern_.replace_all(text, content_); }
+
+ private:
+  Pattern pattern_;
+  std::string content_;
+};
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_replace_normalizer(const Json& json, const std::string& where) {
+  return std::make_unique<ReplaceNormalizer>(read_options<ReplaceOptions>(json, where), where);
+}
+
+}  // namespace coppice

@@ -1,0 +1,140 @@
+#include "lab/nn/language_model.h"
+
+#include "gradient_check.h"
+#include "lab/nn/attention.h"
+#include "lab/nn/rms_norm.h"
+#include "support.h"
+#include "tiny_models.h"
+
+namespace coppice::test {
+namespace {
+
+TEST(LanguageModel, ParametersAreThoseOfTheTensorTable) {
+  std::vector<ModelSpec> specs = {tiny_dense(), tiny_mixtral(),
+                                  tiny_spec(DenseFfnSpec{.width = 8, .gated = false, .bias = true}, true)};
+  for (const auto& [name, moe] : mixtures()) specs.push_back(tiny_spec(moe));
+  std::get<AttentionSpec>(specs[0].blocks[1].mixer).qkv_bias = true;
+  std::get<AttentionSpec>(specs[0].blocks[1].mixer).output_bias = true;
+  for (const auto& spec : specs) {
+    const auto state = lab::state_of(lab::LanguageModel(spec));
+    const auto table = tensor_table(spec);
+    EXPECT_EQ(state.size(), table.size());
+    for (const auto& tensor : table) {
+      ASSERT_TRUE(state.contains(tensor.name)) << tensor.name;
+      EXPECT_EQ(state.at(tensor.name).sizes().vec(), tensor.shape) << tensor.name;
+      EXPECT_EQ(state.at(tensor.name).scalar_type() == torch::kInt32, tensor.integer) << tensor.name;
+    }
+  }
+}
+
+TEST(LanguageModel, TheFutureDoesNotChangeThePast) {
+  const auto model = random_model(tiny_mixtral(), 1);
+  torch::Tensor ids = random_ids(2, 12, 40, 2);
+  const torch::Tensor before = model->forward(ids).narrow(1, 0, 7).clone();
+  ids.narrow(1, 7, 5).copy_(random_ids(2, 5, 40, 3));
+  EXPECT_TRUE(torch::allclose(model->forward(ids).narrow(1, 0, 7), before, 1e-5, 1e-6));
+}
+
+TEST(LanguageModel, InitialWeightsAreFixedByTheSeed) {
+  torch::manual_seed(5);
+  const auto a = lab::state_of(lab::LanguageModel(tiny_mixtral()));
+  torch::manual_seed(5);
+  const auto b = lab::state_of(lab::LanguageModel(tiny_mixtral()));
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(torch::equal(tensor, b.at(name))) << name;
+}
+
+TEST(LanguageModel, GradientsAreFiniteDifferences) {
+  ModelSpec spec = tiny_dense();
+  spec.blocks.resize(1);
+  const auto model = random_model(spec, 6);
+  model->to(torch::kDouble);
+  const torch::Tensor ids = random_ids(2, 5, 40, 7);
+  auto named = model->named_parameters();
+  const std::vector<torch::Tensor> some = {
+      named["model.norm.weight"], named["model.layers.0.input_layernorm.weight"],
+      named["model.layers.0.self_attn.k_proj.weight"], named["model.layers.0.self_attn.v_proj.weight"],
+      named["model.layers.0.self_attn.q_proj.weight"]};
+  expect_gradients_match([&] { return model->forward(ids); }, some, 1e-5, 1e-5);
+}
+
+TEST(LanguageModel, SavesAndLoadsExactly) {
+  for (const auto& [name, moe] : mixtures()) {
+    const ModelSpec spec = tiny_spec(moe);
+    const auto model = random_model(spec, 8);
+    const TemporaryFolder folder;
+    lab::save_model(folder.path(), spec, lab::state_of(*model), DType::f32);
+    const auto again = lab::load_model(ModelDirectory(folder.path()));
+    EXPECT_EQ(again->spec(), spec) << name;
+    const torch::Tensor ids = random_ids(1, 9, 40, 9);
+    EXPECT_TRUE(torch::equal(model->forward(ids), again->forward(ids))) << name;
+  }
+}
+
+TEST(LanguageModel, RefusesWeightsThatDoNotFit) {
+  const ModelSpec spec = tiny_spec(mixtures()[5].second);
+  const auto state = lab::state_of(*random_model(spec, 10));
+  const auto broken = [&](const auto& change) {
+    auto copy = state;
+    change(copy);
+    return copy;
+  };
+  EXPECT_THROW(lab::make_model(spec, broken([](auto& s) { s.erase("model.norm.weight"); })), Error);
+  EXPECT_THROW(lab::make_model(spec, broken([](auto& s) { s["model.norm.wait"] = torch::ones({16}); })),
+               Error);
+  EXPECT_THROW(lab::make_model(spec, broken([](auto& s) { s["model.norm.weight"] = torch::ones({17}); })),
+               Error);
+  EXPECT_THROW(lab::make_model(spec, broken([](auto& s) {
+                                 s["model.layers.0.mlp.expert_neurons.1"] =
+                                     torch::full({14}, 3, torch::kInt32);
+                               })),
+               Error);
+  EXPECT_THROW(lab::make_model(spec, broken([](auto& s) {
+                                 s["model.layers.0.mlp.expert_neurons.1"] =
+                                     torch::arange(11, 25, torch::kInt32);
+                               })),
+               Error);
+}
+
+TEST(Rotary, IsARotationByPositionTimesFrequency) {
+  const RopeSpec rope{.theta = 100};
+  const auto table = lab::rotary_table(rope, 6, 5, torch::kDouble);
+  const torch::Tensor x = random_leaf({1, 5, 1, 6}, 1).detach();
+  const torch::Tensor y = lab::rotate(x, table);
+  const auto frequencies = rope_frequencies(rope, 6);
+  for (int64_t t = 0; t < 5; ++t)
+    for (int64_t i = 0; i < 3; ++i) {
+      const double angle = static_cast<double>(t) * frequencies[static_cast<size_t>(i)];
+      const double a = x[0][t][0][i].item<double>(), b = x[0][t][0][i + 3].item<double>();
+      EXPECT_NEAR(y[0][t][0][i].item<double>(), a * std::cos(angle) - b * std::sin(angle), 1e-12);
+      EXPECT_NEAR(y[0][t][0][i + 3].item<double>(), b * std::cos(angle) + a * std::sin(angle), 1e-12);
+    }
+}
+
+TEST(CausalAttention, EqualsItsDefinition) {
+  const int64_t batch = 2, length = 7, heads = 4, kv_heads = 2, dim = 3;
+  const torch::Tensor q = random_leaf({batch, length, heads, dim}, 1),
+                      k = random_leaf({batch, length, kv_heads, dim}, 2),
+                      v = random_leaf({batch, length, kv_heads, dim}, 3);
+  const torch::Tensor y = lab::causal_attention(q, k, v);
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t t = 0; t < length; ++t) {
+        const int64_t g = h / (heads / kv_heads);
+        const torch::Tensor keys = k[b].select(1, g).narrow(0, 0, t + 1),
+                            values = v[b].select(1, g).narrow(0, 0, t + 1);
+        const torch::Tensor shares = torch::softmax(torch::mv(keys, q[b][t][h]) / std::sqrt(3.0), 0);
+        EXPECT_TRUE(torch::allclose(y[b][t][h], torch::mv(values.t(), shares), 1e-9, 1e-11));
+      }
+  expect_gradients_match([&] { return lab::causal_attention(q, k, v); }, {q, k, v});
+}
+
+TEST(RmsNorm, EqualsItsDefinitionAndHasItsGradient) {
+  const torch::Tensor x = random_leaf({3, 4, 5}, 1), weight = random_leaf({5}, 2);
+  const torch::Tensor y = lab::rms_norm(x, weight, 1e-2);
+  const torch::Tensor expected = x / ((x * x).sum(-1, true) / 5 + 1e-2).sqrt() * weight;
+  EXPECT_TRUE(torch::allclose(y, expected, 1e-10, 1e-12));
+  expect_gradients_match([&] { return lab::rms_norm(x, weight, 1e-2); }, {x, weight});
+}
+
+}  // namespace
+}  // namespace coppice::test

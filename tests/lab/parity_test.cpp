@@ -1,0 +1,114 @@
+// The two halves are each other's oracle: lab and runtime agree by named activation, for every kind of block,
+// with prompts of unequal length in one batch, with and without a cache.
+
+#include "gradient_check.h"
+#include "model/decoder.h"
+#include "model/kv_cache.h"
+#include "support.h"
+#include "tiny_models.h"
+
+namespace coppice::test {
+namespace {
+
+const std::vector<std::vector<int32_t>> prompts = {{3, 17, 5, 9, 30, 2, 11}, {1, 8}, {39, 0, 25, 12, 12}};
+
+// What the lab computes for each prompt when all are padded into one batch.
+std::vector<Trace> lab_traces(const lab::LanguageModel& source) {
+  auto& model = const_cast<lab::LanguageModel&>(source);
+  const torch::NoGradGuard no_gradient;
+  constexpr int64_t longest = 7;
+  torch::Tensor ids = torch::zeros({static_cast<int64_t>(prompts.size()), longest}, torch::kInt64);
+  for (size_t i = 0; i < prompts.size(); ++i)
+    for (size_t t = 0; t < prompts[i].size(); ++t)
+      ids[static_cast<int64_t>(i)][static_cast<int64_t>(t)] = prompts[i][t];
+  std::vector<Trace> traces(prompts.size());
+  model.forward(ids, [&](const std::string& name, int64_t rows, int64_t width, const float* values) {
+    ASSERT_EQ(rows, static_cast<int64_t>(prompts.size()) * longest) << name;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const float* begin = values + static_cast<int64_t>(i) * longest * width;
+      const auto length = static_cast<int64_t>(prompts[i].size());
+      traces[i][name] = {{length, width}, std::vector<float>(begin, begin + length * width)};
+    }
+  });
+  return traces;
+}
+
+void expect_equal(const Trace& lab, const Trace& runtime, const std::string& what) {
+  EXPECT_EQ(lab.size(), runtime.size()) << what;
+  for (const auto& [name, expected] : lab) {
+    ASSERT_TRUE(runtime.contains(name)) << what << ": " << name;
+    const Activation32& actual = runtime.at(name);
+    ASSERT_EQ(actual.shape, expected.shape) << what << ": " << name;
+    float magnitude = 1, worst = 0;
+    for (size_t i = 0; i < expected.values.size(); ++i) {
+      magnitude = std::max(magnitude, std::abs(expected.values[i]));
+      worst = std::max(worst, std::abs(expected.values[i] - actual.values[i]));
+    }
+    EXPECT_LE(worst, 1e-4F * magnitude) << what << ": " << name;
+  }
+}
+
+// One pass over a whole prompt, or pieces of one and two tokens that continue a cache.
+Trace runtime_trace(Decoder& decoder, const std::vector<int32_t>& prompt, bool in_pieces) {
+  Trace trace;
+  const auto cache = decoder.new_cache();
+  size_t at = 0;
+  for (size_t piece = 1; at < prompt.size(); piece = 3 - piece) {
+    const size_t count = in_pieces ? std::min(piece, prompt.size() - at) : prompt.size();
+    const Decoder::Input input = {
+        .tokens = std::span(prompt).subspan(at, count), .cache = cache.get(), .all_logits = true};
+    decoder.forward(std::span(&input, 1), collect_into(trace));
+    at += count;
+  }
+  return trace;
+}
+
+void expect_parity(const std::string& name, const ModelSpec& spec) {
+  SCOPED_TRACE(name);
+  const auto model = random_model(spec, 77);
+  const TemporaryFolder folder;
+  lab::save_model(folder.path(), spec, lab::state_of(*model), DType::f32);
+  Decoder decoder(std::make_shared<ModelDirectory>(folder.path()), WeightType::f32);
+  const std::vector<Trace> expected = lab_traces(*model);
+
+  std::vector<Decoder::Input> inputs;
+  for (const auto& prompt : prompts)
+    inputs.push_back({.tokens = prompt, .cache = nullptr, .all_logits = true});
+  const std::vector<float> together = decoder.forward(inputs);
+  size_t at = 0;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    expect_equal(expected[i], runtime_trace(decoder, prompts[i], false), fmt::format("prompt {} whole", i));
+    expect_equal(expected[i], runtime_trace(decoder, prompts[i], true),
+                 fmt::format("prompt {} in pieces", i));
+    for (const float logit : expected[i].at("logits").values) {
+      ASSERT_NEAR(together.at(at), logit, 1e-4 * std::max(1.0F, std::abs(logit)))
+          << "prompt " << i << " in a batch";
+      ++at;
+    }
+  }
+}
+
+TEST(Parity, Dense) {
+  expect_parity("llama", tiny_dense());
+  expect_parity(
+      "ungated, biased, tied",
+      tiny_spec(DenseFfnSpec{.width = 20, .gated = false, .bias = true, .activation = Activation::gelu_tanh},
+                true));
+  ModelSpec spec = tiny_dense();
+  spec.family = "coppice";
+  auto& attention = std::get<AttentionSpec>(spec.blocks[0].mixer);
+  attention.qkv_bias = attention.output_bias = true;
+  attention.rope = {.theta = 500, .scaling = RopeScaling::llama3, .factor = 4, .original_context = 16};
+  expect_parity("biased attention, stretched positions", spec);
+}
+
+TEST(Parity, Mixtral) {
+  expect_parity("mixtral", tiny_mixtral());
+}
+
+TEST(Parity, EveryRouterSourceAndStorage) {
+  for (const auto& [name, moe] : mixtures()) expect_parity(name, tiny_spec(moe));
+}
+
+}  // namespace
+}  // namespace coppice::test

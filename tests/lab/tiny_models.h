@@ -1,0 +1,99 @@
+#pragma once
+// Small models of every kind that the lab builds.
+
+#include <string>
+#include <vector>
+
+#include "lab/nn/language_model.h"
+
+namespace coppice::test {
+
+inline ModelSpec tiny_spec(const FfnSpec& ffn, bool tied = false) {
+  ModelSpec spec{.family = "coppice",
+                 .vocabulary = 40,
+                 .width = 16,
+                 .context = 32,
+                 .tied_embeddings = tied,
+                 .norm_epsilon = 1e-5};
+  const AttentionSpec attention{.heads = 4, .kv_heads = 2, .head_dim = 6};
+  spec.blocks = {{attention, ffn}, {attention, ffn}};
+  return spec;
+}
+
+inline ModelSpec tiny_dense() {
+  ModelSpec spec = tiny_spec(DenseFfnSpec{.width = 24});
+  spec.family = "llama";
+  return spec;
+}
+
+inline ModelSpec tiny_mixtral() {
+  ModelSpec spec = tiny_spec(MoeSpec{.widths = {12, 12, 12, 12}, .top_k = 2});
+  spec.family = "mixtral";
+  return spec;
+}
+
+// A mixture of each router source, score, weight, storage and width pattern, each with a name.
+inline std::vector<std::pair<std::string, MoeSpec>> mixtures() {
+  return {
+      {"linear_softmax", {.widths = {8, 8, 8, 8}, .top_k = 2}},
+      {"linear_sigmoid_biased",
+       {.widths = {8, 4, 0, 12},
+        .top_k = 2,
+        .router = {.score = RouterScore::sigmoid,
+                   .weight = ExpertWeight::score,
+                   .selection_bias = true,
+                   .scale = 2.5},
+        .shared_width = 6}},
+      {"mlp_tanh",
+       {.widths = {8, 8, 8},
+        .top_k = 1,
+        .router = {.source = RouterSource::mlp_tanh, .weight = ExpertWeight::score, .scale = 3}}},
+      {"neurons_one_plus",
+       {.widths = {5, 7, 9, 3},
+        .top_k = 3,
+        .router = {.source = RouterSource::neurons, .weight = ExpertWeight::one_plus, .selection_bias = true},
+        .shared_width = 8}},
+      {"ungated_relu",
+       {.widths = {8, 8},
+        .top_k = 1,
+        .router = {.score = RouterScore::none, .weight = ExpertWeight::one},
+        .gated = false,
+        .activation = Activation::relu}},
+      {"indexed",
+       {.widths = {10, 14, 6},
+        .top_k = 2,
+        .router = {.weight = ExpertWeight::one},
+        .storage = ExpertStorage::indexed,
+        .dense_width = 24}},
+      {"indexed_overlapping",
+       {.widths = {20, 20, 0},
+        .top_k = 2,
+        .router = {.source = RouterSource::neurons, .weight = ExpertWeight::renormalised},
+        .storage = ExpertStorage::indexed,
+        .dense_width = 24,
+        .shared_width = 4,
+        .activation = Activation::gelu}},
+  };
+}
+
+// Weights large enough that routers decide clearly, and nothing at its neutral initial value.
+inline std::shared_ptr<lab::LanguageModel> random_model(const ModelSpec& spec, uint64_t seed) {
+  torch::manual_seed(seed);
+  auto model = std::make_shared<lab::LanguageModel>(spec);
+  const torch::NoGradGuard no_gradient;
+  for (auto& [name, tensor] : lab::state_of(*model)) {
+    if (!tensor.is_floating_point() || tensor.numel() == 0) continue;
+    if (tensor.dim() == 1)
+      tensor.add_(torch::randn_like(tensor) * 0.1);
+    else
+      tensor.normal_(0, 0.3);
+  }
+  return model;
+}
+
+inline torch::Tensor random_ids(int64_t batch, int64_t length, int64_t vocabulary, uint64_t seed) {
+  torch::manual_seed(seed);
+  return torch::randint(vocabulary, {batch, length}, torch::kInt64);
+}
+
+}  // namespace coppice::test

@@ -1,0 +1,268 @@
+// config.json of known families, right and wrong, as their makers write them.
+
+#include <gmock/gmock.h>
+
+#include "model/arch/families.h"
+#include "model/random_model.h"
+#include "support.h"
+
+namespace coppice {
+namespace {
+
+using test::error_of;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Json small_llama() {
+  return Json::parse(
+      R"({"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":32,"hidden_size":16,
+    "intermediate_size":24,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"hidden_act":"silu",
+    "max_position_embeddings":128,"rms_norm_eps":1e-5,"rope_theta":500000.0,"tie_word_embeddings":false,
+    "attention_bias":false,"mlp_bias":false,"bos_token_id":1,"eos_token_id":2,"torch_dtype":"bfloat16",
+    "transformers_version":"4.45.0","use_cache":true,"pretraining_tp":1,"initializer_range":0.02})");
+}
+
+Json small_mixtral() {
+  Json config = small_llama();
+  config["model_type"] = "mixtral";
+  config.erase("attention_bias");
+  config.erase("mlp_bias");
+  config["num_local_experts"] = 4;
+  config["num_experts_per_tok"] = 2;
+  config["sliding_window"] = nullptr;
+  config["router_aux_loss_coef"] = 0.02;
+  config["output_router_logits"] = false;
+  return config;
+}
+
+Json with(Json config, const Json& changes) {
+  config.update(changes);
+  return config;
+}
+
+ModelSpec read(const Json& config) {
+  return spec_from_config(config, "config.json");
+}
+
+const AttentionSpec& attention_of(const ModelSpec& spec) {
+  return std::get<AttentionSpec>(spec.blocks.front().mixer);
+}
+
+std::string refusal(const Json& config) {
+  return error_of([&] { read(config); });
+}
+
+TEST(LlamaConfig, ReadsEveryField) {
+  const ModelSpec spec = read(small_llama());
+  const AttentionSpec attention = {.heads = 4, .kv_heads = 2, .head_dim = 4, .rope = {.theta = 500000}};
+  const DenseFfnSpec ffn = {.width = 24};
+  const ModelSpec expected = {.family = "llama",
+                              .vocabulary = 32,
+                              .width = 16,
+                              .context = 128,
+                              .norm_epsilon = 1e-5,
+                              .bos_id = 1,
+                              .eos_ids = {2},
+                              .blocks = {{attention, ffn}, {attention, ffn}}};
+  EXPECT_EQ(spec, expected);
+}
+
+TEST(LlamaConfig, DefaultsAreThoseOfTransformers) {
+  Json config = small_llama();
+  for (const char* key : {"num_key_value_heads", "rope_theta", "tie_word_embeddings", "rms_norm_eps",
+                          "max_position_embeddings", "hidden_act"})
+    config.erase(key);
+  const ModelSpec spec = read(config);
+  EXPECT_EQ(attention_of(spec).kv_heads, 4);
+  EXPECT_EQ(attention_of(spec).rope.theta, 10000);
+  EXPECT_EQ(spec.norm_epsilon, 1e-6);
+  EXPECT_EQ(spec.context, 2048);
+  EXPECT_FALSE(spec.tied_embeddings);
+}
+
+TEST(LlamaConfig, RopeScalingOfLlama31) {
+  const RopeSpec expected = {.theta = 500000,
+                             .scaling = RopeScaling::llama3,
+                             .factor = 8,
+                             .low_frequency_factor = 1,
+                             .high_frequency_factor = 4,
+                             .original_context = 8192};
+  const Json scaling = Json::parse(
+      R"({"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192,"rope_type":"llama3"})");
+  EXPECT_EQ(attention_of(read(with(small_llama(), {{"rope_scaling", scaling}}))).rope, expected);
+
+  // Transformers 5 puts all of it into rope_parameters.
+  Json five = with(small_llama(),
+                   {{"rope_parameters", with(scaling, {{"rope_theta", 500000.0}})}, {"dtype", "bfloat16"}});
+  five.erase("rope_theta");
+  EXPECT_EQ(attention_of(read(five)).rope, expected);
+  Json plain = with(small_llama(), {{"rope_parameters", {{"rope_theta", 1234.0}, {"rope_type", "default"}}}});
+  plain.erase("rope_theta");
+  EXPECT_EQ(attention_of(read(plain)).rope, RopeSpec{.theta = 1234});
+  EXPECT_EQ(attention_of(read(with(five, {{"rope_scaling", scaling}, {"rope_theta", 500000.0}}))).rope,
+            expected);
+}
+
+TEST(LlamaConfig, LinearRopeScalingUnderItsOldName) {
+  const RopeSpec expected = {.theta = 500000, .scaling = RopeScaling::linear, .factor = 2};
+  EXPECT_EQ(
+      attention_of(read(with(small_llama(), {{"rope_scaling", {{"type", "linear"}, {"factor", 2.0}}}}))).rope,
+      expected);
+}
+
+TEST(LlamaConfig, RopeThatIsNotUnderstoodIsRefused) {
+  const auto scaled = [](const Json& scaling) {
+    return refusal(with(small_llama(), {{"rope_scaling", scaling}}));
+  };
+  EXPECT_THAT(scaled({{"rope_type", "yarn"}, {"factor", 2}}), HasSubstr("rope_type 'yarn'"));
+  EXPECT_THAT(scaled({{"rope_type", "linear"}}), HasSubstr("no 'factor'"));
+  EXPECT_THAT(scaled({{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}),
+              HasSubstr("partial_rotary_factor"));
+  EXPECT_THAT(scaled("linear"), HasSubstr("expected an object"));
+  EXPECT_THAT(refusal(with(small_llama(), {{"rope_scaling", {{"type", "linear"}, {"factor", 2}}},
+                                           {"rope_parameters", {{"rope_type", "default"}}}})),
+              HasSubstr("that differ"));
+  EXPECT_THAT(scaled({{"rope_type", "llama3"},
+                      {"factor", 8},
+                      {"low_freq_factor", 4},
+                      {"high_freq_factor", 4},
+                      {"original_max_position_embeddings", 8192}}),
+              HasSubstr("high_frequency_factor not above"));
+}
+
+TEST(LlamaConfig, SpecialTokens) {
+  EXPECT_THAT(read(with(small_llama(), {{"eos_token_id", {3, 4, 5}}})).eos_ids, ElementsAre(3, 4, 5));
+  EXPECT_THAT(read(with(small_llama(), {{"eos_token_id", nullptr}})).eos_ids, ElementsAre());
+  EXPECT_EQ(read(with(small_llama(), {{"bos_token_id", nullptr}})).bos_id, std::nullopt);
+}
+
+TEST(LlamaConfig, HeadDimNeedNotDivideTheWidth) {
+  EXPECT_EQ(attention_of(read(with(small_llama(), {{"head_dim", 6}}))).head_dim, 6);
+  EXPECT_EQ(attention_of(read(with(small_llama(), {{"head_dim", nullptr}}))).head_dim, 4);
+  EXPECT_THAT(refusal(with(small_llama(), {{"num_attention_heads", 3}, {"num_key_value_heads", 3}})),
+              HasSubstr("hidden_size 16 on 3 heads"));
+  EXPECT_THAT(refusal(with(small_llama(),
+                           {{"num_attention_heads", 3}, {"num_key_value_heads", 3}, {"head_dim", nullptr}})),
+              HasSubstr("hidden_size 16 on 3 heads"));
+}
+
+TEST(LlamaConfig, KeysOfOtherComputationsAreRefused) {
+  EXPECT_THAT(refusal(with(small_llama(), {{"quantization_config", {{"bits", 4}}}})),
+              HasSubstr("quantization_config"));
+  EXPECT_THAT(refusal(with(small_llama(), {{"sliding_window", 4096}})), HasSubstr("sliding_window"));
+  EXPECT_THAT(refusal(with(small_llama(), {{"num_local_experts", 8}})), HasSubstr("num_local_experts"));
+  EXPECT_THAT(refusal(with(small_llama(), {{"hidden_act", "swiglu2"}})), HasSubstr("hidden_act"));
+  EXPECT_NO_THROW(read(with(small_llama(), {{"quantization_config", nullptr}}))) << "null means absent";
+}
+
+TEST(LlamaConfig, ImpossibleNumbersAreRefused) {
+  const auto changed = [](const char* key, const Json& value) {
+    return refusal(with(small_llama(), {{key, value}}));
+  };
+  EXPECT_THAT(changed("num_attention_heads", 0), HasSubstr("attention heads"));
+  EXPECT_THAT(changed("num_key_value_heads", 3), HasSubstr("a multiple"));
+  EXPECT_THAT(changed("hidden_size", -16), HasSubstr("-16"));
+  EXPECT_THAT(changed("hidden_size", "16"), HasSubstr("a whole number"));
+  EXPECT_THAT(changed("hidden_size", 16.5), HasSubstr("a whole number"));
+  EXPECT_THAT(changed("vocab_size", 1e300), HasSubstr("a number that fits"));
+  EXPECT_THAT(changed("intermediate_size", 1 << 25), HasSubstr("ffn.width"));
+  EXPECT_THAT(changed("num_hidden_layers", 1000000000), HasSubstr("1 to 10000"));
+  EXPECT_THAT(changed("head_dim", 5), HasSubstr("an even number"));
+  EXPECT_THAT(changed("intermediate_size", 0x7FFFFFFFFFFFFFFF), HasSubstr("a number that fits"));
+  Json lacking = small_llama();
+  lacking.erase("vocab_size");
+  EXPECT_THAT(refusal(lacking), HasSubstr("no 'vocab_size'"));
+  EXPECT_THAT(refusal(with(small_llama(), {{"intermediate_size", 1 << 24},
+                                           {"hidden_size", 1 << 24},
+                                           {"head_dim", 4},
+                                           {"num_hidden_layers", 10000}})),
+              HasSubstr("parameters"));
+}
+
+TEST(MixtralConfig, ReadsExpertsAndRouter) {
+  const ModelSpec spec = read(small_mixtral());
+  const MoeSpec* moe = moe_of(spec.blocks.at(1));
+  ASSERT_NE(moe, nullptr);
+  EXPECT_THAT(moe->widths, ElementsAre(24, 24, 24, 24));
+  EXPECT_EQ(moe->top_k, 2);
+  EXPECT_EQ(moe->router.score, RouterScore::softmax);
+  EXPECT_EQ(moe->router.weight, ExpertWeight::renormalised);
+}
+
+TEST(MixtralConfig, RefusesWhatItCannotDo) {
+  EXPECT_THAT(refusal(with(small_mixtral(), {{"sliding_window", 4096}})), HasSubstr("sliding window"));
+  EXPECT_THAT(refusal(with(small_mixtral(), {{"num_experts_per_tok", 5}})), HasSubstr("top_k 5"));
+  EXPECT_THAT(refusal(with(small_mixtral(), {{"num_local_experts", 1000000000}})),
+              HasSubstr("num_local_experts"));
+  EXPECT_THAT(refusal(with(small_mixtral(), {{"num_local_experts", 60000}, {"num_hidden_layers", 9000}})),
+              HasSubstr("60000 experts in each of 9000 layers"));
+  EXPECT_THAT(refusal(with(small_mixtral(), {{"mlp_bias", true}})), HasSubstr("mlp_bias"));
+}
+
+TEST(UnknownConfig, SaysWhatIsSupported) {
+  EXPECT_THAT(refusal({{"model_type", "gpt2"}}),
+              AllOf(HasSubstr("model_type 'gpt2'"), HasSubstr("llama, mixtral, coppice")));
+  EXPECT_THAT(refusal({{"hidden_size", 16}}), HasSubstr("no model_type"));
+  EXPECT_THAT(refusal(Json::array()), HasSubstr("no model_type"));
+  EXPECT_THAT(refusal({{"model_type", 3}}), HasSubstr("no model_type"));
+}
+
+TEST(CoppiceConfig, IsStrict) {
+  Rng rng(1);
+  const ModelSpec spec = test::random_spec(rng);
+  const Json config = families().get("coppice").write(spec);
+  EXPECT_EQ(read(config), spec);
+  EXPECT_THAT(refusal(with(config, {{"format_version", 2}})), HasSubstr("use a newer coppice"));
+  EXPECT_THAT(refusal(with(config, {{"format_version", "1"}})), HasSubstr("format_version"));
+  EXPECT_THAT(refusal(with(config, {{"specs", 1}})), HasSubstr("did you mean 'spec'?"));
+  Json wrong = config;
+  wrong["spec"]["widht"] = 3;
+  EXPECT_THAT(refusal(wrong), HasSubstr("did you mean 'width'?"));
+  wrong = config;
+  wrong["spec"]["blocks"][0]["mixer"]["kind"] = "mamba";
+  EXPECT_THAT(refusal(wrong), HasSubstr("unknown kind 'mamba'"));
+  wrong = config;
+  wrong["spec"]["blocks"] = Json::array();
+  EXPECT_THAT(refusal(wrong), HasSubstr("no blocks"));
+}
+
+// Property: every spec survives JSON text; every writable family gives back what it wrote.
+TEST(EverySpec, SurvivesItsConfig) {
+  Rng rng(77);
+  for (int i = 0; i < 300; ++i) {
+    ModelSpec spec = i % 3 == 0   ? test::random_spec(rng)
+                     : i % 3 == 1 ? test::random_llama_spec(rng)
+                                  : test::random_mixtral_spec(rng);
+    Json text = parse_json(to_line(to_json(spec)), "spec");
+    ModelSpec again = from_json<ModelSpec>(text, "spec");
+    again.family = spec.family;
+    EXPECT_EQ(again, spec) << text.dump();
+    spec.family = writable_family(spec);
+    EXPECT_EQ(read(parse_json(to_text(families().get(spec.family).write(spec)), "config.json")), spec);
+  }
+}
+
+TEST(WritableFamily, IsTheMostWidelyReadableThatHoldsTheSpec) {
+  Rng rng(8);
+  const ModelSpec llama = test::random_llama_spec(rng), mixtral = test::random_mixtral_spec(rng);
+  EXPECT_EQ(writable_family(llama), "llama");
+  EXPECT_EQ(writable_family(mixtral), "mixtral");
+  const auto changed = [](ModelSpec spec, const auto& change) {
+    for (auto& block : spec.blocks) change(block);
+    return writable_family(spec);
+  };
+  EXPECT_EQ(changed(llama, [](BlockSpec& b) { std::get<DenseFfnSpec>(b.ffn).gated = false; }), "coppice");
+  EXPECT_EQ(changed(llama, [](BlockSpec& b) { std::get<AttentionSpec>(b.mixer).output_bias ^= true; }),
+            "coppice");
+  EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->router.scale = 2; }), "coppice");
+  EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->router.weight = ExpertWeight::score; }),
+            "coppice");
+  EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->shared_width = 2; }), "coppice");
+  EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->widths.push_back(moe_of(b)->widths[0] + 1); }),
+            "coppice");
+  EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->gated = false; }), "coppice");
+}
+
+}  // namespace
+}  // namespace coppice

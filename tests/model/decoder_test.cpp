@@ -1,0 +1,227 @@
+// The decoder against a scalar double-precision reference, and against itself under other batches, caches and
+// threads.
+
+#include "model/decoder.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "base/parallel.h"
+#include "kernels/isa.h"
+#include "model/kv_cache.h"
+#include "numeric_model.h"
+#include "random_model.h"
+
+namespace coppice {
+namespace {
+
+using test::NumericModel;
+
+// Puts the instruction set and the number of threads back when a test ends.
+class DecoderTest : public ::testing::Test {
+ protected:
+  void TearDown() override {
+    set_threads(threads_);
+    kernels::use_isa(isa_);
+  }
+  int threads_ = thread_count();
+  kernels::Isa isa_ = kernels::active_isa();
+};
+
+std::vector<float> all_logits(Decoder& decoder, std::span<const int32_t> tokens) {
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
+  return decoder.forward({&input, 1});
+}
+
+TEST_F(DecoderTest, MatchesTheReferenceOnWhateverASpecCanSay) {
+  for (uint64_t seed = 0; seed < 150; ++seed) {
+    Rng rng(seed);
+    const ModelSpec spec = test::random_spec(rng);
+    const NumericModel model(spec, seed);
+    Decoder decoder(model.open());
+    const auto tokens =
+        test::random_tokens(spec, test::between(rng, 1, std::min<int64_t>(spec.context, 12)), rng);
+    const auto want = model.reference_logits(tokens);
+    for (const kernels::Isa isa : kernels::supported_isas()) {
+      kernels::use_isa(isa);
+      ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), want), 1e-4)
+          << "seed " << seed << ", " << to_string(isa) << "\n"
+          << to_line(to_json(spec));
+    }
+  }
+}
+
+TEST_F(DecoderTest, MatchesTheReferenceForEveryRouter) {
+  uint64_t seed = 0;
+  for (const auto& [source, source_name] : EnumNames<RouterSource>::values)
+    for (const auto& [score, score_name] : EnumNames<RouterScore>::values)
+      for (const auto& [weight, weight_name] : EnumNames<ExpertWeight>::values)
+        for (const auto& [storage, storage_name] : EnumNames<ExpertStorage>::values)
+          for (const bool bias : {false, true}) {
+            MoeSpec moe{.widths = {9, 0, 17, 12, 5},
+                        .top_k = 2,
+                        .router = {source, score, weight, bias, 1.5},
+                        .storage = storage,
+                        .dense_width = storage == ExpertStorage::indexed ? 25 : 0,
+                        .shared_width = bias ? 7 : 0};
+            const AttentionSpec attention{.heads = 2, .kv_heads = 1, .head_dim = 6};
+            const NumericModel model(
+                {.vocabulary = 40, .width = 18, .context = 16, .blocks = {{attention, moe}}}, ++seed);
+            Rng rng(seed);
+            const auto tokens = test::random_tokens(model.spec(), 9, rng);
+            Decoder decoder(model.open());
+            ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), model.reference_logits(tokens)),
+                      1e-4)
+                << source_name << ' ' << score_name << ' ' << weight_name << ' ' << storage_name << ' '
+                << bias;
+          }
+}
+
+TEST_F(DecoderTest, MatchesTheReferenceForEveryStoredType) {
+  Rng rng(3);
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
+    for (int round = 0; round < 6; ++round) {
+      const ModelSpec spec = test::random_spec(rng);
+      const NumericModel model(spec, rng.next(), dtype);
+      const auto tokens = test::random_tokens(spec, 4, rng);
+      const auto want = model.reference_logits(tokens);
+      for (const WeightType type : {WeightType::as_stored, WeightType::f32}) {
+        Decoder decoder(model.open(), type);
+        ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), want), 1e-4) << dtype_name(dtype);
+      }
+    }
+}
+
+TEST_F(DecoderTest, Bf16WeightsAreThoseOfARoundedModel) {
+  Rng rng(5);
+  const ModelSpec spec = test::random_llama_spec(rng);
+  NumericModel model(spec, 1);
+  const auto tokens = test::random_tokens(spec, 4, rng);
+  Decoder rounded(model.open(), WeightType::bf16);
+  // Matrices are rounded, vectors (norms, biases) are not.
+  const NumericModel half(spec, 1, DType::bf16);
+  NumericModel want(spec, 1);
+  for (const auto& tensor : tensor_table(spec))
+    if (tensor.shape.size() == 2) want.floats(tensor.name) = NumericModel(half).floats(tensor.name);
+  EXPECT_LT(test::relative_difference(all_logits(rounded, tokens), want.reference_logits(tokens)), 1e-4);
+}
+
+// A model wide enough for work to be split over threads and for full vectors.
+ModelSpec wide_spec(bool indexed) {
+  const AttentionSpec attention{.heads = 6, .kv_heads = 2, .head_dim = 20};
+  MoeSpec moe{.widths = {70, 33, 0, 101, 64},
+              .top_k = 2,
+              .router = {.weight = ExpertWeight::score},
+              .shared_width = 40};
+  if (indexed) {
+    moe.storage = ExpertStorage::indexed;
+    moe.dense_width = 210;
+  }
+  return {.vocabulary = 300,
+          .width = 150,
+          .context = 80,
+          .blocks = {{attention, DenseFfnSpec{.width = 333}}, {attention, moe}, {attention, moe}}};
+}
+
+TEST_F(DecoderTest, CachedDecodingIsTheFullPassBitForBit) {
+  for (const bool indexed : {false, true})
+    for (const kernels::Isa isa : kernels::supported_isas()) {
+      kernels::use_isa(isa);
+      const NumericModel model(wide_spec(indexed), 11);
+      Decoder decoder(model.open());
+      Rng rng(1);
+      const auto tokens = test::random_tokens(model.spec(), 70, rng);
+      const auto whole = all_logits(decoder, tokens);
+      const auto cache = decoder.new_cache();
+      std::vector<float> pieces;
+      for (size_t begin = 0, step = 1; begin < tokens.size(); begin += step, step = step % 5 + 1) {
+        step = std::min(step, tokens.size() - begin);
+        const Decoder::Input input{
+            .tokens = std::span(tokens).subspan(begin, step), .cache = cache.get(), .all_logits = true};
+        const auto logits = decoder.forward({&input, 1});
+        pieces.insert(pieces.end(), logits.begin(), logits.end());
+      }
+      EXPECT_EQ(cache->length(), 70);
+      EXPECT_EQ(pieces, whole) << to_string(isa);
+    }
+}
+
+TEST_F(DecoderTest, RaggedBatchIsEachSequenceAloneBitForBit) {
+  for (const bool indexed : {false, true}) {
+    const NumericModel model(wide_spec(indexed), 12);
+    Decoder decoder(model.open(), WeightType::bf16);
+    Rng rng(2);
+    std::vector<std::vector<int32_t>> sequences;
+    for (const int64_t length : {1, 17, 4, 40})
+      sequences.push_back(test::random_tokens(model.spec(), length, rng));
+    std::vector<Decoder::Input> inputs;
+    std::vector<float> alone;
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      inputs.push_back({.tokens = sequences[i], .all_logits = i % 2 == 1});
+      const auto logits = decoder.forward({&inputs.back(), 1});
+      alone.insert(alone.end(), logits.begin(), logits.end());
+    }
+    EXPECT_EQ(decoder.forward(inputs), alone);
+  }
+}
+
+TEST_F(DecoderTest, ThreadsChangeNoBit) {
+  for (const bool indexed : {false, true}) {
+    const NumericModel model(wide_spec(indexed), 13);
+    Decoder decoder(model.open());
+    Rng rng(3);
+    const auto tokens = test::random_tokens(model.spec(), 60, rng);
+    set_threads(1);
+    const auto one = all_logits(decoder, tokens);
+    for (const int threads : {2, 3}) {
+      set_threads(threads);
+      EXPECT_EQ(all_logits(decoder, tokens), one) << threads;
+    }
+  }
+}
+
+TEST_F(DecoderTest, FaultsAreErrorsBeforeAnyWork) {
+  const NumericModel model(wide_spec(false), 14);
+  Decoder decoder(model.open());
+  const auto cache = decoder.new_cache();
+  std::vector<int32_t> tokens(80, 1);
+  Decoder::Input input{.tokens = tokens, .cache = cache.get()};
+  decoder.forward({&input, 1});
+  input.tokens = std::span(tokens).first(1);
+  EXPECT_THROW(decoder.forward({&input, 1}), Error);  // the context is full
+  EXPECT_EQ(cache->length(), 80);
+  for (const int32_t bad : {-1, 300}) {
+    const std::vector<int32_t> ids = {1, bad};
+    const Decoder::Input wrong{.tokens = ids};
+    EXPECT_THROW(decoder.forward({&wrong, 1}), Error);
+  }
+  EXPECT_THROW(decoder.set_top_k(6), Error);
+  EXPECT_THROW(decoder.set_top_k(0), Error);
+}
+
+TEST_F(DecoderTest, TraceNamesEveryActivationAndEndsInTheLogits) {
+  const NumericModel model(wide_spec(false), 15);
+  Decoder decoder(model.open());
+  const std::vector<int32_t> tokens = {5, 6, 7};
+  Trace trace;
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
+  const auto logits = decoder.forward({&input, 1}, collect_into(trace));
+  std::vector<std::string> names = {"embedding", "norm", "logits", "layers.1.router.logits",
+                                    "layers.2.router.logits"};
+  for (const char* layer : {"0", "1", "2"})
+    for (const char* part : {"mixer_norm", "mixer", "ffn_norm", "ffn", "output"})
+      names.push_back(fmt::format("layers.{}.{}", layer, part));
+  std::sort(names.begin(), names.end());
+  std::vector<std::string> got;
+  for (const auto& [name, activation] : trace) got.push_back(name);
+  EXPECT_EQ(got, names);
+  EXPECT_EQ(trace.at("logits").values, logits);
+  EXPECT_EQ(trace.at("layers.1.router.logits").shape, (std::vector<int64_t>{3, 5}));
+  test::TemporaryFolder folder;
+  write_trace(folder / "trace.safetensors", trace);
+  EXPECT_EQ(SafetensorsFile(folder / "trace.safetensors").tensors().size(), names.size());
+}
+
+}  // namespace
+}  // namespace coppice

@@ -1,0 +1,54 @@
+// docs/formats.md holds one table per struct of a ModelSpec, and each is what the struct's field visit says.
+
+#include <gmock/gmock.h>
+
+#include "base/file.h"
+#include "model/spec.h"
+
+namespace coppice {
+namespace {
+
+std::string escaped(std::string text) {
+  for (size_t at = 0; (at = text.find('|', at)) != text.npos; at += 2) text.insert(at, "\\");
+  return text;
+}
+
+std::string limits_of(const Field& info) {
+  std::string text;
+  if (info.min) text += fmt::format("{} {}", info.above_min ? ">" : "≥", *info.min);
+  if (info.max) text += fmt::format("{}≤ {}", info.min ? ", " : "", static_cast<int64_t>(*info.max));
+  return text;
+}
+
+template <class T>
+std::string field_table() {
+  std::string text = "| field | type | default | limits | meaning |\n|---|---|---|---|---|\n";
+  for (const auto& doc : describe<T>()) {
+    const std::string fallback = doc.info.required      ? "required"
+                                 : doc.type == "object" ? "its own"
+                                                        : "`" + doc.fallback + "`";
+    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", doc.name, escaped(doc.type), fallback,
+                        limits_of(doc.info), escaped(doc.info.help));
+  }
+  return text;
+}
+
+template <class T>
+void expect_documented() {
+  const std::string page = read_file(std::string(COPPICE_SOURCE) + "/docs/formats.md");
+  EXPECT_NE(page.find(field_table<T>()), page.npos) << "docs/formats.md lacks this table:\n"
+                                                    << field_table<T>();
+}
+
+TEST(FormatsPage, HoldsTheFieldsOfEveryStruct) {
+  expect_documented<ModelSpec>();
+  expect_documented<BlockSpec>();
+  expect_documented<AttentionSpec>();
+  expect_documented<RopeSpec>();
+  expect_documented<DenseFfnSpec>();
+  expect_documented<MoeSpec>();
+  expect_documented<RouterSpec>();
+}
+
+}  // namespace
+}  // namespace coppice

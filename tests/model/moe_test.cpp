@@ -1,0 +1,154 @@
+// Identities between dense and sparse feed-forwards, and what the decoder reports about experts.
+
+#include <algorithm>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+#include "model/decoder.h"
+#include "model/kv_cache.h"
+#include "model/router.h"
+#include "numeric_model.h"
+
+namespace coppice {
+namespace {
+
+using test::NumericModel;
+
+const AttentionSpec attention = {.heads = 4, .kv_heads = 2, .head_dim = 8};
+const int64_t width = 32, neurons = 60;
+const std::vector<int64_t> parts = {13, 20, 0, 27};  // together: all neurons
+
+ModelSpec dense_spec() {
+  return {.vocabulary = 50,
+          .width = width,
+          .context = 30,
+          .blocks = {{attention, DenseFfnSpec{.width = neurons}}}};
+}
+
+// All experts active, each counting fully.
+ModelSpec partition_spec(ExpertStorage storage) {
+  ModelSpec spec = dense_spec();
+  spec.blocks[0].ffn = MoeSpec{.widths = parts,
+                               .top_k = 4,
+                               .router = {.weight = ExpertWeight::one},
+                               .storage = storage,
+                               .dense_width = storage == ExpertStorage::indexed ? neurons : 0};
+  return spec;
+}
+
+// The neurons of each expert: a shuffled partition.
+std::vector<std::vector<int32_t>> partition() {
+  std::vector<int32_t> all(static_cast<size_t>(neurons));
+  std::iota(all.begin(), all.end(), 0);
+  Rng(9).shuffle(all);
+  std::vector<std::vector<int32_t>> lists;
+  auto at = all.begin();
+  for (const int64_t count : parts) {
+    lists.emplace_back(at, at + count);
+    std::sort(lists.back().begin(), lists.back().end());
+    at += count;
+  }
+  return lists;
+}
+
+// Copies a dense model's neurons into the experts of `moe`.
+void fill_experts(NumericModel& dense, NumericModel& moe) {
+  const std::string mlp = "model.layers.0.mlp.";
+  const bool indexed = moe_of(moe.spec().blocks[0])->storage == ExpertStorage::indexed;
+  const auto lists = partition();
+  for (const auto& tensor : tensor_table(dense.spec()))
+    if (indexed || !tensor.name.starts_with(mlp)) moe.floats(tensor.name) = dense.floats(tensor.name);
+  for (size_t e = 0; e < lists.size(); ++e) {
+    if (indexed) {
+      moe.neurons(fmt::format("{}expert_neurons.{}", mlp, e)) = lists[e];
+      continue;
+    }
+    const std::string expert = fmt::format("{}experts.{}.", mlp, e);
+    for (size_t n = 0; n < lists[e].size(); ++n) {
+      const int64_t from = lists[e][n];
+      for (const char* name : {"gate_proj.weight", "up_proj.weight"})
+        std::copy_n(dense.floats(mlp + name).begin() + from * width, width,
+                    moe.floats(expert + name).begin() + static_cast<int64_t>(n) * width);
+      for (int64_t o = 0; o < width; ++o)
+        moe.floats(expert + "down_proj.weight")[static_cast<size_t>(o) * lists[e].size() + n] =
+            dense.floats(mlp + "down_proj.weight")[static_cast<size_t>(o * neurons + from)];
+    }
+  }
+}
+
+std::vector<float> logits_of(const NumericModel& model, std::span<const int32_t> tokens, int64_t top_k = 0) {
+  Decoder decoder(model.open());
+  if (top_k > 0) decoder.set_top_k(top_k);
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
+  return decoder.forward({&input, 1});
+}
+
+std::vector<double> widened(const std::vector<float>& values) {
+  return {values.begin(), values.end()};
+}
+
+TEST(Moe, AllExpertsOfAPartitionAreTheDenseModel) {
+  Rng rng(1);
+  NumericModel dense(dense_spec(), 4);
+  const auto tokens = test::random_tokens(dense.spec(), 20, rng);
+  const auto want = widened(logits_of(dense, tokens));
+  for (const ExpertStorage storage : {ExpertStorage::separate, ExpertStorage::indexed}) {
+    NumericModel moe(partition_spec(storage), 5);
+    fill_experts(dense, moe);
+    EXPECT_LT(test::relative_difference(logits_of(moe, tokens), want), 1e-5) << to_string(storage);
+  }
+}
+
+TEST(Moe, IndexedExpertsAreSeparateOnes) {
+  Rng rng(2);
+  NumericModel dense(dense_spec(), 6), separate(partition_spec(ExpertStorage::separate), 7),
+      indexed(partition_spec(ExpertStorage::indexed), 7);
+  fill_experts(dense, separate);
+  fill_experts(dense, indexed);
+  const auto tokens = test::random_tokens(dense.spec(), 20, rng);
+  for (const int64_t top_k : {1, 2, 3})
+    EXPECT_LT(test::relative_difference(logits_of(indexed, tokens, top_k),
+                                        widened(logits_of(separate, tokens, top_k))),
+              1e-5);
+}
+
+TEST(Moe, LoadCountsEveryChoice) {
+  Rng rng(3);
+  const NumericModel model(partition_spec(ExpertStorage::separate), 8);
+  Decoder decoder(model.open());
+  decoder.set_top_k(2);
+  const auto tokens = test::random_tokens(model.spec(), 20, rng);
+  const Decoder::Input input{.tokens = tokens};
+  decoder.forward({&input, 1});
+  decoder.forward({&input, 1});
+  ASSERT_EQ(decoder.expert_load().size(), 1u);
+  const auto& load = decoder.expert_load()[0].tokens;
+  EXPECT_EQ(std::accumulate(load.begin(), load.end(), int64_t{0}), 2 * 20 * 2);
+  decoder.reset_expert_load();
+  EXPECT_EQ(std::accumulate(load.begin(), load.end(), int64_t{0}), 0);
+}
+
+TEST(Moe, BytesPerTokenFollowTheExperts) {
+  const NumericModel dense(dense_spec(), 4), moe(partition_spec(ExpertStorage::separate), 8);
+  Decoder all(moe.open()), one(moe.open()), whole(dense.open());
+  one.set_top_k(1);
+  const int64_t router = 4 * width * 4;
+  EXPECT_EQ(all.bytes_per_token(), whole.bytes_per_token() + router);
+  const int64_t ffn = 3 * width * neurons * 4;
+  EXPECT_EQ(one.bytes_per_token(), all.bytes_per_token() - ffn + ffn / 4);  // nothing seen: uniform choice
+}
+
+TEST(SelectTop, TakesTheHighestAndOfEqualTheFirst) {
+  const std::vector<float> scores = {1, 3, 3, 2, 3};
+  EXPECT_EQ(select_top(scores, {}, 2), (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(select_top(scores, {}, 4), (std::vector<int32_t>{1, 2, 3, 4}));
+  const std::vector<float> bias = {5, 0, 0, 0, 0};
+  EXPECT_EQ(select_top(scores, bias, 1), (std::vector<int32_t>{0}));
+  const std::vector<float> broken = {NAN, 1, NAN, -2};
+  EXPECT_EQ(select_top(broken, {}, 2), (std::vector<int32_t>{1, 3}));
+  EXPECT_EQ(select_top(broken, {}, 3), (std::vector<int32_t>{0, 1, 3}));
+}
+
+}  // namespace
+}  // namespace coppice

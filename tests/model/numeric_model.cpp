@@ -1,0 +1,294 @@
+#include "numeric_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "base/file.h"
+#include "format/float16.h"
+
+namespace coppice::test {
+namespace {
+
+float rounded(float value, DType dtype) {
+  if (dtype == DType::bf16) return bf16_to_float(float_to_bf16(value));
+  if (dtype == DType::f16) return f16_to_float(float_to_f16(value));
+  return value;
+}
+
+std::vector<std::byte> stored(const std::vector<float>& values, DType dtype) {
+  std::vector<std::byte> bytes;
+  for (const float value : values) {
+    const uint16_t half = dtype == DType::bf16 ? float_to_bf16(value) : float_to_f16(value);
+    const auto piece =
+        dtype == DType::f32 ? std::as_bytes(std::span(&value, 1)) : std::as_bytes(std::span(&half, 1));
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+NumericModel::NumericModel(ModelSpec spec, uint64_t seed, DType dtype)
+    : spec_(std::move(spec)), dtype_(dtype) {
+  for (const auto& tensor : tensor_table(spec_)) {
+    Rng rng = Rng(seed).fork(tensor.name);
+    if (tensor.integer) {
+      const size_t layer = std::stoul(tensor.name.substr(std::string("model.layers.").size()));
+      std::vector<int32_t> all(static_cast<size_t>(moe_of(spec_.blocks[layer])->dense_width));
+      std::iota(all.begin(), all.end(), 0);
+      rng.shuffle(all);
+      all.resize(static_cast<size_t>(tensor.count()));
+      std::sort(all.begin(), all.end());
+      neurons_[tensor.name] = all;
+      continue;
+    }
+    const bool matrix = tensor.shape.size() == 2;
+    const double scale =
+        matrix ? 1 / std::sqrt(static_cast<double>(std::max<int64_t>(1, tensor.shape[1]))) : 0.2;
+    const double centre = tensor.name.ends_with("norm.weight") ? 1 : 0;
+    auto& values = floats_[tensor.name];
+    for (int64_t i = 0; i < tensor.count(); ++i)
+      values.push_back(rounded(static_cast<float>(centre + scale * rng.normal()), dtype));
+  }
+}
+
+std::shared_ptr<const ModelDirectory> NumericModel::open() const {
+  std::vector<TensorData> tensors;
+  std::vector<std::vector<std::byte>> bytes;
+  const auto table = tensor_table(spec_);
+  bytes.reserve(table.size());
+  for (const auto& tensor : table) {
+    if (tensor.integer) {
+      tensors.push_back(
+          {tensor.name, DType::i32, tensor.shape, std::as_bytes(std::span(neurons_.at(tensor.name)))});
+    } else {
+      bytes.push_back(stored(floats_.at(tensor.name), dtype_));
+      tensors.push_back({tensor.name, dtype_, tensor.shape, bytes.back()});
+    }
+  }
+  write_model(folder_->path(), spec_, tensors);
+  return std::make_shared<ModelDirectory>(folder_->path());
+}
+
+using Vector = std::vector<double>;
+
+// One forward pass over a whole sequence, token by token, layer by layer.
+class Reference {
+ public:
+  explicit Reference(const NumericModel& model) : model_(model), spec_(model.spec_) {}
+
+  Vector logits(std::span<const int32_t> tokens) {
+    std::vector<Vector> x;
+    for (const int32_t token : tokens) x.push_back(row("model.embed_tokens.weight", token, spec_.width));
+    for (size_t i = 0; i < spec_.blocks.size(); ++i) {
+      prefix_ = fmt::format("model.layers.{}.", i);
+      std::vector<Vector> normed;
+      for (const auto& v : x) normed.push_back(norm(v, prefix_ + "input_layernorm.weight"));
+      const auto mixed = attend(std::get<AttentionSpec>(spec_.blocks[i].mixer), normed);
+      for (size_t t = 0; t < x.size(); ++t) {
+        add(x[t], mixed[t], 1);
+        const Vector v = norm(x[t], prefix_ + "post_attention_layernorm.weight");
+        add(x[t], std::visit([&](const auto& ffn) { return feed_forward(ffn, v); }, spec_.blocks[i].ffn), 1);
+      }
+    }
+    Vector all;
+    for (const auto& v : x) {
+      const Vector row = multiply(spec_.tied_embeddings ? "model.embed_tokens" : "lm_head",
+                                  norm(v, "model.norm.weight"), false);
+      all.insert(all.end(), row.begin(), row.end());
+    }
+    return all;
+  }
+
+ private:
+  const std::vector<float>& floats(const std::string& name) const { return model_.floats_.at(name); }
+
+  Vector row(const std::string& name, int64_t index, int64_t width) const {
+    const auto begin = floats(name).begin() + index * width;
+    return {begin, begin + width};
+  }
+
+  static void add(Vector& y, const Vector& x, double scale) {
+    for (size_t i = 0; i < y.size(); ++i) y[i] += scale * x[i];
+  }
+
+  static double dot(const Vector& a, const Vector& b) {
+    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+  }
+
+  Vector multiply(const std::string& name, const Vector& x, bool bias) const {
+    const auto width = static_cast<int64_t>(x.size());
+    const int64_t rows = width == 0 ? 0 : static_cast<int64_t>(floats(name + ".weight").size()) / width;
+    Vector y;
+    for (int64_t r = 0; r < rows; ++r)
+      y.push_back(dot(row(name + ".weight", r, width), x) +
+                  (bias ? floats(name + ".bias")[static_cast<size_t>(r)] : 0));
+    return y;
+  }
+
+  Vector norm(const Vector& x, const std::string& weight) const {
+    const double scale = 1 / std::sqrt(dot(x, x) / static_cast<double>(x.size()) + spec_.norm_epsilon);
+    Vector y;
+    for (size_t i = 0; i < x.size(); ++i) y.push_back(x[i] * scale * floats(weight)[i]);
+    return y;
+  }
+
+  static void rotate(Vector& heads, const AttentionSpec& a, size_t position) {
+    const auto frequencies = rope_frequencies(a.rope, a.head_dim);
+    const size_t half = frequencies.size(), dim = 2 * half;
+    for (size_t head = 0; head < heads.size(); head += dim)
+      for (size_t i = 0; i < half; ++i) {
+        const double angle = static_cast<double>(position) * frequencies[i];
+        const double p = heads[head + i], q = heads[head + i + half];
+        heads[head + i] = p * std::cos(angle) - q * std::sin(angle);
+        heads[head + i + half] = q * std::cos(angle) + p * std::sin(angle);
+      }
+  }
+
+  std::vector<Vector> attend(const AttentionSpec& a, const std::vector<Vector>& x) const {
+    std::vector<Vector> queries, keys, values, out;
+    for (size_t t = 0; t < x.size(); ++t) {
+      queries.push_back(multiply(prefix_ + "self_attn.q_proj", x[t], a.qkv_bias));
+      keys.push_back(multiply(prefix_ + "self_attn.k_proj", x[t], a.qkv_bias));
+      values.push_back(multiply(prefix_ + "self_attn.v_proj", x[t], a.qkv_bias));
+      rotate(queries.back(), a, t);
+      rotate(keys.back(), a, t);
+    }
+    const auto dim = static_cast<size_t>(a.head_dim);
+    for (size_t t = 0; t < x.size(); ++t) {
+      Vector mixed;
+      for (size_t head = 0; head < static_cast<size_t>(a.heads); ++head) {
+        const size_t from = head / static_cast<size_t>(a.heads / a.kv_heads) * dim;
+        Vector weights;
+        double total = 0;
+        for (size_t s = 0; s <= t; ++s) {
+          double score = 0;
+          for (size_t i = 0; i < dim; ++i) score += queries[t][head * dim + i] * keys[s][from + i];
+          total += weights.emplace_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
+        }
+        Vector sum(dim);
+        for (size_t s = 0; s <= t; ++s)
+          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s] / total * values[s][from + i];
+        mixed.insert(mixed.end(), sum.begin(), sum.end());
+      }
+      out.push_back(multiply(prefix_ + "self_attn.o_proj", mixed, a.output_bias));
+    }
+    return out;
+  }
+
+  static double activate(Activation kind, double x) {
+    switch (kind) {
+      case Activation::silu:
+        return x / (1 + std::exp(-x));
+      case Activation::gelu:
+        return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+      case Activation::gelu_tanh:
+        return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+      case Activation::relu:
+        return std::max(0.0, x);
+    }
+    return NAN;
+  }
+
+  // A bank's output, through the hidden neurons in `only` (nullptr: all).
+  Vector bank(const std::string& name, const Vector& x, bool gated, bool bias, Activation kind,
+              const std::vector<int32_t>* only = nullptr) const {
+    Vector hidden = multiply(name + "up_proj", x, bias);
+    const Vector gate = gated ? multiply(name + "gate_proj", x, bias) : Vector{};
+    for (size_t n = 0; n < hidden.size(); ++n) {
+      hidden[n] = gated ? activate(kind, gate[n]) * hidden[n] : activate(kind, hidden[n]);
+      if (only != nullptr && !std::binary_search(only->begin(), only->end(), static_cast<int32_t>(n)))
+        hidden[n] = 0;
+    }
+    Vector y = multiply(name + "down_proj", hidden, bias);
+    y.resize(static_cast<size_t>(spec_.width));
+    return y;
+  }
+
+  Vector feed_forward(const DenseFfnSpec& ffn, const Vector& x) const {
+    return bank(prefix_ + "mlp.", x, ffn.gated, ffn.bias, ffn.activation);
+  }
+
+  Vector router_scores(const MoeSpec& moe, const Vector& x) const {
+    const std::string gate = prefix_ + "mlp.gate";
+    Vector s;
+    if (moe.router.source == RouterSource::linear) s = multiply(gate, x, false);
+    if (moe.router.source == RouterSource::mlp_tanh) {
+      Vector hidden = multiply(gate + ".hidden", x, false);
+      for (double& h : hidden) h = std::tanh(h);
+      s = multiply(gate + ".output", hidden, false);
+    }
+    if (moe.router.source == RouterSource::neurons) {
+      s = multiply(gate + ".up", x, false);
+      const Vector g = multiply(gate + ".gate", x, false);
+      for (size_t e = 0; e < s.size(); ++e) s[e] = std::abs(s[e] * activate(moe.activation, g[e]));
+    }
+    double total = 0;
+    for (double& score : s) {
+      if (moe.router.score == RouterScore::softmax) total += score = std::exp(score);
+      if (moe.router.score == RouterScore::sigmoid) score = 1 / (1 + std::exp(-score));
+    }
+    if (moe.router.score == RouterScore::softmax)
+      for (double& score : s) score /= total;
+    return s;
+  }
+
+  Vector feed_forward(const MoeSpec& moe, const Vector& x) const {
+    const Vector scores = router_scores(moe, x);
+    std::vector<size_t> order(scores.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    const auto key = [&](size_t e) {
+      return scores[e] + (moe.router.selection_bias ? floats(prefix_ + "mlp.gate.selection_bias")[e] : 0);
+    };
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) > key(b); });
+    order.resize(static_cast<size_t>(moe.top_k));
+    double total = 0;
+    for (const size_t e : order) total += scores[e];
+    Vector y(static_cast<size_t>(spec_.width));
+    if (moe.shared_width > 0) y = bank(prefix_ + "mlp.shared_expert.", x, moe.gated, false, moe.activation);
+    for (const size_t e : order) {
+      double weight = 1;
+      if (moe.router.weight == ExpertWeight::score) weight = scores[e];
+      if (moe.router.weight == ExpertWeight::renormalised) weight = total != 0 ? scores[e] / total : 0;
+      if (moe.router.weight == ExpertWeight::one_plus)
+        weight = 1 + scores[e] * floats(prefix_ + "mlp.gate.scale")[e];
+      const bool indexed = moe.storage == ExpertStorage::indexed;
+      add(y,
+          indexed ? bank(prefix_ + "mlp.", x, moe.gated, false, moe.activation,
+                         &model_.neurons_.at(fmt::format("{}mlp.expert_neurons.{}", prefix_, e)))
+                  : bank(fmt::format("{}mlp.experts.{}.", prefix_, e), x, moe.gated, false, moe.activation),
+          weight * moe.router.scale);
+    }
+    return y;
+  }
+
+  const NumericModel& model_;
+  const ModelSpec& spec_;
+  std::string prefix_;
+};
+
+std::vector<double> NumericModel::reference_logits(std::span<const int32_t> tokens) const {
+  return Reference(*this).logits(tokens);
+}
+
+std::vector<int32_t> random_tokens(const ModelSpec& spec, int64_t count, Rng& rng) {
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < count; ++i)
+    tokens.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(spec.vocabulary))));
+  return tokens;
+}
+
+double relative_difference(std::span<const float> got, std::span<const double> want) {
+  if (got.size() != want.size()) return INFINITY;
+  double worst = 0, scale = 1;
+  for (size_t i = 0; i < want.size(); ++i) {
+    const double difference = std::abs(got[i] - want[i]);
+    worst = std::isnan(difference) ? INFINITY : std::max(worst, difference);
+    scale = std::max(scale, std::abs(want[i]));
+  }
+  return worst / scale;
+}
+
+}  // namespace coppice::test

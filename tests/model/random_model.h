@@ -1,0 +1,158 @@
+#pragma once
+// Random specs, valid by construction, and random weights for them.
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/rng.h"
+#include "format/safetensors.h"
+#include "model/spec.h"
+
+namespace coppice::test {
+
+template <NamedEnum E>
+E any_of(Rng& rng) {
+  return EnumNames<E>::values[rng.below(EnumNames<E>::values.size())].first;
+}
+
+inline int64_t between(Rng& rng, int64_t low, int64_t high) {
+  return low + static_cast<int64_t>(rng.below(static_cast<uint64_t>(high - low + 1)));
+}
+
+inline RopeSpec random_rope(Rng& rng) {
+  RopeSpec rope{.theta = rng.uniform(100, 1e6), .scaling = any_of<RopeScaling>(rng)};
+  if (rope.scaling != RopeScaling::none) rope.factor = rng.uniform(1, 16);
+  if (rope.scaling == RopeScaling::llama3) {
+    rope.low_frequency_factor = rng.uniform(0.5, 2);
+    rope.high_frequency_factor = rope.low_frequency_factor + rng.uniform(0.1, 4);
+    rope.original_context = between(rng, 16, 8192);
+  }
+  return rope;
+}
+
+inline AttentionSpec random_attention(Rng& rng) {
+  AttentionSpec attention;
+  attention.kv_heads = between(rng, 1, 3);
+  attention.heads = attention.kv_heads * between(rng, 1, 3);
+  attention.head_dim = 2 * between(rng, 1, 5);
+  attention.qkv_bias = rng.chance(0.5);
+  attention.output_bias = rng.chance(0.5);
+  attention.rope = random_rope(rng);
+  return attention;
+}
+
+inline DenseFfnSpec random_dense(Rng& rng) {
+  return {.width = between(rng, 1, 12),
+          .gated = rng.chance(0.7),
+          .bias = rng.chance(0.3),
+          .activation = any_of<Activation>(rng)};
+}
+
+inline MoeSpec random_moe(Rng& rng) {
+  MoeSpec moe;
+  moe.storage = any_of<ExpertStorage>(rng);
+  if (moe.storage == ExpertStorage::indexed) moe.dense_width = between(rng, 6, 16);
+  for (int64_t e = between(rng, 1, 5); e > 0; --e)
+    moe.widths.push_back(between(rng, 0, moe.dense_width > 0 ? moe.dense_width : 8));
+  moe.top_k = between(rng, 1, moe.experts());
+  moe.router = {.source = any_of<RouterSource>(rng),
+                .score = any_of<RouterScore>(rng),
+                .weight = any_of<ExpertWeight>(rng),
+                .selection_bias = rng.chance(0.3),
+                .scale = rng.uniform(0.5, 3)};
+  moe.shared_width = rng.chance(0.5) ? between(rng, 1, 6) : 0;
+  moe.gated = rng.chance(0.7);
+  moe.activation = any_of<Activation>(rng);
+  return moe;
+}
+
+// A model whose blocks each draw anew from all that a spec can say.
+inline ModelSpec random_spec(Rng& rng) {
+  ModelSpec spec{.vocabulary = between(rng, 3, 20),
+                 .width = between(rng, 2, 12),
+                 .context = between(rng, 4, 64),
+                 .tied_embeddings = rng.chance(0.5),
+                 .norm_epsilon = rng.uniform(1e-7, 1e-4)};
+  if (rng.chance(0.5)) spec.bos_id = between(rng, 0, 2);
+  for (int64_t i = between(rng, 0, 3); i > 0; --i) spec.eos_ids.push_back(i);
+  for (int64_t i = between(rng, 1, 4); i > 0; --i) {
+    BlockSpec block{.mixer = random_attention(rng), .ffn = random_dense(rng)};
+    if (rng.chance(0.6)) block.ffn = random_moe(rng);
+    spec.blocks.push_back(block);
+  }
+  return spec;
+}
+
+// A model that Hugging Face's Llama can hold.
+inline ModelSpec random_llama_spec(Rng& rng) {
+  ModelSpec spec = random_spec(rng);
+  AttentionSpec attention = random_attention(rng);
+  attention.output_bias = attention.qkv_bias;
+  DenseFfnSpec ffn = random_dense(rng);
+  ffn.gated = true;
+  spec.family = "llama";
+  spec.blocks.assign(spec.blocks.size(), {attention, ffn});
+  return spec;
+}
+
+// A model that Hugging Face's Mixtral can hold.
+inline ModelSpec random_mixtral_spec(Rng& rng) {
+  ModelSpec spec = random_spec(rng);
+  AttentionSpec attention = random_attention(rng);
+  attention.output_bias = attention.qkv_bias = false;
+  MoeSpec moe{.widths = std::vector<int64_t>(rng.below(4) + 1, between(rng, 1, 9)),
+              .activation = any_of<Activation>(rng)};
+  moe.top_k = between(rng, 1, moe.experts());
+  spec.family = "mixtral";
+  spec.blocks.assign(spec.blocks.size(), {attention, moe});
+  return spec;
+}
+
+// Weights of every tensor of a spec: random bytes of random finite floats, and random valid neuron lists.
+class RandomWeights {
+ public:
+  RandomWeights(const ModelSpec& spec, Rng& rng, DType dtype = DType::f32) {
+    for (const auto& tensor : tensor_table(spec)) {
+      names_.push_back(tensor.name);
+      shapes_.push_back(tensor.shape);
+      dtypes_.push_back(tensor.integer ? DType::i32 : dtype);
+      bytes_.push_back(tensor.integer ? random_neurons(spec, tensor, rng)
+                                      : random_floats(tensor, dtype, rng));
+    }
+  }
+
+  std::vector<TensorData> data() const {
+    std::vector<TensorData> views;
+    for (size_t i = 0; i < names_.size(); ++i)
+      views.push_back({names_[i], dtypes_[i], shapes_[i], bytes_[i]});
+    return views;
+  }
+
+ private:
+  static std::vector<std::byte> random_floats(const TensorSpec& tensor, DType dtype, Rng& rng) {
+    std::vector<std::byte> bytes(static_cast<size_t>(tensor.count()) * byte_size(dtype));
+    for (auto& byte : bytes)
+      byte = static_cast<std::byte>(rng.below(0x70));  // no exponent of all ones: finite
+    return bytes;
+  }
+
+  static std::vector<std::byte> random_neurons(const ModelSpec& spec, const TensorSpec& tensor, Rng& rng) {
+    const size_t layer = std::stoul(tensor.name.substr(std::string("model.layers.").size()));
+    std::vector<int32_t> all(static_cast<size_t>(moe_of(spec.blocks[layer])->dense_width));
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int32_t>(i);
+    rng.shuffle(all);
+    all.resize(static_cast<size_t>(tensor.count()));
+    std::sort(all.begin(), all.end());
+    std::vector<std::byte> bytes(all.size() * sizeof(int32_t));
+    if (!all.empty()) std::memcpy(bytes.data(), all.data(), bytes.size());
+    return bytes;
+  }
+
+  std::vector<std::string> names_;
+  std::vector<std::vector<int64_t>> shapes_;
+  std::vector<DType> dtypes_;
+  std::vector<std::vector<std::byte>> bytes_;
+};
+
+}  // namespace coppice::test

@@ -1,0 +1,153 @@
+#include "model/spec.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "model/random_model.h"
+#include "support.h"
+
+namespace coppice {
+namespace {
+
+using test::error_of;
+using testing::HasSubstr;
+
+TEST(RopeFrequencies, PlainOnesAreThePowersOfTheta) {
+  const auto plain = rope_frequencies({.theta = 10000}, 8);
+  ASSERT_EQ(plain.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(plain[i], std::pow(10.0, -static_cast<double>(i)));
+  const auto linear = rope_frequencies({.theta = 10000, .scaling = RopeScaling::linear, .factor = 4}, 8);
+  for (size_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(linear[i], plain[i] / 4);
+}
+
+// The rule as the Llama 3.1 release states it, by wavelength.
+TEST(RopeFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
+  const RopeSpec rope = {.theta = 500000,
+                         .scaling = RopeScaling::llama3,
+                         .factor = 8,
+                         .low_frequency_factor = 1,
+                         .high_frequency_factor = 4,
+                         .original_context = 8192};
+  const auto plain = rope_frequencies({.theta = 500000}, 128), scaled = rope_frequencies(rope, 128);
+  int kept = 0, stretched = 0, blended = 0;
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const double wavelength = 2 * std::numbers::pi / plain[i];
+    if (wavelength < 8192.0 / 4) {
+      EXPECT_DOUBLE_EQ(scaled[i], plain[i]);
+      ++kept;
+    } else if (wavelength > 8192.0) {
+      EXPECT_DOUBLE_EQ(scaled[i], plain[i] / 8);
+      ++stretched;
+    } else {
+      const double smooth = (8192 / wavelength - 1) / (4.0 - 1.0);
+      EXPECT_NEAR(scaled[i], (1 - smooth) * plain[i] / 8 + smooth * plain[i], 1e-15);
+      ++blended;
+    }
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_GT(stretched, 0);
+  EXPECT_GT(blended, 0);
+}
+
+TEST(TensorTable, NamesAreUniqueAndCountIsTheirSum) {
+  Rng rng(3);
+  for (int i = 0; i < 200; ++i) {
+    const ModelSpec spec = test::random_spec(rng);
+    std::set<std::string> names;
+    int64_t total = 0;
+    for (const auto& tensor : tensor_table(spec)) {
+      EXPECT_TRUE(names.insert(tensor.name).second) << tensor.name;
+      if (!tensor.integer) total += tensor.count();
+    }
+    EXPECT_EQ(count_parameters(spec).total, total);
+    EXPECT_EQ(names.contains("lm_head.weight"), !spec.tied_embeddings);
+  }
+}
+
+// Active parameters are what is left when every expert beyond the top_k widest is deleted.
+TEST(CountParameters, ActiveEqualsTheModelWithItsIdleExpertsCutOut) {
+  Rng rng(4);
+  for (int i = 0; i < 200; ++i) {
+    ModelSpec spec = test::random_spec(rng);
+    int64_t idle = 0;
+    for (auto& block : spec.blocks) {
+      MoeSpec* moe = moe_of(block);
+      if (moe == nullptr) continue;
+      auto widths = moe->widths;
+      std::ranges::sort(widths, std::greater<>());
+      const auto used = std::accumulate(widths.begin(), widths.begin() + moe->top_k, int64_t{0});
+      const auto all = moe->storage == ExpertStorage::indexed
+                           ? moe->dense_width
+                           : std::accumulate(widths.begin(), widths.end(), int64_t{0});
+      idle += (moe->gated ? 3 : 2) * spec.width * std::max<int64_t>(0, all - used);
+    }
+    const ParameterCount count = count_parameters(spec);
+    EXPECT_EQ(count.total - count.active, idle);
+    EXPECT_EQ(count.ffn_total - count.ffn_active, idle);
+    EXPECT_LE(count.ffn_total, count.total);
+  }
+}
+
+TEST(CountParameters, MixtralByHand) {
+  const AttentionSpec attention = {.heads = 4, .kv_heads = 2, .head_dim = 4};
+  const MoeSpec moe = {.widths = {24, 24, 24, 24}, .top_k = 2};
+  const ModelSpec spec = {.vocabulary = 32, .width = 16, .context = 8, .blocks = {{attention, moe}}};
+  const int64_t expert = 3 * 16 * 24;
+  const int64_t rest = 2 * 32 * 16 + 16 * 4 * (2 * 4 + 2 * 2) + 3 * 16 + 4 * 16;
+  const ParameterCount count = count_parameters(spec);
+  EXPECT_EQ(count.total, rest + 4 * expert);
+  EXPECT_EQ(count.active, rest + 2 * expert);
+  EXPECT_EQ(count.ffn_total, 4 * expert);
+  EXPECT_EQ(count.ffn_active, 2 * expert);
+}
+
+class InvalidSpec : public testing::Test {
+ protected:
+  InvalidSpec() {
+    Rng rng(12);
+    spec_ = test::random_mixtral_spec(rng);
+  }
+  MoeSpec& moe() { return *moe_of(spec_.blocks.back()); }
+  AttentionSpec& attention() { return std::get<AttentionSpec>(spec_.blocks.back().mixer); }
+  std::string complaint() {
+    return error_of([&] { validate(spec_, "spec"); });
+  }
+  ModelSpec spec_;
+};
+
+TEST_F(InvalidSpec, IsToldApart) {
+  EXPECT_NO_THROW(validate(spec_, "spec"));
+  const ModelSpec good = spec_;
+  moe().top_k = moe().experts() + 1;
+  EXPECT_THAT(complaint(), HasSubstr("top_k"));
+  spec_ = good;
+  moe().widths.clear();
+  EXPECT_THAT(complaint(), HasSubstr("no experts"));
+  spec_ = good;
+  moe().storage = ExpertStorage::indexed;
+  moe().dense_width = moe().widths[0] - 1;
+  EXPECT_THAT(complaint(), HasSubstr("at most the dense width"));
+  spec_ = good;
+  attention().kv_heads = attention().heads + 1;
+  EXPECT_THAT(complaint(), HasSubstr("a multiple"));
+  spec_ = good;
+  attention().head_dim = 3;
+  EXPECT_THAT(complaint(), HasSubstr("even"));
+  spec_ = good;
+  spec_.blocks.clear();
+  EXPECT_THAT(complaint(), HasSubstr("no blocks"));
+  spec_ = good;
+  spec_.vocabulary = 1 << 28;
+  spec_.width = int64_t{1} << 30;
+  EXPECT_THAT(complaint(), HasSubstr("parameters"));
+  spec_ = good;
+  moe().widths.assign(static_cast<size_t>(max_experts_in_model) + 1, 0);
+  EXPECT_THAT(complaint(), HasSubstr("experts"));
+}
+
+}  // namespace
+}  // namespace coppice
