@@ -1,10 +1,10 @@
 #include "lab/nn/language_model.h"
 
-#include "gradient_check.h"
+#include "lab/gradient_check.h"
 #include "lab/nn/attention.h"
 #include "lab/nn/rms_norm.h"
 #include "support.h"
-#include "tiny_models.h"
+#include "lab/tiny_models.h"
 
 namespace coppice::test {
 namespace {

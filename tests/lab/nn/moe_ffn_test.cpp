@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "gradient_check.h"
+#include "lab/gradient_check.h"
 #include "lab/nn/activation.h"
-#include "tiny_models.h"
+#include "lab/tiny_models.h"
 
 namespace coppice::test {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "gradient_check.h"
+#include "lab/gradient_check.h"
 #include "lab/route/ledger.h"
 #include "lab/route/stages.h"
 

@@ -1,6 +1,6 @@
 #include "lab/route/stages.h"
 
-#include "gradient_check.h"
+#include "lab/gradient_check.h"
 
 namespace coppice::test {
 namespace {

@@ -2,11 +2,11 @@
 
 #include "base/file.h"
 #include "base/strings.h"
-#include "gradient_check.h"
+#include "lab/gradient_check.h"
 #include "lab/train/checkpoint.h"
 #include "lab/train/evaluate.h"
 #include "support.h"
-#include "tiny_models.h"
+#include "lab/tiny_models.h"
 
 namespace coppice::test {
 namespace {
