@@ -71,7 +71,7 @@ TEST_F(LabVerbs, ConvertedModelIsReadByEveryVerb) {
 
 TEST_F(LabVerbs, ConvertRefusesInOneLineAndLeavesNothing) {
   write_file(folder_ / "empty.txt", "");
-  expect_refusal(convert("cmoe", {"--experts", "7"}), 3, "7");
+  expect_refusal(convert("cmoe", {"--experts", "7"}), 2, "does not divide");
   expect_refusal(convert("cmoe", {"--active", "0"}), 2, "active");
   expect_refusal(convert("cmoe", {"--active", "1.5"}), 2, "active");
   expect_refusal(convert("cmeo"), 2, "did you mean 'cmoe'?");

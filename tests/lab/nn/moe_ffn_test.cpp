@@ -19,11 +19,13 @@ constexpr int64_t width = 16;
 std::shared_ptr<lab::FeedForward> random_ffn(const MoeSpec& spec, uint64_t seed) {
   torch::manual_seed(seed);
   auto ffn = lab::make_ffn(spec, width);
-  ffn->to(torch::kDouble);
   const torch::NoGradGuard no_gradient;
-  for (auto& parameter : ffn->parameters()) parameter.normal_(0, 0.4);
-  for (auto& buffer : ffn->buffers())
-    if (buffer.is_floating_point()) buffer.normal_(0, 0.2);
+  // Module::to(kDouble) would turn neuron lists into floating point as well.
+  const auto fill = [](torch::Tensor tensor, double deviation) {
+    if (tensor.is_floating_point()) tensor.set_data(torch::randn(tensor.sizes(), torch::kDouble) * deviation);
+  };
+  for (const auto& parameter : ffn->parameters()) fill(parameter, 0.4);
+  for (const auto& buffer : ffn->buffers()) fill(buffer, 0.2);
   return ffn;
 }
 
