@@ -1,10 +1,10 @@
 #include "net/hub.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 
 #include "base/file.h"
+#include "base/hub_name.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/strings.h"
@@ -45,10 +45,6 @@ HubToken checked_token(std::string_view text, const std::string& source) {
   return {std::string(text), source};
 }
 
-bool is_name_character(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-}
-
 // The hub's own words on a refusal: the header, or "error" in a JSON body.
 std::string servers_words(const HttpResponse& response) {
   std::string words = response.header("x-error-message");
@@ -66,12 +62,7 @@ std::string servers_words(const HttpResponse& response) {
 }  // namespace
 
 void check_repository_name(const std::string& name, const std::string& where) {
-  const auto parts = split(name, '/');
-  const auto good = [](const std::string& part) {
-    return !part.empty() && part.size() <= 96 && part.front() != '.' && part.front() != '-' &&
-           std::all_of(part.begin(), part.end(), is_name_character) && part.find("..") == part.npos;
-  };
-  if (parts.size() == 2 && good(parts[0]) && good(parts[1])) return;
+  if (is_hub_name(name)) return;
   throw Error({.where = where,
                .found = fmt::format("'{}'", name.substr(0, 200)),
                .expected = "ORG/NAME, as the address of the model's page ends"},

@@ -15,7 +15,7 @@
 
 namespace coppice {
 
-// ORG/NAME: two parts of letters, digits, '-', '_' and '.'. A usage Error otherwise.
+// A usage Error unless `name` is ORG/NAME (base/hub_name.h).
 void check_repository_name(const std::string& name, const std::string& where);
 
 // The endpoint to ask: `given`, else COPPICE_HUB_ENDPOINT, else HF_ENDPOINT, else https://huggingface.co;
