@@ -45,11 +45,16 @@ void Progress::advance(int64_t count, std::string_view note) {
   show(false);
 }
 
+void Progress::already(int64_t count) {
+  already_ += count;
+  done_ += count;
+}
+
 double Progress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
 
 double Progress::per_second() const {
   const double elapsed = seconds();
-  return elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  return elapsed > 0 ? static_cast<double>(done_ - already_) / elapsed : 0;
 }
 
 void Progress::silence(bool silent) { silenced = silent; }
@@ -57,10 +62,13 @@ void Progress::silence(bool silent) { silenced = silent; }
 void Progress::show(bool last) {
   if (silenced) return;
   if (last && !terminal_ && seconds() < 1) return;  // short work needs no line in a log
-  std::string line = fmt::format("{}: {}", title_, done_);
-  if (total_ > 0) line += fmt::format("/{} {} ({:.0f}%)", total_, unit_, 100.0 * static_cast<double>(done_) / static_cast<double>(total_));
-  else line += " " + unit_;
-  line += fmt::format(", {}/s", human_count(per_second()));
+  const bool bytes = unit_ == "bytes";
+  const auto amount = [bytes](int64_t count) { return bytes ? human_bytes(static_cast<double>(count)) : fmt::format("{}", count); };
+  const std::string unit = bytes ? "" : " " + unit_;
+  std::string line = fmt::format("{}: {}", title_, amount(done_));
+  if (total_ > 0) line += fmt::format("/{}{} ({:.0f}%)", amount(total_), unit, 100.0 * static_cast<double>(done_) / static_cast<double>(total_));
+  else line += unit;
+  line += fmt::format(", {}/s", bytes ? human_bytes(per_second()) : human_count(per_second()));
   if (last) line += fmt::format(", took {}", human_duration(seconds()));
   else if (total_ > 0 && per_second() > 0) line += fmt::format(", {} left", human_duration(static_cast<double>(total_ - done_) / per_second()));
   if (!note_.empty()) line += ", " + note_;

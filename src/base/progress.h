@@ -11,7 +11,7 @@ namespace coppice {
 
 class Progress {
  public:
-  // `unit` names what is counted ("steps", "tokens"); total 0 means unknown.
+  // `unit` names what is counted ("steps", "tokens"); "bytes" are shown as KiB, MiB, …; total 0 means unknown.
   Progress(std::string title, int64_t total, std::string unit);
   ~Progress();
   Progress(const Progress&) = delete;
@@ -19,6 +19,8 @@ class Progress {
 
   // Adds `count` finished units; `note` (a loss, say) is shown behind the rate.
   void advance(int64_t count, std::string_view note = {});
+  // Counts units that an earlier run has finished; they are shown as done and left out of the rate.
+  void already(int64_t count);
   double seconds() const;
   double per_second() const;
 
@@ -30,7 +32,7 @@ class Progress {
   void show(bool last);
 
   std::string title_, unit_, note_;
-  int64_t total_, done_ = 0;
+  int64_t total_, done_ = 0, already_ = 0;
   Clock::time_point start_, shown_;
   bool terminal_;
 };

@@ -5,6 +5,7 @@
 #include "cli/doctor_options.h"
 #include "cli/eval_options.h"
 #include "cli/info_options.h"
+#include "cli/pull_options.h"
 #include "cli/run_options.h"
 #include "cli/tokenize_options.h"
 #include "cli/train_options.h"
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   return run_command_line(argc, argv,
                           {
                               make_verb<DoctorOptions>(doctor_verb, run_doctor),
+                              make_verb<PullOptions>(pull_verb, run_pull),
                               make_verb<InfoOptions>(info_verb, run_info),
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hub_name.h"
 #include "base/nearest.h"
 #include "model/arch/families.h"
 
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 fs::path checked_directory(const fs::path& path) {
   const std::string where = path.string();
   constexpr const char* expected = "a model directory (config.json, *.safetensors)";
-  if (!fs::exists(path)) throw Error({.where = where, .found = "no such directory", .expected = expected});
+  if (!fs::exists(path))
+    throw Error({.where = where, .found = "no such directory", .expected = expected, .advice = pull_hint(path)});
   if (!fs::is_directory(path)) throw Error({.where = where, .found = "a file", .expected = expected});
   if (!fs::exists(path / "config.json"))
     throw Error({.where = where, .found = "no config.json", .expected = expected});

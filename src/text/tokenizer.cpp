@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/hub_name.h"
 #include "text/pipeline_tokenizer.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 
@@ -46,10 +47,11 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_dir
   if (std::filesystem::exists(model))
     return read_sentencepiece_tokenizer(read_file(model), read_sentencepiece_options(model_directory),
                                         model.string());
+  const std::string hint = std::filesystem::exists(model_directory) ? "" : pull_hint(model_directory);
   throw Error({.where = model_directory.string(),
                .found = std::filesystem::is_directory(model_directory) ? "no tokenizer" : "no such directory",
                .expected = "tokenizer.json or tokenizer.model",
-               .advice = "copy them from where the model came from"});
+               .advice = hint.empty() ? "copy them from where the model came from" : hint});
 }
 
 }  // namespace coppice

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> rooms_from_the_bottom = {"base",    "kernels", "format", "text",
+const std::vector<std::string> rooms_from_the_bottom = {"base",    "net",     "kernels", "format", "text",
                                                         "measure", "model",   "index",  "lab",
                                                         "plan",    "serve",   "recipe", "cli"};
 
@@ -166,6 +166,7 @@ TEST_P(TorchFree, HasNoTorchSymbol) {
 
 INSTANTIATE_TEST_SUITE_P(Built, TorchFree,
                          testing::Values("cli/coppice", "cli/libcoppice_cli.a", "libcoppice_base.a",
+                                         "libcoppice_net.a",
                                          "libcoppice_kernels.a", "libcoppice_format.a", "libcoppice_text.a",
                                          "libcoppice_measure.a", "libcoppice_model.a"));
 
