@@ -6,7 +6,7 @@
 #include "base/table.h"
 #include "base/yaml.h"
 #include "cli/info_options.h"
-#include "model/model_directory.h"
+#include "model/model_files.h"
 
 namespace coppice {
 namespace {
@@ -36,26 +36,21 @@ Experts survey_experts(const ModelSpec& spec) {
   return found;
 }
 
-std::vector<std::string> dtypes_of(const ModelDirectory& model) {
+std::vector<std::string> dtypes_of(const std::vector<StoredTensor>& tensors) {
   std::set<std::string> names;
-  for (const auto& tensor : tensor_table(model.spec()))
-    names.insert(dtype_name(model.tensor(tensor.name).dtype));
+  for (const auto& tensor : tensors) names.insert(tensor.type);
   return {names.begin(), names.end()};
 }
 
-Json tensor_list(const ModelDirectory& model) {
+Json tensor_list(const std::vector<StoredTensor>& tensors) {
   Json list = Json::array();
-  for (const auto& wanted : tensor_table(model.spec())) {
-    const TensorView& tensor = model.tensor(wanted.name);
-    list.push_back({{"name", tensor.name},
-                    {"dtype", dtype_name(tensor.dtype)},
-                    {"shape", tensor.shape},
-                    {"bytes", tensor.bytes.size()}});
-  }
+  for (const auto& tensor : tensors)
+    list.push_back(
+        {{"name", tensor.name}, {"dtype", tensor.type}, {"shape", tensor.shape}, {"bytes", tensor.bytes}});
   return list;
 }
 
-Json describe_model(const ModelDirectory& model) {
+Json describe_model(const ModelFiles& model) {
   const ModelSpec& spec = model.spec();
   const ParameterCount count = count_parameters(spec);
   const Experts experts = survey_experts(spec);
@@ -84,7 +79,7 @@ Json describe_model(const ModelDirectory& model) {
   } else if (const auto* ffn = std::get_if<DenseFfnSpec>(&spec.blocks.front().ffn)) {
     json["ffn_width"] = ffn->width;
   }
-  json["dtypes"] = dtypes_of(model);
+  json["dtypes"] = dtypes_of(model.stored());
   json["bytes"] = model.total_bytes();
   // What `coppice convert` leaves beside a model that it made.
   if (const auto path = model.path() / "coppice.yaml"; std::filesystem::exists(path))
@@ -183,11 +178,11 @@ std::string tensor_text(const Json& list) {
 }  // namespace
 
 int run_info(const InfoOptions& options) {
-  const ModelDirectory model(options.model);
-  Json json = describe_model(model);
+  const auto model = open_model(options.model);
+  Json json = describe_model(*model);
   std::string text = in_words(json);
   if (options.tensors) {
-    json["tensors"] = tensor_list(model);
+    json["tensors"] = tensor_list(model->stored());
     text += tensor_text(json["tensors"]);
   }
   print_result(options.common, json, text);

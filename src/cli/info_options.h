@@ -11,7 +11,10 @@ struct InfoOptions {
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model,
-          Field{.help = "model directory", .required = true, .positional = true, .value_name = "DIR"});
+          Field{.help = "model directory or GGUF file",
+                .required = true,
+                .positional = true,
+                .value_name = "MODEL"});
     field("tensors", self.tensors, Field{.help = "list every tensor: name, type, shape, bytes"});
     CommonOptions::fields(self.common, field);
   }

@@ -4,14 +4,15 @@
 #include "cli/convert_options.h"
 #include "cli/doctor_options.h"
 #include "cli/eval_options.h"
+#include "cli/export_options.h"
 #include "cli/info_options.h"
+#include "cli/parity_options.h"
 #include "cli/pull_options.h"
 #include "cli/run_options.h"
 #include "cli/tokenize_options.h"
 #include "cli/train_options.h"
 #include "cli/train_tokenizer_options.h"
 #include "cli/world_options.h"
-#include "cli/parity_options.h"
 
 int main(int argc, char** argv) {
   using namespace coppice;
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
+                              make_verb<ExportOptions>(export_verb, run_export),
                               delegate_to_lab<TrainOptions>(train_verb, argv),
                               delegate_to_lab<WorldTextOptions>(world_verb, argv),
                               make_verb<TrainTokenizerOptions>(train_tokenizer_verb, run_train_tokenizer),

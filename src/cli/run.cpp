@@ -7,7 +7,7 @@
 namespace coppice {
 
 Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options) {
-  Decoder decoder(std::make_shared<ModelDirectory>(model), options.weights);
+  Decoder decoder(open_model(model), options.weights);
   if (options.experts) decoder.set_top_k(*options.experts);
   return decoder;
 }

@@ -32,7 +32,10 @@ struct RunOptions {
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model,
-          Field{.help = "model directory", .required = true, .positional = true, .value_name = "DIR"});
+          Field{.help = "model directory or GGUF file",
+                .required = true,
+                .positional = true,
+                .value_name = "MODEL"});
     field("prompt", self.prompt,
           Field{.help = "text to continue", .positional = true, .value_name = "PROMPT"});
     field("tokens", self.tokens,

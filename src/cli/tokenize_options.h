@@ -13,7 +13,10 @@ struct TokenizeOptions {
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model,
-          Field{.help = "model directory", .required = true, .positional = true, .value_name = "DIR"});
+          Field{.help = "model directory or GGUF file",
+                .required = true,
+                .positional = true,
+                .value_name = "MODEL"});
     field("text", self.text, Field{.help = "text to encode", .positional = true, .value_name = "TEXT"});
     field("file", self.file, Field{.help = "encode this file's text", .value_name = "FILE"});
     field("decode", self.decode,

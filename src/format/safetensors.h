@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,13 +27,14 @@ bool is_floating(DType dtype);
 // "[2, 3]", for messages.
 std::string shape_text(std::span<const int64_t> shape);
 
-// A tensor's place in mapped memory; row-major. Valid as long as the file is open. Files by others need not
-// align their tensors: `bytes` may begin at any address.
+// A tensor's place in memory; row-major. Valid as long as the file is open, and beyond that while `memory`,
+// if set, is held. Files by others need not align their tensors: `bytes` may begin at any address.
 struct TensorView {
   std::string name;
   DType dtype = DType::f32;
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;
+  std::shared_ptr<const void> memory;  // owns the bytes of a tensor that is not mapped
 
   int64_t count() const;
   // The elements as float: converted from f32, f16, bf16 or f64; other types are an Error.

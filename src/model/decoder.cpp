@@ -38,8 +38,8 @@ struct FfnLoader {
 }  // namespace
 
 struct Decoder::State {
-  State(std::shared_ptr<const ModelDirectory> directory, WeightType type)
-      : spec(directory->spec()), weights(std::move(directory), type) {
+  State(std::shared_ptr<const ModelFiles> files, WeightType type)
+      : spec(files->spec()), weights(std::move(files), type) {
     embedding = weights.matrix("model.embed_tokens.weight");
     RopeTables ropes;
     for (size_t i = 0; i < spec.blocks.size(); ++i) {
@@ -66,8 +66,8 @@ struct Decoder::State {
   std::vector<ExpertLoad> load;
 };
 
-Decoder::Decoder(std::shared_ptr<const ModelDirectory> directory, WeightType type)
-    : state_(std::make_unique<State>(std::move(directory), type)) {}
+Decoder::Decoder(std::shared_ptr<const ModelFiles> files, WeightType type)
+    : state_(std::make_unique<State>(std::move(files), type)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 

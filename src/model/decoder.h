@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "model/model_directory.h"
+#include "model/model_files.h"
 #include "model/trace.h"
 
 namespace coppice {
@@ -31,8 +31,8 @@ struct ExpertLoad {
 
 class Decoder {
  public:
-  // Maps or converts the weights. `directory` may be closed afterwards.
-  explicit Decoder(std::shared_ptr<const ModelDirectory> directory, WeightType type = WeightType::as_stored);
+  // Maps or converts the weights. `files` may be closed afterwards.
+  explicit Decoder(std::shared_ptr<const ModelFiles> files, WeightType type = WeightType::as_stored);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 

@@ -131,10 +131,19 @@ void ModelDirectory::check_neuron_lists() const {
   }
 }
 
-const TensorView& ModelDirectory::tensor(const std::string& canonical_name) const {
+TensorView ModelDirectory::tensor(const std::string& canonical_name) const {
   const auto found = by_canonical_name_.find(canonical_name);
   COPPICE_CHECK(found != by_canonical_name_.end(), "tensor_table has " + canonical_name);
   return *found->second;
+}
+
+std::vector<StoredTensor> ModelDirectory::stored() const {
+  std::vector<StoredTensor> list;
+  for (const auto& wanted : tensor_table(spec_)) {
+    const TensorView view = tensor(wanted.name);
+    list.push_back({view.name, dtype_name(view.dtype), view.shape, static_cast<int64_t>(view.bytes.size())});
+  }
+  return list;
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {

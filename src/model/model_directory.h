@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "format/safetensors.h"
+#include "model/model_files.h"
 #include "model/spec.h"
 
 namespace coppice {
@@ -17,16 +18,16 @@ namespace coppice {
 // Every tensor of tensor_table(spec) is there with its shape, and no other tensor is, or opening fails with
 // an Error that names the tensor and the nearest known one. Stored head weights of a tied model are accepted
 // if equal in shape; known harmless buffers (rotary inv_freq) are ignored.
-class ModelDirectory {
+class ModelDirectory : public ModelFiles {
  public:
   explicit ModelDirectory(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }
-  const ModelSpec& spec() const { return spec_; }
+  const std::filesystem::path& path() const override { return path_; }
+  const ModelSpec& spec() const override { return spec_; }
   const Json& config() const { return config_; }
-  // A tensor by its name in tensor_table(spec()); valid while this directory is open.
-  const TensorView& tensor(const std::string& canonical_name) const;
-  int64_t total_bytes() const { return tensors_.total_bytes(); }
+  TensorView tensor(const std::string& canonical_name) const override;
+  std::vector<StoredTensor> stored() const override;
+  int64_t total_bytes() const override { return tensors_.total_bytes(); }
 
  private:
   void bind_tensors();

@@ -62,8 +62,8 @@ void copy_row(const Matrix& matrix, int64_t row, float* out) {
     std::memcpy(out, bytes, static_cast<size_t>(matrix.row_bytes()));
 }
 
-WeightStore::WeightStore(std::shared_ptr<const ModelDirectory> directory, WeightType type)
-    : directory_(std::move(directory)), type_(type) {}
+WeightStore::WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type)
+    : files_(std::move(files)), type_(type) {}
 
 void WeightStore::Free::operator()(std::byte* memory) const {
   std::free(memory);
@@ -84,7 +84,7 @@ Element WeightStore::element_for(const TensorView& view) const {
 }
 
 Matrix WeightStore::matrix(const std::string& name) {
-  const TensorView& view = directory_->tensor(name);
+  const TensorView view = files_->tensor(name);
   COPPICE_CHECK(view.shape.size() == 2, name);
   Matrix matrix{.element = element_for(view), .rows = view.shape[0], .columns = view.shape[1]};
   const bool same_type = view.dtype == (matrix.element == Element::bf16 ? DType::bf16 : DType::f32);
@@ -92,6 +92,7 @@ Matrix WeightStore::matrix(const std::string& name) {
       std::bit_cast<uintptr_t>(view.bytes.data()) % static_cast<uintptr_t>(size_of(matrix.element)) == 0;
   if (same_type && aligned) {
     matrix.data = view.bytes.data();
+    if (view.memory) used_in_place_.push_back(view.memory);
     return matrix;
   }
   std::byte* out = allocate(matrix.bytes());
@@ -104,7 +105,7 @@ Matrix WeightStore::matrix(const std::string& name) {
 }
 
 Matrix WeightStore::transposed(const std::string& name) {
-  const TensorView& view = directory_->tensor(name);
+  const TensorView view = files_->tensor(name);
   COPPICE_CHECK(view.shape.size() == 2, name);
   Matrix matrix{.element = element_for(view), .rows = view.shape[1], .columns = view.shape[0]};
   std::byte* out = allocate(matrix.bytes());
@@ -123,11 +124,11 @@ Matrix WeightStore::transposed(const std::string& name) {
 }
 
 std::vector<float> WeightStore::vector(const std::string& name) const {
-  return directory_->tensor(name).to_floats();
+  return files_->tensor(name).to_floats();
 }
 
 std::vector<int32_t> WeightStore::rows(const std::string& name, int64_t limit) const {
-  const TensorView& view = directory_->tensor(name);
+  const TensorView view = files_->tensor(name);
   std::vector<int32_t> rows(static_cast<size_t>(view.count()));
   int64_t previous = -1;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -10,7 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "model/decoder.h"
-#include "model/model_directory.h"
+#include "model/model_files.h"
 
 namespace coppice {
 
@@ -29,7 +29,7 @@ void copy_row(const Matrix& matrix, int64_t row, float* out);
 
 class WeightStore {
  public:
-  WeightStore(std::shared_ptr<const ModelDirectory> directory, WeightType type);
+  WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type);
 
   // The tensor of that canonical name, (out, in) as stored.
   Matrix matrix(const std::string& name);
@@ -43,7 +43,8 @@ class WeightStore {
   std::byte* allocate(int64_t bytes);
   kernels::Element element_for(const TensorView& view) const;
 
-  std::shared_ptr<const ModelDirectory> directory_;
+  std::shared_ptr<const ModelFiles> files_;
+  std::vector<std::shared_ptr<const void>> used_in_place_;  // memory of matrices that are not mapped
   WeightType type_;
   struct Free {
     void operator()(std::byte* memory) const;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hub_name.h"
+#include "text/gguf/gguf_tokenizer.h"
 #include "text/pipeline_tokenizer.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 
@@ -42,6 +43,7 @@ std::optional<TokenId> Tokenizer::leading_token() const {
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory) {
+  if (is_gguf_file(model_directory)) return read_gguf_tokenizer(GgufFile(model_directory).metadata());
   const auto json = model_directory / "tokenizer.json", model = model_directory / "tokenizer.model";
   if (std::filesystem::exists(json)) return read_pipeline_tokenizer(read_file(json), json.string());
   if (std::filesystem::exists(model))

@@ -35,8 +35,8 @@ class Tokenizer {
   std::optional<TokenId> leading_token() const;
 };
 
-// The tokenizer of a model directory: tokenizer.json, else tokenizer.model. None of them is an Error that
-// says so.
+// The tokenizer of a model directory: tokenizer.json, else tokenizer.model; or the one inside a GGUF file.
+// None of them is an Error that says so.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory);
 
 // Decodes ids one at a time without ever emitting part of a UTF-8 character.

@@ -4,6 +4,7 @@
 #include "gradient_check.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
+#include "model/model_directory.h"
 #include "support.h"
 #include "tiny_models.h"
 

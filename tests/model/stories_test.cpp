@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
+#include "model/model_directory.h"
 #include "support.h"
 
 namespace coppice {

@@ -8,6 +8,7 @@
 #include "measure/perplexity.h"
 #include "model/decode_speed.h"
 #include "model/decoder.h"
+#include "model/model_directory.h"
 #include "model/score.h"
 #include "text/tokenizer.h"
 

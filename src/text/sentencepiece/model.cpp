@@ -37,21 +37,17 @@ ScoredPiece read_piece(std::string_view message, const std::string& where) {
     } else if (field->number == 2) {
       expect(field->type == 5, reader, "a score that is no number");
       piece.score = field->as_float();
-      expect(std::isfinite(piece.score), reader, "a score that is not finite");
     } else if (field->number == 3) {
       expect(field->type == 0 && field->value >= 1 && field->value <= 6, reader,
              "a piece of an unknown type");
       piece.kind = static_cast<PieceKind>(field->value);
     }
   }
-  expect(!piece.text.empty(), reader, "an empty piece");
-  expect(piece.text.size() <= max_piece_bytes, reader, "a piece of more than 4096 bytes");
-  expect(is_utf8(piece.text), reader, "a piece that is not UTF-8");
-  expect(piece.text.find('\0') == std::string::npos, reader, "a piece with a NUL");
   return piece;
 }
 
-// NormalizerSpec: 2 precompiled_charsmap, 3 add_dummy_prefix, 4 remove_extra_whitespaces, 5 escape_whitespaces
+// NormalizerSpec: 2 precompiled_charsmap, 3 add_dummy_prefix, 4 remove_extra_whitespaces, 5
+// escape_whitespaces
 void read_normalization(std::string_view message, SentencePieceNormalization& spec,
                         const std::string& where) {
   WireReader reader(message, where);
@@ -96,11 +92,23 @@ bool is_byte_spelling(std::string_view text) {
          text.substr(3, 2).find_first_not_of("0123456789ABCDEF") == text.npos;
 }
 
-void check_pieces(SentencePieceModel& model, const WireReader& reader) {
+void check_piece(const ScoredPiece& piece, const WireReader& reader) {
+  expect(!piece.text.empty(), reader, "an empty piece");
+  expect(piece.text.size() <= max_piece_bytes, reader, "a piece of more than 4096 bytes");
+  expect(is_utf8(piece.text), reader, "a piece that is not UTF-8");
+  expect(piece.text.find('\0') == std::string::npos, reader, "a piece with a NUL");
+  expect(std::isfinite(piece.score), reader, "a score that is not finite");
+}
+
+}  // namespace
+
+void check_pieces(SentencePieceModel& model, const std::string& where) {
+  const WireReader reader("", where);
   expect(!model.pieces.empty(), reader, "no pieces");
   int bytes = 0;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const ScoredPiece& piece = model.pieces[id];
+    check_piece(piece, reader);
     if (piece.kind == PieceKind::unknown) {
       expect(model.unknown < 0, reader, "two unknown pieces");
       model.unknown = static_cast<TokenId>(id);
@@ -114,8 +122,6 @@ void check_pieces(SentencePieceModel& model, const WireReader& reader) {
   expect(bytes == (model.byte_fallback ? 256 : 0), reader,
          fmt::format("{} byte pieces, {} byte fallback", bytes, model.byte_fallback ? "with" : "without"));
 }
-
-}  // namespace
 
 // ModelProto: 1 pieces, 2 trainer_spec, 3 normalizer_spec, 5 denormalizer_spec
 SentencePieceModel read_sentencepiece_model(std::string_view bytes, const std::string& where) {
@@ -136,7 +142,7 @@ SentencePieceModel read_sentencepiece_model(std::string_view bytes, const std::s
       read_normalization(field->bytes, *model.denormalization, where);
     }
   }
-  check_pieces(model, reader);
+  check_pieces(model, where);
   return model;
 }
 

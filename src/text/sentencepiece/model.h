@@ -32,8 +32,11 @@ struct SentencePieceModel {
   std::optional<SentencePieceNormalization> denormalization;
 };
 
-// Throws an Error naming `where` unless `bytes` is a ModelProto whose lengths, pieces and scores are sound, with
-// one unknown piece and, for byte fallback, all 256 byte pieces.
+// Throws an Error naming `where` unless `bytes` is a ModelProto whose lengths, pieces and scores are sound,
+// with one unknown piece and, for byte fallback, all 256 byte pieces.
 SentencePieceModel read_sentencepiece_model(std::string_view bytes, const std::string& where);
+
+// The same checks for pieces from elsewhere; finds `unknown`.
+void check_pieces(SentencePieceModel& model, const std::string& where);
 
 }  // namespace coppice

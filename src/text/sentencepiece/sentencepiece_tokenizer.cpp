@@ -122,7 +122,13 @@ class SentencePieceTokenizer : public Tokenizer {
 std::unique_ptr<Tokenizer> read_sentencepiece_tokenizer(std::string_view bytes,
                                                         const SentencePieceOptions& options,
                                                         const std::string& where) {
-  return std::make_unique<SentencePieceTokenizer>(read_sentencepiece_model(bytes, where), options, where);
+  return make_sentencepiece_tokenizer(read_sentencepiece_model(bytes, where), options, where);
+}
+
+std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(SentencePieceModel model,
+                                                        const SentencePieceOptions& options,
+                                                        const std::string& where) {
+  return std::make_unique<SentencePieceTokenizer>(std::move(model), options, where);
 }
 
 }  // namespace coppice

@@ -1,0 +1,152 @@
+#include "model/gguf/export_gguf.h"
+
+#include <algorithm>
+#include <map>
+
+#include "model/gguf/architectures.h"
+#include "model/gguf/gguf_model.h"
+#include "text/gguf/gguf_tokenizer.h"
+
+namespace coppice {
+namespace {
+
+struct TypeNumbers {
+  GgufWeights weights;
+  GgmlType type;
+  uint32_t file_type;  // general.file_type
+};
+
+constexpr TypeNumbers type_numbers[] = {{GgufWeights::f32, GgmlType::f32, 0},
+                                        {GgufWeights::f16, GgmlType::f16, 1},
+                                        {GgufWeights::q4_0, GgmlType::q4_0, 2},
+                                        {GgufWeights::q8_0, GgmlType::q8_0, 7},
+                                        {GgufWeights::bf16, GgmlType::bf16, 32}};
+
+const TypeNumbers& numbers_of(GgufWeights weights) {
+  const auto found = std::find_if(std::begin(type_numbers), std::end(type_numbers),
+                                  [&](const auto& numbers) { return numbers.weights == weights; });
+  COPPICE_CHECK(found != std::end(type_numbers), "every type is in the table");
+  return *found;
+}
+
+void add_tokenizer(const ModelFiles& model, GgufMetadata& metadata) {
+  const ModelSpec& spec = model.spec();
+  if (const auto* gguf = dynamic_cast<const GgufModel*>(&model)) {
+    for (const auto& [key, value] : gguf->metadata().entries())
+      if (key.starts_with("tokenizer.")) metadata.add(key, value);
+    return;
+  }
+  add_gguf_tokenizer(model.path(),
+                     {.vocabulary = spec.vocabulary, .bos_id = spec.bos_id, .eos_ids = spec.eos_ids},
+                     metadata);
+}
+
+GgmlType type_of(const std::string& name, const std::vector<int64_t>& shape, const ModelSpec& spec,
+                 GgmlType wanted) {
+  if (shape.size() < 2 || name.ends_with("ffn_gate_inp.weight")) return GgmlType::f32;
+  const bool head = name == (spec.tied_embeddings ? "token_embd.weight" : "output.weight");
+  const GgmlType type = head && wanted == GgmlType::q4_0 ? GgmlType::q8_0 : wanted;
+  return shape.back() % ggml_type_info(type).block_elements == 0 ? type : GgmlType::f16;
+}
+
+// The tensors of the file; experts are stacked.
+class Layout {
+ public:
+  Layout(const ModelFiles& model, const GgufArchitecture& architecture, GgmlType type)
+      : model_(model), interleaved_(architecture.interleaved_rope) {
+    for (const auto& tensor : tensor_table(model.spec())) {
+      const auto name = gguf_tensor_name(tensor.name);
+      COPPICE_CHECK(name.has_value(), "no obstacle: " + tensor.name);
+      auto [place, fresh] = place_of_.emplace(name->name, parts_.size());
+      if (fresh) parts_.push_back({.name = *name, .shape = tensor.shape});
+      parts_[place->second].sources.push_back(tensor.name);
+    }
+    for (auto& part : parts_) {
+      if (part.name.expert) part.shape.insert(part.shape.begin(), static_cast<int64_t>(part.sources.size()));
+      part.type = type_of(part.name.name, part.shape, model.spec(), type);
+      if (part.type == GgmlType::f16 && ggml_type_info(type).block_elements > 1)
+        not_blocks.push_back(part.name.name);
+    }
+  }
+
+  // Valid while this lives.
+  std::vector<GgufTensorData> tensors() const {
+    std::vector<GgufTensorData> list;
+    for (const auto& part : parts_)
+      list.push_back({part.name.name, part.type, part.shape, [this, &part] { return bytes_of(part); }});
+    return list;
+  }
+
+  std::vector<std::string> not_blocks;
+
+ private:
+  struct Part {
+    GgufTensorName name;
+    std::vector<int64_t> shape;
+    std::vector<std::string> sources;  // canonical names
+    GgmlType type = GgmlType::f32;
+  };
+
+  std::vector<std::byte> bytes_of(const Part& part) const {
+    const std::string where = model_.path().string() + ": " + part.name.name;
+    if (part.sources.size() == 1) return quantize(part.type, floats_of(part, part.sources.front()), where);
+    std::vector<std::byte> bytes;
+    for (const auto& source : part.sources) {
+      const auto expert = quantize(part.type, floats_of(part, source), where);
+      bytes.insert(bytes.end(), expert.begin(), expert.end());
+    }
+    return bytes;
+  }
+
+  std::vector<float> floats_of(const Part& part, const std::string& source) const {
+    const TensorView view = model_.tensor(source);
+    std::vector<float> values = view.to_floats();
+    if (!interleaved_ || !part.name.rotary) return values;
+    const auto head_dim = std::get<AttentionSpec>(model_.spec().blocks.front().mixer).head_dim;
+    const size_t row_bytes = values.size() / static_cast<size_t>(view.shape.front()) * sizeof(float);
+    const auto rows =
+        reorder_rotary_rows(std::as_bytes(std::span(values)), row_bytes, head_dim, RowOrder::halves_to_pairs);
+    std::copy(rows.begin(), rows.end(), std::as_writable_bytes(std::span(values)).begin());
+    return values;
+  }
+
+  const ModelFiles& model_;
+  bool interleaved_;
+  std::map<std::string, size_t> place_of_;
+  std::vector<Part> parts_;
+};
+
+// A name for people: that of the folder or file.
+std::string title_of(const std::filesystem::path& path) {
+  const auto absolute = std::filesystem::absolute(path).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).stem().string();
+}
+
+}  // namespace
+
+GgufExport export_gguf(const ModelFiles& model, GgufWeights weights, const std::filesystem::path& out) {
+  const ModelSpec& spec = model.spec();
+  const TypeNumbers& numbers = numbers_of(weights);
+  const std::string architecture = writable_architecture(spec, model.path().string());
+  GgufMetadata metadata(out.string());
+  add_spec(spec, architecture, metadata);
+  metadata.add("general.name", title_of(model.path()));
+  metadata.add("general.file_type", numbers.file_type);
+  metadata.add("general.quantization_version", uint32_t{2});
+  add_tokenizer(model, metadata);
+
+  const Layout layout(model, gguf_architectures().get(architecture), numbers.type);
+  auto tensors = layout.tensors();
+  if (const auto factors = rope_factors(spec); !factors.empty())
+    tensors.push_back({rope_factors_name, GgmlType::f32, {static_cast<int64_t>(factors.size())}, [factors] {
+                         const auto bytes = std::as_bytes(std::span(factors));
+                         return std::vector<std::byte>(bytes.begin(), bytes.end());
+                       }});
+  write_gguf(out, metadata, tensors);
+  return {.architecture = architecture,
+          .tensors = static_cast<int64_t>(tensors.size()),
+          .bytes = static_cast<int64_t>(std::filesystem::file_size(out)),
+          .not_blocks = layout.not_blocks};
+}
+
+}  // namespace coppice

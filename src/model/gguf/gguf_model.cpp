@@ -1,0 +1,153 @@
+#include "model/gguf/gguf_model.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <unordered_map>
+
+#include "base/nearest.h"
+#include "model/gguf/architectures.h"
+
+namespace coppice {
+namespace {
+
+// Types that safetensors have too, so that they may be used as they lie.
+std::optional<DType> plain_dtype(uint32_t type) {
+  switch (static_cast<GgmlType>(type)) {
+    case GgmlType::f32:
+      return DType::f32;
+    case GgmlType::f16:
+      return DType::f16;
+    case GgmlType::bf16:
+      return DType::bf16;
+    case GgmlType::f64:
+      return DType::f64;
+    default:
+      return std::nullopt;
+  }
+}
+
+template <class T>
+void hold(TensorView& view, std::vector<T> values) {
+  auto memory = std::make_shared<const std::vector<T>>(std::move(values));
+  view.bytes = std::as_bytes(std::span(*memory));
+  view.memory = std::move(memory);
+}
+
+// The tensor's shape, with that of all experts for a stack of them.
+std::vector<int64_t> shape_in_file(const GgufBinding& binding, int64_t experts) {
+  std::vector<int64_t> shape = binding.wanted.shape;
+  if (binding.name.expert) shape.insert(shape.begin(), experts);
+  return shape;
+}
+
+// The block that a tensor belongs to, by its canonical name, has so many experts.
+int64_t experts_of(const ModelSpec& spec) {
+  const MoeSpec* moe = moe_of(spec.blocks.front());  // blocks of a GGUF file are alike
+  return moe == nullptr ? 0 : moe->experts();
+}
+
+}  // namespace
+
+std::vector<std::byte> reorder_rotary_rows(std::span<const std::byte> rows, size_t row_bytes,
+                                           int64_t head_dim, RowOrder order) {
+  const auto half = static_cast<size_t>(head_dim) / 2, head_bytes = 2 * half * row_bytes;
+  COPPICE_CHECK(head_bytes > 0 && rows.size() % head_bytes == 0, "whole heads");
+  std::vector<std::byte> result(rows.size());
+  for (size_t head = 0; head < rows.size(); head += head_bytes)
+    for (size_t side = 0; side < 2; ++side)
+      for (size_t i = 0; i < half; ++i) {
+        size_t from = side * half + i, to = 2 * i + side;
+        if (order == RowOrder::pairs_to_halves) std::swap(from, to);
+        std::memcpy(result.data() + head + to * row_bytes, rows.data() + head + from * row_bytes, row_bytes);
+      }
+  return result;
+}
+
+std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content, const ModelSpec& spec) {
+  const std::string& where = content.metadata.where();
+  std::unordered_map<std::string_view, const GgufTensor*> by_name;
+  std::vector<std::string> names;
+  for (const auto& tensor : content.tensors) {
+    by_name.emplace(tensor.name, &tensor);
+    names.push_back(tensor.name);
+  }
+  std::map<std::string, GgufBinding> bindings;
+  std::set<std::string_view> used = {rope_factors_name};
+  for (const auto& wanted : tensor_table(spec)) {
+    const auto name = gguf_tensor_name(wanted.name);
+    COPPICE_CHECK(name.has_value(), "a spec from a GGUF file has GGUF's tensors: " + wanted.name);
+    const auto found = by_name.find(name->name);
+    if (found == by_name.end())
+      throw Error({.where = where,
+                   .found = fmt::format("no tensor '{}'", name->name),
+                   .expected = shape_text(wanted.shape),
+                   .advice = content.tensors.empty() ? "" : suggest(name->name, names)});
+    GgufBinding binding{.tensor = found->second, .name = *name, .wanted = wanted};
+    const auto shape = shape_in_file(binding, experts_of(spec));
+    if (binding.tensor->shape != shape)
+      throw Error({.where = where + ": " + name->name,
+                   .found = "shape " + shape_text(binding.tensor->shape),
+                   .expected = shape_text(shape) + " by the file's keys"});
+    used.insert(binding.tensor->name);
+    bindings.emplace(wanted.name, std::move(binding));
+  }
+  for (const auto& name : names)
+    if (!used.contains(name))
+      throw Error({.where = where,
+                   .found = fmt::format("tensor '{}', for which a model with these keys has no place",
+                                        name.substr(0, 80))});
+  return bindings;
+}
+
+TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
+                            const std::string& where) {
+  const GgufTensor& tensor = *binding.tensor;
+  std::span<const std::byte> bytes = tensor.bytes;
+  if (binding.name.expert) {
+    const size_t size = bytes.size() / static_cast<size_t>(tensor.shape.front());
+    bytes = bytes.subspan(static_cast<size_t>(*binding.name.expert) * size, size);
+  }
+  const auto plain = plain_dtype(tensor.type);
+  TensorView view{.name = binding.wanted.name,
+                  .dtype = plain.value_or(DType::f32),
+                  .shape = binding.wanted.shape,
+                  .bytes = bytes};
+  if (!plain) hold(view, dequantize(tensor.type, bytes, where + ": " + tensor.name));
+  if (interleaved && binding.name.rotary) {
+    const auto head_dim = std::get<AttentionSpec>(spec.blocks.front().mixer).head_dim;
+    const size_t row_bytes = view.bytes.size() / static_cast<size_t>(view.shape.front());
+    if (row_bytes > 0)
+      hold(view, reorder_rotary_rows(view.bytes, row_bytes, head_dim, RowOrder::pairs_to_halves));
+  }
+  return view;
+}
+
+GgufModel::GgufModel(const std::filesystem::path& path)
+    : path_(path),
+      file_(path),
+      spec_(spec_from_gguf(file_.content())),
+      interleaved_(gguf_architecture(file_.metadata()).interleaved_rope),
+      bindings_(bind_gguf_tensors(file_.content(), spec_)) {}
+
+TensorView GgufModel::tensor(const std::string& canonical_name) const {
+  const auto found = bindings_.find(canonical_name);
+  COPPICE_CHECK(found != bindings_.end(), "tensor_table has " + canonical_name);
+  return read_gguf_tensor(found->second, spec_, interleaved_, path_.string());
+}
+
+std::vector<StoredTensor> GgufModel::stored() const {
+  std::vector<StoredTensor> list;
+  for (const auto& tensor : file_.tensors())
+    list.push_back({tensor.name, find_ggml_type(tensor.type)->name, tensor.shape,
+                    static_cast<int64_t>(tensor.bytes.size())});
+  return list;
+}
+
+int64_t GgufModel::total_bytes() const {
+  int64_t total = 0;
+  for (const auto& tensor : file_.tensors()) total += static_cast<int64_t>(tensor.bytes.size());
+  return total;
+}
+
+}  // namespace coppice

@@ -1,0 +1,361 @@
+// Models as GGUF files: what is exported is the same model when it is read again, and what GGUF cannot say is
+// refused.
+
+#include "format/gguf.h"
+
+#include <gmock/gmock.h>
+
+#include "model/decoder.h"
+#include "model/gguf/architectures.h"
+#include "model/gguf/export_gguf.h"
+#include "model/gguf/gguf_model.h"
+#include "model/model_directory.h"
+#include "model/random_model.h"
+#include "support.h"
+#include "text/tokenizer.h"
+#include "text/train_bpe.h"
+
+namespace coppice {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+
+constexpr int64_t vocabulary = 262;
+
+// What the architecture `llama` can hold.
+ModelSpec random_gguf_spec(Rng& rng, bool mixture) {
+  ModelSpec spec = mixture ? test::random_mixtral_spec(rng) : test::random_llama_spec(rng);
+  spec.vocabulary = vocabulary;
+  spec.bos_id = 1;
+  spec.eos_ids = {2};
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    if (attention.rope.scaling == RopeScaling::llama3)
+      attention.rope = RopeSpec{.theta = attention.rope.theta};
+    if (auto* dense = std::get_if<DenseFfnSpec>(&block.ffn)) dense->activation = Activation::silu;
+    if (auto* moe = moe_of(block)) moe->activation = Activation::silu;
+  }
+  return spec;
+}
+
+void write_directory(const fs::path& folder, const ModelSpec& spec, Rng& rng, DType dtype = DType::f32) {
+  const test::RandomWeights weights(spec, rng, dtype);
+  write_model(folder, spec, weights.data());
+  write_file(folder / "text.txt", "a text of a few words, of a few words");
+  const BpeTraining training{
+      .vocabulary = vocabulary, .special_tokens = {"<unk>", "<s>", "</s>"}, .add_bos = true};
+  write_tokenizer(train_bpe({folder / "text.txt"}, training), training, folder);
+}
+
+void expect_same_spec(const ModelSpec& a, const ModelSpec& b) {
+  auto rounded = [](ModelSpec spec) {  // to what f32 keys keep
+    spec.family = "";
+    spec.norm_epsilon = static_cast<float>(spec.norm_epsilon);
+    for (auto& block : spec.blocks) {
+      auto& rope = std::get<AttentionSpec>(block.mixer).rope;
+      rope.theta = static_cast<float>(rope.theta), rope.factor = static_cast<float>(rope.factor);
+    }
+    return to_line(to_json(spec));
+  };
+  EXPECT_EQ(rounded(a), rounded(b));
+}
+
+void expect_same_weights(const ModelFiles& a, const ModelFiles& b) {
+  for (const auto& tensor : tensor_table(a.spec())) {
+    const TensorView left = a.tensor(tensor.name), right = b.tensor(tensor.name);
+    EXPECT_EQ(left.shape, right.shape);
+    EXPECT_EQ(left.to_floats(), right.to_floats()) << tensor.name;
+  }
+}
+
+std::vector<float> logits_of(const std::shared_ptr<const ModelFiles>& model) {
+  Decoder decoder(model, WeightType::f32);
+  const std::vector<int32_t> tokens = {1, 7, 261};
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
+  return decoder.forward({&input, 1});
+}
+
+TEST(Gguf, ModelsComeBack) {
+  Rng rng(11);
+  for (int round = 0; round < 12; ++round) {
+    const TemporaryFolder folder;
+    const ModelSpec spec = random_gguf_spec(rng, round % 2 == 1);
+    write_directory(folder.path(), spec, rng, round % 3 == 0 ? DType::bf16 : DType::f32);
+    const auto original = open_model(folder.path());
+    const auto result = export_gguf(*original, GgufWeights::f32, folder / "m.gguf");
+    EXPECT_EQ(result.bytes, static_cast<int64_t>(fs::file_size(folder / "m.gguf")));
+    const auto back = open_model(folder / "m.gguf");
+    expect_same_spec(back->spec(), original->spec());
+    expect_same_weights(*original, *back);
+    EXPECT_EQ(load_tokenizer(folder / "m.gguf")->encode("a few words"),
+              load_tokenizer(folder.path())->encode("a few words"));
+    // Of the same type again: the same file.
+    export_gguf(*back, GgufWeights::f32, folder / "again.gguf");
+    const GgufFile first(folder / "m.gguf"), second(folder / "again.gguf");
+    ASSERT_EQ(first.tensors().size(), second.tensors().size());
+    for (size_t i = 0; i < first.tensors().size(); ++i)
+      EXPECT_TRUE(std::ranges::equal(first.tensors()[i].bytes, second.tensors()[i].bytes))
+          << first.tensors()[i].name;
+  }
+}
+
+// Weights of ordinary size, so that forward passes are finite.
+ModelSpec small_spec(bool mixture) {
+  AttentionSpec attention{.heads = 4, .kv_heads = 2, .head_dim = 16};
+  ModelSpec spec{
+      .family = mixture ? "mixtral" : "llama", .vocabulary = vocabulary, .width = 64, .context = 32};
+  spec.bos_id = 1;
+  spec.eos_ids = {2};
+  FfnSpec ffn = DenseFfnSpec{.width = 96};
+  if (mixture) ffn = MoeSpec{.widths = {32, 32, 32}, .top_k = 2};
+  spec.blocks.assign(2, {attention, ffn});
+  return spec;
+}
+
+void write_normal(const fs::path& folder, const ModelSpec& spec) {
+  Rng rng(5);
+  std::vector<std::vector<float>> values;
+  std::vector<TensorData> tensors;
+  const auto table = tensor_table(spec);
+  for (const auto& tensor : table) {
+    auto& list = values.emplace_back();
+    for (int64_t i = 0; i < tensor.count(); ++i)
+      list.push_back(
+          static_cast<float>(tensor.shape.size() == 1 ? 1 + 0.1 * rng.normal() : 0.1 * rng.normal()));
+  }
+  for (size_t i = 0; i < table.size(); ++i)
+    tensors.push_back({table[i].name, DType::f32, table[i].shape, std::as_bytes(std::span(values[i]))});
+  write_model(folder, spec, tensors);
+  write_file(folder / "text.txt", "a text of a few words, of a few words");
+  const BpeTraining training{
+      .vocabulary = vocabulary, .special_tokens = {"<unk>", "<s>", "</s>"}, .add_bos = true};
+  write_tokenizer(train_bpe({folder / "text.txt"}, training), training, folder);
+}
+
+TEST(Gguf, TheDecoderComputesTheSame) {
+  for (const bool mixture : {false, true}) {
+    const TemporaryFolder folder;
+    write_normal(folder.path(), small_spec(mixture));
+    const auto original = open_model(folder.path());
+    export_gguf(*original, GgufWeights::f32, folder / "m.gguf");
+    EXPECT_EQ(logits_of(original), logits_of(open_model(folder / "m.gguf")));
+    // Quantized weights compute something close.
+    export_gguf(*original, GgufWeights::q8_0, folder / "q8.gguf");
+    const auto wanted = logits_of(original), got = logits_of(open_model(folder / "q8.gguf"));
+    double error = 0, size = 0;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      error += std::pow(wanted[i] - got[i], 2);
+      size += std::pow(wanted[i], 2);
+    }
+    EXPECT_GT(error, 0);
+    EXPECT_LT(error, 1e-3 * size);
+  }
+}
+
+TEST(Gguf, RotaryRowsAreInterleavedHeadByHead) {
+  ModelSpec spec = small_spec(false);
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).head_dim = 4;
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  const auto original = open_model(folder.path());
+  export_gguf(*original, GgufWeights::f32, folder / "m.gguf");
+  const GgufFile file(folder / "m.gguf");
+  for (const auto& [ours, theirs, rotary] :
+       {std::tuple("q", "q", true), {"k", "k", true}, {"v", "v", false}}) {
+    const auto wanted =
+        original->tensor(fmt::format("model.layers.1.self_attn.{}_proj.weight", ours)).to_floats();
+    const GgufTensor& tensor = *file.find(fmt::format("blk.1.attn_{}.weight", theirs));
+    const auto got = dequantize(tensor.type, tensor.bytes, "tensor");
+    // Row 0 is paired with row 2, and 1 with 3.
+    const size_t order[] = {0, 2, 1, 3};
+    for (size_t row = 0; row < got.size() / 64; ++row)
+      for (size_t column = 0; column < 64; ++column)
+        ASSERT_EQ(got[row * 64 + column],
+                  wanted[(rotary ? row / 4 * 4 + order[row % 4] : row) * 64 + column]);
+  }
+}
+
+TEST(Gguf, TypesOfTensors) {
+  ModelSpec spec = small_spec(true);
+  for (auto& block : spec.blocks) moe_of(block)->widths = {40, 40, 40};
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  const auto original = open_model(folder.path());
+  const auto result = export_gguf(*original, GgufWeights::q4_0, folder / "m.gguf");
+  EXPECT_THAT(result.not_blocks,
+              testing::ElementsAre("blk.0.ffn_down_exps.weight", "blk.1.ffn_down_exps.weight"));
+  const GgufFile file(folder / "m.gguf");
+  const auto type = [&](const char* name) {
+    return std::string(find_ggml_type(file.find(name)->type)->name);
+  };
+  EXPECT_EQ(type("blk.0.attn_norm.weight"), "F32");
+  EXPECT_EQ(type("blk.0.ffn_gate_inp.weight"), "F32");
+  EXPECT_EQ(type("blk.0.attn_q.weight"), "Q4_0");
+  EXPECT_EQ(type("blk.0.ffn_gate_exps.weight"), "Q4_0");
+  EXPECT_EQ(type("blk.0.ffn_down_exps.weight"), "F16");
+  EXPECT_EQ(type("token_embd.weight"), "Q4_0");
+  EXPECT_EQ(type("output.weight"), "Q8_0");
+  EXPECT_EQ(file.metadata().integer("general.file_type"), 2);
+  EXPECT_EQ(file.find("blk.0.ffn_gate_exps.weight")->shape, (std::vector<int64_t>{3, 40, 64}));
+  // Expert 2 is the third slice.
+  const auto back = open_model(folder / "m.gguf");
+  const std::string name = "model.layers.0.mlp.experts.2.gate_proj.weight";
+  const auto values = original->tensor(name).to_floats();
+  EXPECT_EQ(back->tensor(name).to_floats(), dequantize(2, quantize(GgmlType::q4_0, values, name), name));
+}
+
+TEST(Gguf, TheArchitectureFollowsFromTheValues) {
+  ModelSpec spec = small_spec(false);
+  EXPECT_EQ(writable_architecture(spec, "model"), "llama");
+  EXPECT_EQ(writable_architecture(small_spec(true), "model"), "llama");
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).qkv_bias = true;
+  EXPECT_EQ(writable_architecture(spec, "model"), "qwen2");
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).output_bias = true;
+  EXPECT_EQ(writable_architecture(spec, "model"), "llama");
+}
+
+TEST(Gguf, QwenRowsStayAsTheyAre) {
+  ModelSpec spec = small_spec(false);
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).qkv_bias = true;
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  const auto original = open_model(folder.path());
+  EXPECT_EQ(export_gguf(*original, GgufWeights::f32, folder / "m.gguf").architecture, "qwen2");
+  const auto back = open_model(folder / "m.gguf");
+  expect_same_spec(original->spec(), back->spec());
+  expect_same_weights(*original, *back);
+  const GgufFile file(folder / "m.gguf");
+  EXPECT_TRUE(std::ranges::equal(file.find("blk.0.attn_q.bias")->bytes,
+                                 original->tensor("model.layers.0.self_attn.q_proj.bias").bytes));
+}
+
+TEST(Gguf, Llama31RopeComesBackAndOthersAreRefused) {
+  ModelSpec spec = small_spec(false);
+  const RopeSpec rope{.theta = 500000, .scaling = RopeScaling::llama3, .factor = 8, .original_context = 8192};
+  const auto with = [&](const RopeSpec& other) {
+    for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).rope = other;
+    return spec;
+  };
+  const TemporaryFolder folder;
+  write_normal(folder.path(), with(rope));
+  export_gguf(*open_model(folder.path()), GgufWeights::f32, folder / "m.gguf");
+  expect_same_spec(open_model(folder / "m.gguf")->spec(), spec);
+  RopeSpec other = rope;
+  other.high_frequency_factor = 3;
+  EXPECT_THAT(error_of([&] { writable_architecture(with(other), "model"); }), HasSubstr("not Llama 3.1's"));
+}
+
+TEST(Gguf, WhatNoArchitectureHoldsIsRefusedWithTheReason) {
+  const auto reason = [](ModelSpec spec) { return error_of([&] { writable_architecture(spec, "model"); }); };
+  const auto changed = [](bool mixture, auto change) {
+    ModelSpec spec = small_spec(mixture);
+    for (auto& block : spec.blocks) change(block);
+    return spec;
+  };
+  EXPECT_THAT(
+      reason(changed(false, [](auto& b) { std::get<DenseFfnSpec>(b.ffn).activation = Activation::gelu; })),
+      HasSubstr("llama: blocks[0].ffn.activation is \"gelu\", where its files can only say \"silu\""));
+  EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->shared_width = 8; })),
+              HasSubstr("shared_expert"));
+  EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.weight = ExpertWeight::score; })),
+              HasSubstr("blocks[0].ffn.router.weight is \"score\""));
+  EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.scale = 2; })),
+              HasSubstr("router.scale is 2"));
+  EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.selection_bias = true; })),
+              HasSubstr("selection_bias"));
+  EXPECT_THAT(reason(changed(true,
+                             [](auto& b) {
+                               moe_of(b)->widths = {32, 32, 16};
+                             })),
+              HasSubstr("widths[2] is 16"));
+  EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.source = RouterSource::mlp_tanh; })),
+              HasSubstr("mlp.gate.hidden"));
+  ModelSpec unlike = small_spec(false);
+  std::get<DenseFfnSpec>(unlike.blocks[1].ffn).width = 32;
+  EXPECT_THAT(reason(unlike), HasSubstr("blocks[1].ffn.width is 32"));
+}
+
+// A file that holds a model, changed in one point and written again.
+class DamagedModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_normal(folder_.path(), small_spec(true));
+    export_gguf(*open_model(folder_.path()), GgufWeights::f32, folder_ / "m.gguf");
+  }
+
+  // The error of opening the file after `change` to its keys and tensors.
+  template <class Change>
+  std::string error_after(Change change) {
+    const GgufFile file(folder_ / "m.gguf");
+    std::vector<GgufMetadata::Entry> entries = file.metadata().entries();
+    std::vector<GgufTensorData> tensors;
+    for (const auto& tensor : file.tensors())
+      tensors.push_back({tensor.name, static_cast<GgmlType>(tensor.type), tensor.shape, [&tensor] {
+                           return std::vector<std::byte>(tensor.bytes.begin(), tensor.bytes.end());
+                         }});
+    change(entries, tensors);
+    GgufMetadata metadata("file");
+    for (auto& [key, value] : entries) metadata.add(key, value);
+    write_gguf(folder_ / "bad.gguf", metadata, tensors);
+    return error_of([&] { open_model(folder_ / "bad.gguf"); });
+  }
+  std::string error_with(const std::string& key, const GgufValue& value) {
+    return error_after([&](auto& entries, auto&) {
+      std::erase_if(entries, [&](const auto& entry) { return entry.first == key; });
+      entries.emplace_back(key, value);
+    });
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(DamagedModel, IsRefused) {
+  EXPECT_THAT(error_with("general.architecture", std::string("mamba")),
+              HasSubstr("architecture 'mamba', expected one of: qwen2, llama"));
+  EXPECT_THAT(error_with("general.architecture", uint32_t{1}), HasSubstr("expected a string"));
+  EXPECT_THAT(error_with("llama.attention.sliding_window", uint32_t{16}),
+              HasSubstr("key 'llama.attention.sliding_window'"));
+  EXPECT_THAT(error_with("llama.block_count", uint32_t{3}), HasSubstr("no tensor 'blk.2."));
+  EXPECT_THAT(error_with("llama.block_count", uint32_t{1}), HasSubstr("tensor 'blk.1."));
+  EXPECT_THAT(error_with("llama.block_count", UINT32_MAX), HasSubstr("llama.block_count: 4294967295"));
+  EXPECT_THAT(error_with("llama.block_count", int32_t{-1}), HasSubstr("llama.block_count: -1"));
+  EXPECT_THAT(error_with("llama.expert_count", UINT32_MAX), HasSubstr("llama.expert_count"));
+  EXPECT_THAT(error_with("llama.expert_count", uint32_t{4}), HasSubstr("shape [3, 64]"));
+  EXPECT_THAT(error_with("llama.expert_used_count", uint32_t{4}), HasSubstr("top_k 4"));
+  EXPECT_THAT(error_with("llama.attention.head_count", uint32_t{0}), HasSubstr("head_count: 0"));
+  EXPECT_THAT(error_with("llama.attention.head_count", GgufArray{std::vector<int32_t>{4, 4}}),
+              HasSubstr("type array"));
+  EXPECT_THAT(error_with("llama.rope.dimension_count", uint32_t{8}), HasSubstr("rope.dimension_count: 8"));
+  EXPECT_THAT(error_with("llama.rope.scaling.type", std::string("yarn")),
+              HasSubstr("'yarn', expected none or linear"));
+  EXPECT_THAT(error_with("llama.rope.freq_base", -1.0f), HasSubstr("rope.freq_base: -1"));
+  EXPECT_THAT(error_with("llama.context_length", uint64_t{1} << 60), HasSubstr("context"));
+  EXPECT_THAT(error_after([](auto&, auto& tensors) { tensors.erase(tensors.begin() + 2); }),
+              HasSubstr("no tensor"));
+  EXPECT_THAT(error_after([](auto&, auto& tensors) { tensors[1].name = "blk.0.what"; }),
+              HasSubstr("no tensor"));
+  EXPECT_THAT(error_after([](auto&, auto& tensors) { tensors.clear(); }), HasSubstr("no tensors"));
+  EXPECT_THAT(error_after([](auto&, auto& tensors) {
+                tensors.push_back({"more", GgmlType::f32, {1}, [] { return std::vector<std::byte>(4); }});
+              }),
+              HasSubstr("tensor 'more', for which"));
+}
+
+TEST(Gguf, Stories) {
+  COPPICE_NEEDS_DATA("stories260k-hf");
+  const TemporaryFolder folder;
+  const auto original = open_model(test::data_folder() / "stories260k-hf");
+  for (const GgufWeights type : {GgufWeights::f32, GgufWeights::q8_0}) {
+    export_gguf(*original, type, folder / "m.gguf");
+    const auto back = open_model(folder / "m.gguf");
+    expect_same_spec(back->spec(), original->spec());
+    EXPECT_EQ(back->spec().family, "llama");
+    if (type == GgufWeights::f32) expect_same_weights(*original, *back);
+  }
+}
+
+}  // namespace
+}  // namespace coppice

@@ -1,0 +1,80 @@
+// Compares an exported GGUF file in llama.cpp (npm package node-llama-cpp) with Coppice on the model that it came from:
+//   node tests/peers/llama_cpp.mjs COPPICE MODEL PACKAGE [TYPE] [PROMPT]
+// COPPICE is the program, MODEL a model directory, PACKAGE the folder that has node_modules/node-llama-cpp.
+// Both continue the prompt greedily; at every position the probabilities of the whole vocabulary are compared. With f32
+// they agree to rounding (about 1e-6). With other types llama.cpp rounds activations to that type too, so that the looser
+// tolerance is meant for trained models. Prints one line of JSON; exit 1 if they disagree.
+
+import {execFileSync} from "node:child_process";
+import {existsSync, mkdtempSync, readFileSync, rmSync} from "node:fs";
+import {tmpdir} from "node:os";
+import {join, resolve} from "node:path";
+import {pathToFileURL} from "node:url";
+
+const [coppice, model, packageFolder, type = "f32", prompt = "Once upon a time, there was a little"] = process.argv.slice(2);
+const library = packageFolder && resolve(packageFolder, "node_modules/node-llama-cpp/dist/index.js");
+if (!library || !existsSync(library)) {
+    console.log(`skipped: no node-llama-cpp in '${packageFolder ?? ""}' (npm install node-llama-cpp, outside the repository)`);
+    process.exit(0);
+}
+const tokens = 48, tolerance = type === "f32" ? 1e-4 : 0.05;
+
+// One tensor of a safetensors file, as f32.
+function readTensor(path, name) {
+    const bytes = readFileSync(path), length = Number(bytes.readBigUInt64LE(0));
+    const entry = JSON.parse(bytes.subarray(8, 8 + length))[name];
+    const [begin, end] = entry.data_offsets;
+    return {shape: entry.shape, values: new Float32Array(bytes.buffer.slice(bytes.byteOffset + 8 + length + begin, bytes.byteOffset + 8 + length + end))};
+}
+
+function softmax(logits) {
+    const highest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+    const weights = Array.from(logits, (x) => Math.exp(x - highest)), sum = weights.reduce((a, b) => a + b, 0);
+    return weights.map((x) => x / sum);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "coppice-peer-"));
+let disagrees = true;
+try {
+    const run = (...words) => JSON.parse(execFileSync(coppice, [...words, "--json"], {stdio: ["ignore", "pipe", "inherit"]}));
+    const file = join(folder, "model.gguf"), trace = join(folder, "trace.safetensors");
+    run("export", model, "-o", file, "--type", type);
+    // Our side computes with the weights that the file holds.
+    const ours = run("run", file, prompt, "-n", String(tokens), "--temp", "0", "--ignore-eos", "--trace", trace);
+    const logits = readTensor(trace, "logits"), vocabulary = logits.shape[1];
+
+    const {getLlama, LlamaLogLevel} = await import(pathToFileURL(library));
+    const llama = await getLlama({gpu: false, build: "never", logLevel: LlamaLogLevel.error});
+    const loaded = await llama.loadModel({modelPath: file});
+    const context = await loaded.createContext({contextSize: 256, batchSize: 256, flashAttention: false,
+        experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32"});
+    const bos = loaded.tokens.bos;
+    const theirIds = (ours.prompt_ids[0] === bos ? [bos] : []).concat(Array.from(loaded.tokenize(prompt)));
+
+    const ids = [...ours.prompt_ids, ...ours.ids.slice(0, -1)], first = ours.prompt_ids.length - 1;
+    const input = ids.map((id, at) => (at < first ? id : [id, {generateNext: {logits: true}}]));
+    const outputs = await context.getSequence().controlledEvaluate(input);
+    let largest = 0, divergence = 0, sameBest = 0;
+    for (let row = 0; row < ours.ids.length; row++) {
+        const theirs = new Float32Array(vocabulary).fill(-Infinity);
+        for (const [token, logit] of outputs[first + row].next.logits) theirs[token] = logit;
+        const p = softmax(logits.values.subarray(row * vocabulary, (row + 1) * vocabulary)), q = softmax(theirs);
+        let kl = 0;
+        for (let v = 0; v < vocabulary; v++) {
+            largest = Math.max(largest, Math.abs(p[v] - q[v]));
+            if (p[v] > 0) kl += p[v] * Math.log(p[v] / Math.max(q[v], 1e-30));
+        }
+        divergence = Math.max(divergence, kl);
+        sameBest += q.indexOf(Math.max(...q)) === ours.ids[row];
+    }
+    const sameIds = JSON.stringify(theirIds) === JSON.stringify(ours.prompt_ids);
+    disagrees = largest > tolerance || !sameIds;
+    console.log(JSON.stringify({type, architecture: loaded.fileInfo?.metadata?.general?.architecture, positions: ours.ids.length, vocabulary,
+        largest_probability_difference: largest, largest_kl: divergence, same_best_token: sameBest, same_prompt_ids: sameIds, agrees: !disagrees}));
+    await context.dispose();
+    await loaded.dispose();
+    await llama.dispose();
+} finally {
+    rmSync(folder, {recursive: true, force: true});
+}
+process.exit(disagrees ? 1 : 0);
