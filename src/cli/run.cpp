@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "cli/chat.h"
 #include "cli/run_options.h"
 #include "model/generate.h"
 #include "text/tokenizer.h"
@@ -12,7 +13,19 @@ Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& o
   return decoder;
 }
 
+Json generation_json(const std::vector<int32_t>& prompt, const Generation& result, const std::string& text) {
+  return {{"prompt_ids", prompt},
+          {"ids", result.ids},
+          {"text", text},
+          {"stopped", to_string(result.stopped)},
+          {"prompt_seconds", result.prompt_seconds},
+          {"tokens_per_s", result.tokens_per_second}};
+}
+
 int run_run(const RunOptions& options) {
+  if (options.chat) return run_chat(options);
+  if (options.system)
+    throw Error({.where = "--system", .found = "no conversation", .advice = "add --chat"}, Fault::usage);
   const auto tokenizer = load_tokenizer(options.model);
   Decoder decoder = open_decoder(options.model, options.runtime);
   const auto prompt = tokenizer->encode(options.prompt);
@@ -32,13 +45,7 @@ int run_run(const RunOptions& options) {
   const Generation result = generate(decoder, prompt, settings, streaming ? print : TokenSink{},
                                      options.trace ? collect_into(trace) : TraceSink{});
   if (options.trace) write_trace(*options.trace, trace);
-  print_result(options.common,
-               {{"prompt_ids", prompt},
-                {"ids", result.ids},
-                {"text", tokenizer->decode(result.ids)},
-                {"stopped", to_string(result.stopped)},
-                {"prompt_seconds", result.prompt_seconds},
-                {"tokens_per_s", result.tokens_per_second}},
+  print_result(options.common, generation_json(prompt, result, tokenizer->decode(result.ids)),
                (begun ? "" : options.prompt) + stream.finish() + "\n");
   return 0;
 }

@@ -23,6 +23,8 @@ struct RuntimeOptions {
 struct RunOptions {
   std::filesystem::path model;
   std::string prompt;
+  bool chat = false;
+  std::optional<std::string> system;
   int64_t tokens = 64;
   SamplerOptions sampler;
   RuntimeOptions runtime;
@@ -38,6 +40,11 @@ struct RunOptions {
                 .value_name = "MODEL"});
     field("prompt", self.prompt,
           Field{.help = "text to continue", .positional = true, .value_name = "PROMPT"});
+    field("chat", self.chat,
+          Field{.help = "answer the prompt as a user's message, by the model's chat template; without a prompt, "
+                        "converse at the terminal"});
+    field("system", self.system,
+          Field{.help = "the system message before the conversation", .value_name = "TEXT"});
     field("tokens", self.tokens,
           Field{.help = "at most so many new tokens", .min = 0, .value_name = "N", .short_name = "-n"});
     SamplerOptions::fields(self.sampler, field);

@@ -14,6 +14,10 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+bool contains(const auto& ids, int32_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
 void check_prompt(const Decoder& decoder, std::span<const int32_t> prompt) {
   if (prompt.empty())
     throw Error({.where = "prompt",
@@ -52,8 +56,7 @@ Generation generate(Decoder& decoder, std::span<const int32_t> prompt, const Gen
       start = Clock::now();
     }
     const int32_t id = sampler.sample(logits, history);
-    if (options.stop_at_eos &&
-        std::find(spec.eos_ids.begin(), spec.eos_ids.end(), id) != spec.eos_ids.end()) {
+    if (options.stop_at_eos && (contains(spec.eos_ids, id) || contains(options.stop_ids, id))) {
       result.stopped = StopReason::eos;
       break;
     }

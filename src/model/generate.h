@@ -14,6 +14,7 @@ namespace coppice {
 struct GenerateOptions {
   int64_t tokens = 64;  // at most so many new tokens
   bool stop_at_eos = true;
+  std::vector<int32_t> stop_ids;  // tokens that end like the model's own end-of-sequence tokens, if those do
   SamplerOptions sampler;
 };
 
