@@ -1,5 +1,6 @@
 #include "text/byte_alphabet.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/strings.h"
@@ -35,15 +36,6 @@ const Alphabet& alphabet() {
   return all;
 }
 
-// Bytes of the well-formed character at text[at], or 0 if there is none.
-size_t well_formed_length(std::string_view text, size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const size_t length = utf8_length(text[at]);
-  return at + length <= text.size() && is_utf8(text.substr(at, length)) ? length : 0;
-}
-
 bool is_shelter(char32_t c) {
   return c >= shelter && c < shelter + 256;
 }
@@ -68,39 +60,53 @@ bool append_spelled_bytes(std::string_view spelling, std::string& bytes) {
   return true;
 }
 
-std::string shelter_bytes(std::string_view text) {
+void shelter_bytes(Rewrite& rewrite) {
+  const std::string_view text = rewrite.source();
   // The lead byte of every sheltering character is 0xF4.
-  if (text.find('\xF4') == text.npos && is_utf8(text)) return std::string(text);
-  std::string sheltered;
+  if (text.find('\xF4') == text.npos && is_utf8(text)) return rewrite.keep(0, text.size());
+  std::string sheltering;
   for (size_t at = 0; at < text.size();) {
-    const size_t length = well_formed_length(text, at);
+    const size_t length = utf8_sequence(text.substr(at));
     size_t behind = at;
     if (length > 0 && !is_shelter(next_character(text, behind))) {
-      sheltered.append(text, at, length);
+      rewrite.keep(at, at + length);
       at += length;
-    } else {
-      const size_t end = at + std::max<size_t>(1, length);
-      for (; at < end; ++at) append_character(sheltered, shelter + static_cast<unsigned char>(text[at]));
+      continue;
+    }
+    for (const size_t end = at + std::max<size_t>(1, length); at < end; ++at) {
+      sheltering.clear();
+      append_character(sheltering, shelter + static_cast<unsigned char>(text[at]));
+      rewrite.put(sheltering, {at, at + 1});
     }
   }
-  return sheltered;
 }
 
-std::string spell_bytes(std::string_view sheltered) {
-  std::string spelling;
-  spelling.reserve(2 * sheltered.size());
-  for (size_t at = 0; at < sheltered.size();) {
-    if (sheltered[at] == '\xF4') {
+void spell_bytes(Rewrite& rewrite) {
+  const std::string_view text = rewrite.source();
+  for (size_t at = 0; at < text.size();) {
+    if (text[at] == '\xF4') {
       size_t behind = at;
-      if (const char32_t c = next_character(sheltered, behind); is_shelter(c)) {
-        spelling += byte_character(static_cast<unsigned char>(c - shelter));
+      if (const char32_t c = next_character(text, behind); is_shelter(c)) {
+        rewrite.put(byte_character(static_cast<unsigned char>(c - shelter)), {at, behind});
         at = behind;
         continue;
       }
     }
-    spelling += byte_character(static_cast<unsigned char>(sheltered[at++]));
+    rewrite.put(byte_character(static_cast<unsigned char>(text[at])), {at, at + 1});
+    ++at;
   }
-  return spelling;
+}
+
+std::string shelter_bytes(std::string_view text) {
+  Rewrite rewrite(text, false);
+  shelter_bytes(rewrite);
+  return rewrite.take_text();
+}
+
+std::string spell_bytes(std::string_view sheltered) {
+  Rewrite rewrite(sheltered, false);
+  spell_bytes(rewrite);
+  return rewrite.take_text();
 }
 
 }  // namespace coppice

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "text/rewrite.h"
+
 namespace coppice {
 
 // The character that stands for `byte`, as UTF-8.
@@ -17,6 +19,8 @@ bool append_spelled_bytes(std::string_view spelling, std::string& bytes);
 // Malformed UTF-8 cannot go through normalizers and regular expressions. `shelter_bytes` writes every byte of
 // a malformed sequence as a private character of its own, U+10FF00 + byte (and so the bytes of those
 // characters themselves); `spell_bytes` undoes that and spells all bytes in the byte alphabet.
+void shelter_bytes(Rewrite& rewrite);
+void spell_bytes(Rewrite& rewrite);
 std::string shelter_bytes(std::string_view text);
 std::string spell_bytes(std::string_view sheltered);
 

@@ -115,15 +115,20 @@ std::vector<TextRange> Pattern::find_all(std::string_view text) const {
   return find_literal(text, std::get<std::string>(matcher_));
 }
 
-std::string Pattern::replace_all(std::string_view text, std::string_view content) const {
-  std::string replaced;
-  replaced.reserve(text.size());
+void Pattern::replace_all(Rewrite& rewrite, std::string_view content) const {
   size_t behind = 0;
-  for (const auto& match : find_all(text)) {
-    replaced.append(text, behind, match.begin - behind).append(content);
+  for (const auto& match : find_all(rewrite.source())) {
+    rewrite.keep(behind, match.begin);
+    rewrite.put(content, match);
     behind = match.end;
   }
-  return replaced.append(text, behind);
+  rewrite.keep(behind, rewrite.source().size());
+}
+
+std::string Pattern::replace_all(std::string_view text, std::string_view content) const {
+  Rewrite rewrite(text, false);
+  replace_all(rewrite, content);
+  return rewrite.take_text();
 }
 
 }  // namespace coppice

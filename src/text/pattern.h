@@ -10,6 +10,7 @@
 
 #include "base/fields.h"
 #include "text/regex.h"
+#include "text/rewrite.h"
 
 namespace coppice {
 
@@ -56,6 +57,7 @@ class Pattern {
   Pattern(const PatternOptions& options, const std::string& where);
 
   std::vector<TextRange> find_all(std::string_view text) const;
+  void replace_all(Rewrite& rewrite, std::string_view content) const;
   std::string replace_all(std::string_view text, std::string_view content) const;
 
  private:

@@ -4,8 +4,47 @@
 
 #include "base/strings.h"
 #include "text/byte_alphabet.h"
+#include "text/utf8.h"
 
 namespace coppice {
+namespace {
+
+// Every malformed byte becomes U+FFFD.
+void mend_utf8(Rewrite& rewrite) {
+  const std::string_view text = rewrite.source();
+  size_t kept = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t length = utf8_sequence(text.substr(at));
+    if (length == 0) {
+      rewrite.keep(kept, at);
+      rewrite.put("\uFFFD", {at, at + 1});
+      kept = at + 1;
+    }
+    at += std::max<size_t>(1, length);
+  }
+  rewrite.keep(kept, text.size());
+}
+
+// `range` of `text`, any bytes, less the white space at its ends.
+TextRange without_space(std::string_view text, TextRange range) {
+  while (range.begin < range.end) {
+    const size_t length = utf8_sequence(text.substr(range.begin));
+    size_t behind = range.begin;
+    if (length == 0 || range.begin + length > range.end || !is_space(next_character(text, behind))) break;
+    range.begin = behind;
+  }
+  while (range.begin < range.end) {
+    const size_t before = previous_character(text, range.end);
+    size_t at = before;
+    if (before < range.begin || before + utf8_sequence(text.substr(before)) != range.end ||
+        !is_space(next_character(text, at)))
+      break;
+    range.end = before;
+  }
+  return range;
+}
+
+}  // namespace
 
 PipelineTokenizer::PipelineTokenizer(Parts parts, const std::string& where)
     : parts_(std::move(parts)),
@@ -13,52 +52,106 @@ PipelineTokenizer::PipelineTokenizer(Parts parts, const std::string& where)
           parts_.added_tokens, parts_.model->vocabulary(),
           [this](std::string_view text) { return normalize(text); }, where),
       where_(where) {
-  std::vector<TokenId> promised;
-  if (parts_.post_processor) parts_.post_processor->list_added(promised);
-  for (const TokenId id : promised)
-    if (added_.find(id) == nullptr && parts_.model->vocabulary().token(id) == nullptr)
-      throw Error({.where = where + ".post_processor",
-                   .found = fmt::format("adds token id {}", id),
-                   .expected = "an id of the vocabulary"});
+  if (!parts_.post_processor) return;
+  for (const auto* places : {&parts_.post_processor->single, &parts_.post_processor->pair})
+    for (const auto& part : *places)
+      if (part.text == Encoding::added && added_.find(part.id) == nullptr &&
+          parts_.model->vocabulary().token(part.id) == nullptr)
+        throw Error({.where = where + ".post_processor",
+                     .found = fmt::format("adds token id {}", part.id),
+                     .expected = "an id of the vocabulary"});
 }
 
 std::string PipelineTokenizer::normalize(std::string_view text) const {
-  return parts_.normalizer ? parts_.normalizer->apply(text) : std::string(text);
+  return parts_.normalizer ? normalized(*parts_.normalizer, text) : std::string(text);
+}
+
+bool PipelineTokenizer::keeps_bytes() const {
+  return (parts_.pre_tokenizer && parts_.pre_tokenizer->keeps_bytes()) ||
+         (parts_.normalizer && parts_.normalizer->keeps_bytes());
 }
 
 std::vector<TokenId> PipelineTokenizer::encode(std::string_view text, bool add_special) const {
-  const bool keeps_bytes = parts_.pre_tokenizer && parts_.pre_tokenizer->keeps_bytes();
-  const std::string clean = keeps_bytes ? shelter_bytes(text) : to_utf8(text);
-  std::vector<TokenId> ids;
-  for (const auto& [range, token] : added_.raw().cut(clean)) {
-    if (token >= 0)
-      ids.push_back(token);
+  Output output;
+  const bool adds = add_special && parts_.post_processor;
+  const std::vector<TemplatePart> bare = {{.text = 0}};
+  for (const auto& part : adds ? parts_.post_processor->single : bare) {
+    if (part.text == Encoding::added)
+      output.ids.push_back(part.id);
     else
-      encode_stretch(std::string_view(clean).substr(range.begin, range.end - range.begin), range.begin == 0,
-                     ids);
+      encode_text(text, output);
   }
-  return add_special && parts_.post_processor ? parts_.post_processor->apply(std::move(ids)) : ids;
+  return std::move(output.ids);
 }
 
-// A stretch of text between added tokens that are looked for before normalization.
-void PipelineTokenizer::encode_stretch(std::string_view text, bool at_start,
-                                       std::vector<TokenId>& ids) const {
-  const std::string normalized = normalize(text);
-  for (const auto& [range, token] : added_.normalized().cut(normalized)) {
+Encoding PipelineTokenizer::trace(std::string_view text) const {
+  Encoding encoding;
+  Output output{.traced = &encoding, .text = text};
+  encode_text(text, output);
+  return encoding;
+}
+
+std::vector<TemplatePart> PipelineTokenizer::text_template(bool pair) const {
+  if (!parts_.post_processor) return Tokenizer::text_template(pair);
+  return pair ? parts_.post_processor->pair : parts_.post_processor->single;
+}
+
+EncodeOptions PipelineTokenizer::file_options() const {
+  return {.truncation = parts_.truncation, .padding = parts_.padding};
+}
+
+// Well-formed UTF-8, and then stretches between added tokens that are looked for before normalization.
+void PipelineTokenizer::encode_text(std::string_view text, Output& output) const {
+  Rewrite mending(text, output.traced != nullptr);
+  if (keeps_bytes())
+    shelter_bytes(mending);
+  else
+    mend_utf8(mending);
+  const TracedText clean{mending.take_text(), mending.take_origins()};
+  for (const auto& [range, token] : added_.raw().cut(clean.text)) {
     if (token >= 0)
-      ids.push_back(token);
+      add_token(token, clean.origins, range, output);
     else
-      encode_normalized(normalized.substr(range.begin, range.end - range.begin), at_start && range.begin == 0,
-                        ids);
+      encode_stretch(clean.part(range), range.begin == 0, output);
   }
 }
 
-void PipelineTokenizer::encode_normalized(std::string text, bool at_start, std::vector<TokenId>& ids) const {
-  if (!parts_.pre_tokenizer) return parts_.model->encode(text, ids);
+void PipelineTokenizer::encode_stretch(TracedText stretch, bool at_start, Output& output) const {
+  if (parts_.normalizer)
+    stretch = rewritten(stretch, [this](Rewrite& rewrite) { parts_.normalizer->apply(rewrite); });
+  for (const auto& [range, token] : added_.normalized().cut(stretch.text)) {
+    if (token >= 0)
+      add_token(token, stretch.origins, range, output);
+    else
+      encode_normalized(stretch.part(range), at_start && range.begin == 0, output);
+  }
+}
+
+void PipelineTokenizer::encode_normalized(TracedText text, bool at_start, Output& output) const {
+  Piece whole{std::move(text.text), at_start, std::move(text.origins)};
+  if (!parts_.pre_tokenizer) return encode_word(whole, output);
   std::vector<Piece> words;
-  parts_.pre_tokenizer->cut({std::move(text), at_start}, words);
+  parts_.pre_tokenizer->cut(std::move(whole), words);
   for (const auto& word : words)
-    if (!word.text.empty()) parts_.model->encode(word.text, ids);
+    if (!word.text.empty()) encode_word(word, output);
+}
+
+void PipelineTokenizer::encode_word(const Piece& word, Output& output) const {
+  if (output.traced == nullptr) return parts_.model->encode(word.text, output.ids);
+  std::vector<SubwordToken> tokens;
+  parts_.model->encode_traced(word.text, tokens);
+  const bool trims = parts_.post_processor && parts_.post_processor->trims_offsets;
+  for (const auto& [id, range] : tokens) {
+    add_token(id, word.origins, range, output);
+    if (trims) output.traced->offsets.back() = without_space(output.text, output.traced->offsets.back());
+  }
+}
+
+void PipelineTokenizer::add_token(TokenId id, const Origins& origins, TextRange range, Output& output) const {
+  if (output.traced == nullptr)
+    output.ids.push_back(id);
+  else
+    output.traced->push_back(id, origin_of(origins, range), 0, 0);
 }
 
 std::string PipelineTokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {

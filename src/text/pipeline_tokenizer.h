@@ -27,6 +27,8 @@ class PipelineTokenizer : public Tokenizer {
     std::unique_ptr<PostProcessor> post_processor;
     std::unique_ptr<TokenDecoder> decoder;
     std::vector<AddedToken> added_tokens;
+    std::optional<Truncation> truncation;
+    std::optional<Padding> padding;
   };
 
   PipelineTokenizer(Parts parts, const std::string& where);
@@ -37,11 +39,25 @@ class PipelineTokenizer : public Tokenizer {
   std::optional<TokenId> find(std::string_view token) const override;
   std::string token(TokenId id) const override;
   bool is_special(TokenId id) const override;
+  EncodeOptions file_options() const override;
 
  private:
-  void encode_stretch(std::string_view text, bool at_start, std::vector<TokenId>& ids) const;
-  void encode_normalized(std::string text, bool at_start, std::vector<TokenId>& ids) const;
+  // What becomes of a text: only ids, or ids and offsets in `text`.
+  struct Output {
+    std::vector<TokenId> ids;
+    Encoding* traced = nullptr;
+    std::string_view text;
+  };
+
+  Encoding trace(std::string_view text) const override;
+  std::vector<TemplatePart> text_template(bool pair) const override;
+  void encode_text(std::string_view text, Output& output) const;
+  void encode_stretch(TracedText stretch, bool at_start, Output& output) const;
+  void encode_normalized(TracedText text, bool at_start, Output& output) const;
+  void encode_word(const Piece& word, Output& output) const;
+  void add_token(TokenId id, const Origins& origins, TextRange range, Output& output) const;
   std::string normalize(std::string_view text) const;
+  bool keeps_bytes() const;
 
   Parts parts_;
   AddedTokens added_;

@@ -40,6 +40,29 @@ void check_keys(const Json& file, const std::string& where) {
           {.where = where, .found = fmt::format("unknown key '{}'", key), .advice = suggest(key, known)});
 }
 
+// {"strategy": "BatchLongest" | {"Fixed": 128}, …}
+std::optional<Padding> read_padding(const Json& file, const std::string& where) {
+  const auto found = file.find("padding");
+  if (found == file.end() || found->is_null()) return std::nullopt;
+  Json json = *found;
+  if (!json.is_object()) throw Error({.where = where, .found = json.type_name(), .expected = "an object"});
+  Padding padding;
+  if (const auto strategy = json.find("strategy"); strategy != json.end()) {
+    const bool fixed = strategy->is_object() && strategy->size() == 1 && strategy->contains("Fixed");
+    if (fixed) {
+      from_json((*strategy)["Fixed"], padding.length, where + ".strategy.Fixed");
+      check_range(padding.length, Field{.min = 0, .max = 1 << 24}, where + ".strategy.Fixed");
+    } else if (*strategy != "BatchLongest") {
+      throw Error({.where = where + ".strategy",
+                   .found = to_line(*strategy).substr(0, 60),
+                   .expected = "\"BatchLongest\" or {\"Fixed\": length}"});
+    }
+    json.erase("strategy");
+  }
+  from_json(json, padding, where);
+  return padding;
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_pipeline_tokenizer(std::string_view json, const std::string& where) {
@@ -53,6 +76,9 @@ std::unique_ptr<Tokenizer> read_pipeline_tokenizer(std::string_view json, const 
   parts.decoder = read_part(token_decoders(), file, "decoder", where);
   if (const auto added = file.find("added_tokens"); added != file.end() && !added->is_null())
     parts.added_tokens = from_json<std::vector<AddedToken>>(*added, where + ".added_tokens");
+  if (const auto truncation = file.find("truncation"); truncation != file.end() && !truncation->is_null())
+    parts.truncation = from_json<Truncation>(*truncation, where + ".truncation");
+  parts.padding = read_padding(file, where + ".padding");
   parts.model = read_model(document, where);
   return std::make_unique<PipelineTokenizer>(std::move(parts), where);
 }

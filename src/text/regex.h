@@ -7,13 +7,9 @@
 #include <string_view>
 #include <vector>
 
-namespace coppice {
+#include "text/text_range.h"
 
-// Bytes [begin, end) of a text.
-struct TextRange {
-  size_t begin = 0, end = 0;
-  bool operator==(const TextRange&) const = default;
-};
+namespace coppice {
 
 class Regex {
  public:

@@ -4,32 +4,39 @@
 
 #include "base/file.h"
 #include "base/hub_name.h"
+#include "text/directory/vocabulary_files.h"
 #include "text/gguf/gguf_tokenizer.h"
 #include "text/pipeline_tokenizer.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace coppice {
-namespace {
-
-// tokenizer_config.json[key] if it is true or false, else `fallback`.
-bool configured(const Json& config, const char* key, bool fallback) {
-  const auto value = config.find(key);
-  return value != config.end() && value->is_boolean() ? value->get<bool>() : fallback;
+Encoding Tokenizer::encode_full(std::string_view first, std::optional<std::string_view> second,
+                                const EncodeOptions& options) const {
+  Encoding one = trace(first), two = second ? trace(*second) : Encoding();
+  Encoding* other = second ? &two : nullptr;
+  std::vector<TemplatePart> parts = {{.text = 0}};
+  if (options.add_special)
+    parts = text_template(second.has_value());
+  else if (second)
+    parts.push_back({.text = 1, .type = 1});
+  if (options.truncation) {
+    const auto added = static_cast<int64_t>(parts.size()) - (second ? 2 : 1);
+    const int64_t room = std::max<int64_t>(0, options.truncation->max_length - added);
+    truncate(one, other, static_cast<size_t>(room), *options.truncation);
+  }
+  Encoding result = fill_template(parts, one, other);
+  if (options.padding) pad(std::span(&result, 1), *options.padding);
+  return result;
 }
 
-SentencePieceOptions read_sentencepiece_options(const std::filesystem::path& model_directory) {
-  SentencePieceOptions options;
-  const auto path = model_directory / "tokenizer_config.json";
-  if (!std::filesystem::exists(path)) return options;
-  const Json config = read_json_file(path);
-  if (!config.is_object())
-    throw Error({.where = path.string(), .found = config.type_name(), .expected = "an object"});
-  options.add_bos = configured(config, "add_bos_token", options.add_bos);
-  options.add_eos = configured(config, "add_eos_token", options.add_eos);
-  return options;
+Encoding Tokenizer::trace(std::string_view) const {
+  throw Error({.where = "tokenizer", .found = "one that tells no offsets"});
 }
 
-}  // namespace
+std::vector<TemplatePart> Tokenizer::text_template(bool pair) const {
+  if (!pair) return {{.text = 0}};
+  return {{.text = 0}, {.text = 1, .type = 1}};
+}
 
 std::optional<TokenId> Tokenizer::leading_token() const {
   // A text that has ids of its own shows which of the added ones are before it and which behind.
@@ -44,15 +51,23 @@ std::optional<TokenId> Tokenizer::leading_token() const {
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory) {
   if (is_gguf_file(model_directory)) return read_gguf_tokenizer(GgufFile(model_directory).metadata());
-  const auto json = model_directory / "tokenizer.json", model = model_directory / "tokenizer.model";
-  if (std::filesystem::exists(json)) return read_pipeline_tokenizer(read_file(json), json.string());
-  if (std::filesystem::exists(model))
-    return read_sentencepiece_tokenizer(read_file(model), read_sentencepiece_options(model_directory),
-                                        model.string());
+  const auto has = [&](const char* name) { return std::filesystem::exists(model_directory / name); };
+  if (has("tokenizer.json")) {
+    const auto path = model_directory / "tokenizer.json";
+    return read_pipeline_tokenizer(read_file(path), path.string());
+  }
+  for (const char* name : {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"})
+    if (has(name))
+      return read_sentencepiece_tokenizer(read_file(model_directory / name),
+                                          read_sentencepiece_options(model_directory, name),
+                                          (model_directory / name).string());
+  if (has("vocab.json") && has("merges.txt")) return read_byte_level_directory(model_directory);
+  if (has("vocab.txt")) return read_word_piece_directory(model_directory);
   const std::string hint = std::filesystem::exists(model_directory) ? "" : pull_hint(model_directory);
   throw Error({.where = model_directory.string(),
                .found = std::filesystem::is_directory(model_directory) ? "no tokenizer" : "no such directory",
-               .expected = "tokenizer.json or tokenizer.model",
+               .expected = "tokenizer.json, tokenizer.model, spiece.model, sentencepiece.bpe.model, vocab.json and "
+                           "merges.txt, or vocab.txt",
                .advice = hint.empty() ? "copy them from where the model came from" : hint});
 }
 

@@ -10,9 +10,16 @@
 #include <string_view>
 #include <vector>
 
+#include "text/encoding.h"
+
 namespace coppice {
 
-using TokenId = int32_t;
+// What encode_full may do to a text beside cutting it into tokens.
+struct EncodeOptions {
+  bool add_special = true;
+  std::optional<Truncation> truncation;
+  std::optional<Padding> padding;  // of this one text; pad() makes a batch equally long
+};
 
 class Tokenizer {
  public:
@@ -26,6 +33,13 @@ class Tokenizer {
   // Text of `ids`; special tokens are left out when `skip_special`. Unknown ids are an Error.
   virtual std::string decode(std::span<const TokenId> ids, bool skip_special = true) const = 0;
 
+  // Ids of a text, or of a pair as cross-encoders take it, with segment numbers and with offsets: the bytes of the
+  // text, as it was given, that each token stands for.
+  Encoding encode_full(std::string_view first, std::optional<std::string_view> second = std::nullopt,
+                       const EncodeOptions& options = {}) const;
+  // What tokenizer.json itself says about truncation and padding, which encode() leaves alone.
+  virtual EncodeOptions file_options() const { return {}; }
+
   virtual int64_t vocabulary() const = 0;  // highest id + 1
   virtual std::optional<TokenId> find(std::string_view token) const = 0;
   virtual std::string token(TokenId id) const = 0;  // its spelling in the vocabulary
@@ -33,10 +47,18 @@ class Tokenizer {
 
   // The token that encode(…, true) puts before every text, if it does.
   std::optional<TokenId> leading_token() const;
+
+ protected:
+  // The tokens of encode(text, false) with their offsets.
+  virtual Encoding trace(std::string_view text) const;
+  // Where a text, or the two of a pair, stand among the model's own tokens.
+  virtual std::vector<TemplatePart> text_template(bool pair) const;
 };
 
-// The tokenizer of a model directory: tokenizer.json, else tokenizer.model; or the one inside a GGUF file.
-// None of them is an Error that says so.
+// The tokenizer of a model directory: tokenizer.json, else a SentencePiece model (tokenizer.model, spiece.model,
+// sentencepiece.bpe.model), else vocab.json and merges.txt (GPT-2's form), else vocab.txt (BERT's), these with
+// added_tokens.json and what tokenizer_config.json says. A GGUF
+// file has its own inside. None of them is an Error that says so.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory);
 
 // Decodes ids one at a time without ever emitting part of a UTF-8 character.

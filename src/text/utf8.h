@@ -41,9 +41,12 @@ bool is_space(char32_t c);        // White_Space
 bool is_letter(char32_t c);       // categories L*
 bool is_number(char32_t c);       // categories N*
 bool is_punctuation(char32_t c);  // ASCII punctuation and categories P*
-bool is_word(char32_t c);         // letters, marks, numbers, connectors: \w
+bool is_word(char32_t c);         // \w: alphabetic characters, marks, digits, connectors, joiners
 
-// Lower-cased character by character, without regard to context.
-std::string lower_case(std::string_view text);
+bool is_mark(char32_t c);             // categories M*
+bool is_nonspacing_mark(char32_t c);  // category Mn
+bool is_control(char32_t c);          // categories Cc, Cf, Co
+
+char32_t lower_case(char32_t c);  // without regard to context; of U+0130, which becomes two, only the first
 
 }  // namespace coppice

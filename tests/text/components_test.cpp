@@ -17,12 +17,12 @@ namespace {
 using Words = std::vector<std::string>;
 
 std::string normalize(const Json& json, std::string_view text) {
-  return make_component(normalizers(), json, "test")->apply(text);
+  return normalized(*make_component(normalizers(), json, "test"), text);
 }
 
 Words cut(const Json& json, const std::string& text, bool at_start = true) {
   std::vector<Piece> pieces;
-  make_component(pre_tokenizers(), json, "test")->cut({text, at_start}, pieces);
+  make_component(pre_tokenizers(), json, "test")->cut({text, at_start, {}}, pieces);
   Words words;
   for (const auto& piece : pieces) words.push_back(piece.text);
   return words;

@@ -185,7 +185,7 @@ TEST(CorruptTokenizers, a_catastrophic_regex_is_an_error_and_no_hang) {
 TEST(CorruptTokenizers, a_folder_without_tokenizer_is_an_error) {
   const test::TemporaryFolder folder;
   EXPECT_THAT(message_of([&] { load_tokenizer(folder.path()); }),
-              HasSubstr("tokenizer.json or tokenizer.model"));
+              HasSubstr("tokenizer.json, tokenizer.model"));
   EXPECT_THAT(message_of([&] { load_tokenizer(folder / "missing"); }), HasSubstr("no such directory"));
 }
 

@@ -16,7 +16,7 @@ namespace {
 using test::data_folder;
 using test::Oracle;
 
-constexpr SentencePieceOptions bare = {.add_bos = false, .add_eos = false};
+const SentencePieceOptions bare = {.add_bos = false, .add_eos = false};
 
 void expect_equal(const Tokenizer& ours, const Oracle& oracle, const std::string& text) {
   const auto ids = oracle.encode(text);

@@ -26,5 +26,7 @@ std::unique_ptr<TokenDecoder> make_strip_decoder(const Json& json, const std::st
 std::unique_ptr<TokenDecoder> make_byte_level_decoder(const Json& json, const std::string& where);
 std::unique_ptr<TokenDecoder> make_metaspace_decoder(const Json& json, const std::string& where);
 std::unique_ptr<TokenDecoder> make_bpe_decoder(const Json& json, const std::string& where);
+std::unique_ptr<TokenDecoder> make_word_piece_decoder(const Json& json, const std::string& where);
+std::unique_ptr<TokenDecoder> make_ctc_decoder(const Json& json, const std::string& where);
 
 }  // namespace coppice

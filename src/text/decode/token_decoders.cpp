@@ -13,6 +13,8 @@ const Registry<ComponentMaker<TokenDecoder>>& token_decoders() {
                                                               {"ByteLevel", make_byte_level_decoder},
                                                               {"Metaspace", make_metaspace_decoder},
                                                               {"BPEDecoder", make_bpe_decoder},
+                                                              {"WordPiece", make_word_piece_decoder},
+                                                              {"CTC", make_ctc_decoder},
                                                           });
   return all;
 }

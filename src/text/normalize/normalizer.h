@@ -6,15 +6,24 @@
 #include <string_view>
 
 #include "text/component.h"
+#include "text/rewrite.h"
 
 namespace coppice {
 
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  // `text` is well-formed UTF-8, and so is the result.
-  virtual std::string apply(std::string_view text) const = 0;
+  // Writes the normalized source, which is well-formed UTF-8, and so is the result.
+  virtual void apply(Rewrite& rewrite) const = 0;
+  // True if every byte of the text gets a spelling, so that malformed UTF-8 need not be replaced (shelter_bytes).
+  virtual bool keeps_bytes() const { return false; }
 };
+
+inline std::string normalized(const Normalizer& normalizer, std::string_view text) {
+  Rewrite rewrite(text, false);
+  normalizer.apply(rewrite);
+  return rewrite.take_text();
+}
 
 const Registry<ComponentMaker<Normalizer>>& normalizers();
 
@@ -28,5 +37,9 @@ std::unique_ptr<Normalizer> make_nfkd_normalizer(const Json& json, const std::st
 std::unique_ptr<Normalizer> make_lowercase_normalizer(const Json& json, const std::string& where);
 std::unique_ptr<Normalizer> make_strip_normalizer(const Json& json, const std::string& where);
 std::unique_ptr<Normalizer> make_precompiled_normalizer(const Json& json, const std::string& where);
+std::unique_ptr<Normalizer> make_bert_normalizer(const Json& json, const std::string& where);
+std::unique_ptr<Normalizer> make_strip_accents_normalizer(const Json& json, const std::string& where);
+std::unique_ptr<Normalizer> make_nmt_normalizer(const Json& json, const std::string& where);
+std::unique_ptr<Normalizer> make_byte_level_normalizer(const Json& json, const std::string& where);
 
 }  // namespace coppice

@@ -15,6 +15,10 @@ const Registry<ComponentMaker<Normalizer>>& normalizers() {
                                                             {"Lowercase", make_lowercase_normalizer},
                                                             {"Strip", make_strip_normalizer},
                                                             {"Precompiled", make_precompiled_normalizer},
+                                                            {"BertNormalizer", make_bert_normalizer},
+                                                            {"StripAccents", make_strip_accents_normalizer},
+                                                            {"Nmt", make_nmt_normalizer},
+                                                            {"ByteLevel", make_byte_level_normalizer},
                                                         });
   return all;
 }

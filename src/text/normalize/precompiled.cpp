@@ -42,31 +42,29 @@ class PrecompiledNormalizer : public Normalizer {
  public:
   explicit PrecompiledNormalizer(Charsmap map) : map_(std::move(map)) {}
 
-  std::string apply(std::string_view text) const override {
-    std::string result;
-    result.reserve(text.size());
-    for (size_t begin = 0; begin < text.size();) {
-      const size_t end = grapheme_end(text, begin);
-      append(text.substr(begin, end - begin), result);
+  void apply(Rewrite& rewrite) const override {
+    for (size_t begin = 0; begin < rewrite.source().size();) {
+      const size_t end = grapheme_end(rewrite.source(), begin);
+      append({begin, end}, rewrite);
       begin = end;
     }
-    return result;
   }
 
  private:
-  void append(std::string_view grapheme, std::string& result) const {
-    if (grapheme.size() <= max_whole_grapheme) {
-      const auto match = map_.shortest(grapheme);
-      if (match.length > 0) {
-        result += match.text;
-        return;
-      }
+  void append(TextRange grapheme, Rewrite& rewrite) const {
+    const std::string_view text = rewrite.source();
+    if (grapheme.end - grapheme.begin <= max_whole_grapheme) {
+      const auto match = map_.shortest(text.substr(grapheme.begin, grapheme.end - grapheme.begin));
+      if (match.length > 0) return rewrite.put(match.text, grapheme);
     }
-    for (size_t at = 0; at < grapheme.size();) {
-      const std::string_view character = grapheme.substr(at, utf8_length(grapheme[at]));
-      const auto match = map_.shortest(character);
-      result += match.length > 0 ? match.text : character;
-      at += character.size();
+    for (size_t at = grapheme.begin; at < grapheme.end;) {
+      const size_t end = at + utf8_length(text[at]);
+      const auto match = map_.shortest(text.substr(at, end - at));
+      if (match.length > 0)
+        rewrite.put(match.text, {at, end});
+      else
+        rewrite.keep(at, end);
+      at = end;
     }
   }
 

@@ -14,8 +14,10 @@ struct PrependOptions {
 class PrependNormalizer : public Normalizer {
  public:
   explicit PrependNormalizer(PrependOptions options) : options_(std::move(options)) {}
-  std::string apply(std::string_view text) const override {
-    return text.empty() ? std::string() : options_.prepend + std::string(text);
+  void apply(Rewrite& rewrite) const override {
+    if (rewrite.source().empty()) return;
+    rewrite.put(options_.prepend, {0, 0});
+    rewrite.keep(0, rewrite.source().size());
   }
 
  private:

@@ -17,7 +17,7 @@ class ReplaceNormalizer : public Normalizer {
  public:
   ReplaceNormalizer(const ReplaceOptions& options, const std::string& where)
       : pattern_(options.pattern, where), content_(options.content) {}
-  std::string apply(std::string_view text) const override { return pattern_.replace_all(text, content_); }
+  void apply(Rewrite& rewrite) const override { pattern_.replace_all(rewrite, content_); }
 
  private:
   Pattern pattern_;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "text/normalize/normalizer.h"
 
 namespace coppice {
@@ -7,10 +9,16 @@ class SequenceNormalizer : public Normalizer {
  public:
   explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
 
-  std::string apply(std::string_view text) const override {
-    std::string result(text);
-    for (const auto& part : parts_) result = part->apply(result);
-    return result;
+  void apply(Rewrite& rewrite) const override {
+    TracedText current{std::string(rewrite.source()), {}};
+    if (rewrite.traces()) current.origins = same_origins(0, current.text.size());
+    for (const auto& part : parts_)
+      current = rewritten(current, [&part](Rewrite& step) { part->apply(step); });
+    rewrite.replace(std::move(current.text), std::move(current.origins));
+  }
+
+  bool keeps_bytes() const override {
+    return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->keeps_bytes(); });
   }
 
  private:

@@ -16,7 +16,8 @@ class StripNormalizer : public Normalizer {
  public:
   explicit StripNormalizer(StripOptions options) : options_(options) {}
 
-  std::string apply(std::string_view text) const override {
+  void apply(Rewrite& rewrite) const override {
+    const std::string_view text = rewrite.source();
     size_t begin = 0, end = text.size();
     while (options_.left && begin < end) {
       size_t behind = begin;
@@ -29,7 +30,7 @@ class StripNormalizer : public Normalizer {
       if (!is_space(next_character(text, at))) break;
       end = before;
     }
-    return std::string(text.substr(begin, end - begin));
+    rewrite.keep(begin, end);
   }
 
  private:

@@ -1,22 +1,23 @@
 #pragma once
-// Post-processors add a model's own tokens (<s>, </s>, …) to an encoded text. One file each;
-// `post_processors()` is the list.
+// Post-processors put a model's own tokens (<s>, </s>, [CLS], …) around an encoded text or a pair of texts. One
+// file each; `post_processors()` is the list.
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "text/component.h"
-#include "text/vocabulary.h"
+#include "text/encoding.h"
 
 namespace coppice {
 
-class PostProcessor {
- public:
-  virtual ~PostProcessor() = default;
-  virtual std::vector<TokenId> apply(std::vector<TokenId> ids) const = 0;
-  // Appends the ids that it may add, so that they can be checked against the vocabulary.
-  virtual void list_added(std::vector<TokenId>& ids) const = 0;
+// All kinds come down to two templates.
+struct PostProcessor {
+  std::vector<TemplatePart> single = {{.text = 0}};
+  std::vector<TemplatePart> pair = {{.text = 0}, {.text = 1, .type = 1}};
+  bool trims_offsets = false;  // offsets of a token leave out the white space at its ends
+
+  bool adds_tokens() const;
 };
 
 const Registry<ComponentMaker<PostProcessor>>& post_processors();
@@ -24,6 +25,7 @@ const Registry<ComponentMaker<PostProcessor>>& post_processors();
 std::unique_ptr<PostProcessor> make_sequence_post_processor(const Json& json, const std::string& where);
 std::unique_ptr<PostProcessor> make_template_post_processor(const Json& json, const std::string& where);
 std::unique_ptr<PostProcessor> make_byte_level_post_processor(const Json& json, const std::string& where);
-std::unique_ptr<PostProcessor> make_cls_sep_post_processor(const Json& json, const std::string& where);
+std::unique_ptr<PostProcessor> make_bert_post_processor(const Json& json, const std::string& where);
+std::unique_ptr<PostProcessor> make_roberta_post_processor(const Json& json, const std::string& where);
 
 }  // namespace coppice

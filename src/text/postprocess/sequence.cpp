@@ -1,29 +1,19 @@
 #include "text/postprocess/post_processor.h"
 
 namespace coppice {
-namespace {
 
-class SequencePostProcessor : public PostProcessor {
- public:
-  explicit SequencePostProcessor(std::vector<std::unique_ptr<PostProcessor>> parts)
-      : parts_(std::move(parts)) {}
-
-  std::vector<TokenId> apply(std::vector<TokenId> ids) const override {
-    for (const auto& part : parts_) ids = part->apply(std::move(ids));
-    return ids;
-  }
-  void list_added(std::vector<TokenId>& ids) const override {
-    for (const auto& part : parts_) part->list_added(ids);
-  }
-
- private:
-  std::vector<std::unique_ptr<PostProcessor>> parts_;
-};
-
-}  // namespace
-
+// One of the parts may add tokens; the others concern offsets.
 std::unique_ptr<PostProcessor> make_sequence_post_processor(const Json& json, const std::string& where) {
-  return std::make_unique<SequencePostProcessor>(make_sequence(post_processors(), json, "processors", where));
+  auto all = std::make_unique<PostProcessor>();
+  for (const auto& part : make_sequence(post_processors(), json, "processors", where)) {
+    all->trims_offsets = all->trims_offsets || part->trims_offsets;
+    if (!part->adds_tokens()) continue;
+    if (all->adds_tokens())
+      throw Error({.where = where, .found = "two processors that add tokens", .expected = "one"});
+    all->single = part->single;
+    all->pair = part->pair;
+  }
+  return all;
 }
 
 }  // namespace coppice

@@ -1,5 +1,4 @@
-// TemplateProcessing: a row of special tokens and the text's place among them. Only single texts are encoded,
-// so the template for pairs is read past.
+// TemplateProcessing: a row of special tokens and the texts' places among them.
 
 #include <algorithm>
 
@@ -10,10 +9,10 @@ namespace {
 
 struct PlaceOptions {
   std::string id;
-  int64_t type_id = 0;
+  int32_t type_id = 0;
   static void fields(auto& self, auto&& field) {
-    field("id", self.id, Field{.help = "A for the text, or the name of a special token", .required = true});
-    field("type_id", self.type_id, Field{.help = "segment number, which we do not give"});
+    field("id", self.id, Field{.help = "A or B for a text, or the name of a special token", .required = true});
+    field("type_id", self.type_id, Field{.help = "segment number"});
   }
 };
 
@@ -36,50 +35,33 @@ struct SpecialTokenOptions {
   }
 };
 
-struct Part {
-  bool text = false;
-  std::vector<TokenId> ids;
-};
-
-class TemplatePostProcessor : public PostProcessor {
- public:
-  explicit TemplatePostProcessor(std::vector<Part> parts) : parts_(std::move(parts)) {}
-
-  std::vector<TokenId> apply(std::vector<TokenId> ids) const override {
-    std::vector<TokenId> result;
-    result.reserve(ids.size() + parts_.size());
-    for (const auto& part : parts_) {
-      const auto& source = part.text ? ids : part.ids;
-      result.insert(result.end(), source.begin(), source.end());
+// The places of json[key]; a special token may be several ids.
+std::vector<TemplatePart> read_template(const Json& json, const char* key, const Json& specials,
+                                        const std::string& where) {
+  std::vector<TemplatePart> parts;
+  for (const auto& [special, sequence] : from_json<std::vector<PartOptions>>(json[key], where + "." + key)) {
+    if (special.has_value() == sequence.has_value())
+      throw Error({.where = where, .found = "no part, or two", .expected = "a SpecialToken or a Sequence"});
+    const PlaceOptions& place = special ? *special : *sequence;
+    if (sequence) {
+      if (place.id != "A" && place.id != "B")
+        throw Error({.where = where, .found = fmt::format("sequence '{}'", place.id), .expected = "A or B"});
+      parts.push_back({.text = place.id == "A" ? 0 : 1, .type = place.type_id});
+      continue;
     }
-    return result;
-  }
-  void list_added(std::vector<TokenId>& ids) const override {
-    for (const auto& part : parts_) ids.insert(ids.end(), part.ids.begin(), part.ids.end());
-  }
-
- private:
-  std::vector<Part> parts_;
-};
-
-Part make_part(const PartOptions& options, const Json& specials, const std::string& where) {
-  if (options.special_token.has_value() == options.sequence.has_value())
-    throw Error({.where = where, .found = "no part, or two", .expected = "a SpecialToken or a Sequence"});
-  if (options.sequence) {
-    if (options.sequence->id != "A")
+    const auto known = specials.find(place.id);
+    if (known == specials.end())
       throw Error({.where = where,
-                   .found = fmt::format("sequence '{}'", options.sequence->id),
-                   .expected = "A, the only text"});
-    return {.text = true, .ids = {}};
+                   .found = fmt::format("special token '{}'", place.id),
+                   .expected = "one that special_tokens lists"});
+    const auto options = from_json<SpecialTokenOptions>(*known, where + ".special_tokens." + place.id);
+    for (const TokenId id : options.ids) parts.push_back({.id = id, .type = place.type_id});
   }
-  const std::string& name = options.special_token->id;
-  const auto special = specials.find(name);
-  if (special == specials.end())
-    throw Error({.where = where,
-                 .found = fmt::format("special token '{}'", name),
-                 .expected = "one that special_tokens lists"});
-  return {.text = false,
-          .ids = from_json<SpecialTokenOptions>(*special, where + ".special_tokens." + name).ids};
+  return parts;
+}
+
+std::ptrdiff_t places_of(int32_t text, const std::vector<TemplatePart>& parts) {
+  return std::count_if(parts.begin(), parts.end(), [text](const TemplatePart& part) { return part.text == text; });
 }
 
 }  // namespace
@@ -90,14 +72,20 @@ std::unique_ptr<PostProcessor> make_template_post_processor(const Json& json, co
     throw Error({.where = where,
                  .found = "no template",
                  .expected = "a list 'single' and an object 'special_tokens'"});
-  std::vector<Part> parts;
-  for (const auto& options : from_json<std::vector<PartOptions>>(*single, where + ".single"))
-    parts.push_back(make_part(options, *specials, where));
-  if (std::count_if(parts.begin(), parts.end(), [](const Part& part) { return part.text; }) != 1)
+  auto processor = std::make_unique<PostProcessor>();
+  processor->single = read_template(json, "single", *specials, where);
+  if (places_of(0, processor->single) != 1 || places_of(1, processor->single) != 0)
     throw Error({.where = where + ".single",
                  .found = "no place for the text, or two",
                  .expected = "Sequence A once"});
-  return std::make_unique<TemplatePostProcessor>(std::move(parts));
+  if (const auto pair = json.find("pair"); pair != json.end() && !pair->empty()) {
+    processor->pair = read_template(json, "pair", *specials, where);
+    if (places_of(0, processor->pair) != 1 || places_of(1, processor->pair) != 1)
+      throw Error({.where = where + ".pair",
+                   .found = "no place for a text, or two",
+                   .expected = "Sequence A and Sequence B once"});
+  }
+  return processor;
 }
 
 }  // namespace coppice

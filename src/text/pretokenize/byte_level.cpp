@@ -10,7 +10,7 @@ struct ByteLevelOptions {
   static void fields(auto& self, auto&& field) {
     field("add_prefix_space", self.add_prefix_space,
           Field{.help = "put a space before a piece that has none"});
-    field("trim_offsets", self.trim_offsets, Field{.help = "concerns offsets only, which we do not give"});
+    field("trim_offsets", self.trim_offsets, Field{.help = "concerns offsets only; the post-processor does it"});
     field("use_regex", self.use_regex, Field{.help = "cut into GPT-2's words"});
   }
 };
@@ -20,13 +20,18 @@ class ByteLevelPreTokenizer : public PreTokenizer {
   explicit ByteLevelPreTokenizer(ByteLevelOptions options) : options_(options) {}
 
   void cut(Piece piece, std::vector<Piece>& parts) const override {
-    if (options_.add_prefix_space && !piece.text.starts_with(' ')) piece.text.insert(piece.text.begin(), ' ');
+    if (options_.add_prefix_space && !piece.text.starts_with(' '))
+      piece.rewrite([](Rewrite& rewrite) {
+        rewrite.put(" ", {0, 0});
+        rewrite.keep(0, rewrite.source().size());
+      });
     const size_t first = parts.size();
     if (options_.use_regex)
       append_ranges(piece, gpt2_words(piece.text), parts);
     else
       parts.push_back(std::move(piece));
-    for (size_t i = first; i < parts.size(); ++i) parts[i].text = spell_bytes(parts[i].text);
+    for (size_t i = first; i < parts.size(); ++i)
+      parts[i].rewrite([](Rewrite& rewrite) { spell_bytes(rewrite); });
   }
 
   bool keeps_bytes() const override { return true; }

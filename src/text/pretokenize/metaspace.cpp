@@ -15,10 +15,13 @@ class MetaspacePreTokenizer : public PreTokenizer {
         split_(options.split) {}
 
   void cut(Piece piece, std::vector<Piece>& parts) const override {
-    piece.text = space_.replace_all(piece.text, mark_);
     const bool wanted =
         scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && piece.at_start);
-    if (wanted && !piece.text.starts_with(mark_)) piece.text.insert(0, mark_);
+    const bool prepends = wanted && !piece.text.starts_with(' ') && !piece.text.starts_with(mark_);
+    piece.rewrite([&](Rewrite& rewrite) {
+      if (prepends) rewrite.put(mark_, {0, 0});
+      space_.replace_all(rewrite, mark_);
+    });
     if (!split_) return parts.push_back(std::move(piece));
     const auto segments = cover(replacement_.find_all(piece.text), piece.text.size());
     append_ranges(piece, split_by(segments, SplitBehavior::merged_with_next), parts);

@@ -15,6 +15,15 @@ namespace coppice {
 struct Piece {
   std::string text;
   bool at_start = false;  // begins where the whole text begins
+  Origins origins;        // where its bytes come from; empty if that is not traced
+
+  // Changes the text by `change(Rewrite&)`.
+  template <class Change>
+  void rewrite(Change change) {
+    TracedText changed = rewritten({std::move(text), std::move(origins)}, change);
+    text = std::move(changed.text);
+    origins = std::move(changed.origins);
+  }
 };
 
 class PreTokenizer {
@@ -40,5 +49,9 @@ std::unique_ptr<PreTokenizer> make_metaspace_pre_tokenizer(const Json& json, con
 std::unique_ptr<PreTokenizer> make_whitespace_pre_tokenizer(const Json& json, const std::string& where);
 std::unique_ptr<PreTokenizer> make_whitespace_split_pre_tokenizer(const Json& json, const std::string& where);
 std::unique_ptr<PreTokenizer> make_punctuation_pre_tokenizer(const Json& json, const std::string& where);
+std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer(const Json& json, const std::string& where);
+std::unique_ptr<PreTokenizer> make_delimiter_pre_tokenizer(const Json& json, const std::string& where);
+std::unique_ptr<PreTokenizer> make_scripts_pre_tokenizer(const Json& json, const std::string& where);
+std::unique_ptr<PreTokenizer> make_fixed_length_pre_tokenizer(const Json& json, const std::string& where);
 
 }  // namespace coppice

@@ -3,8 +3,14 @@
 namespace coppice {
 
 void append_ranges(const Piece& piece, const std::vector<TextRange>& ranges, std::vector<Piece>& parts) {
-  for (const auto& [begin, end] : ranges)
-    parts.push_back({piece.text.substr(begin, end - begin), piece.at_start && begin == 0});
+  for (const auto& [begin, end] : ranges) {
+    Piece& part = parts.emplace_back();
+    part.text.assign(piece.text, begin, end - begin);
+    part.at_start = piece.at_start && begin == 0;
+    if (!piece.origins.empty())
+      part.origins.assign(piece.origins.begin() + static_cast<std::ptrdiff_t>(begin),
+                          piece.origins.begin() + static_cast<std::ptrdiff_t>(end));
+  }
 }
 
 const Registry<ComponentMaker<PreTokenizer>>& pre_tokenizers() {
@@ -18,6 +24,10 @@ const Registry<ComponentMaker<PreTokenizer>>& pre_tokenizers() {
                            {"Whitespace", make_whitespace_pre_tokenizer},
                            {"WhitespaceSplit", make_whitespace_split_pre_tokenizer},
                            {"Punctuation", make_punctuation_pre_tokenizer},
+                           {"BertPreTokenizer", make_bert_pre_tokenizer},
+                           {"CharDelimiterSplit", make_delimiter_pre_tokenizer},
+                           {"UnicodeScripts", make_scripts_pre_tokenizer},
+                           {"FixedLength", make_fixed_length_pre_tokenizer},
                        });
   return all;
 }

@@ -33,38 +33,49 @@ SentencePieceNormalizer::Step SentencePieceNormalizer::first_step(std::string_vi
   return length > 0 ? Step{length, text.substr(0, length)} : Step{1, "\uFFFD"};
 }
 
-void SentencePieceNormalizer::append(std::string_view text, std::string& result) const {
-  for (const char c : text) {
-    if (c == ' ')
-      result += space_;
-    else
-      result += c;
+void SentencePieceNormalizer::append(std::string_view text, TextRange from, Rewrite& rewrite) const {
+  for (size_t space; (space = text.find(' ')) != text.npos;) {
+    rewrite.put(text.substr(0, space), from);
+    rewrite.put(space_, from);
+    text.remove_prefix(space + 1);
   }
+  rewrite.put(text, from);
 }
 
 std::string SentencePieceNormalizer::apply(std::string_view text) const {
+  Rewrite rewrite(text, false);
+  apply(rewrite);
+  return rewrite.take_text();
+}
+
+TracedText SentencePieceNormalizer::trace(std::string_view text) const {
+  Rewrite rewrite(text, true);
+  apply(rewrite);
+  return {rewrite.take_text(), rewrite.take_origins()};
+}
+
+void SentencePieceNormalizer::apply(Rewrite& rewrite) const {
+  const std::string_view text = rewrite.source();
   const bool tidies = spec_.remove_extra_whitespaces;
-  while (tidies && !text.empty()) {
-    const Step step = first_step(text);
+  size_t at = 0;
+  while (tidies && at < text.size()) {
+    const Step step = first_step(text.substr(at));
     if (step.text != " ") break;
-    text.remove_prefix(step.length);
+    at += step.length;
   }
-  std::string result;
-  if (text.empty()) return result;
-  result.reserve(text.size() + text.size() / 2);
-  if (spec_.add_dummy_prefix && !suffix_) result += space_;
+  if (at == text.size()) return;
+  if (spec_.add_dummy_prefix && !suffix_) rewrite.put(space_, {at, at});
   bool after_space = tidies;
-  while (!text.empty()) {
-    const Step step = first_step(text);
+  while (at < text.size()) {
+    const Step step = first_step(text.substr(at));
     std::string_view part = step.text;
     while (after_space && part.starts_with(' ')) part.remove_prefix(1);
-    append(part, result);
+    append(part, {at, at + step.length}, rewrite);
     if (!part.empty()) after_space = tidies && part.ends_with(' ');
-    text.remove_prefix(step.length);
+    at += step.length;
   }
-  while (tidies && result.ends_with(space_)) result.resize(result.size() - space_.size());
-  if (spec_.add_dummy_prefix && suffix_) result += space_;
-  return result;
+  while (tidies && rewrite.text().ends_with(space_)) rewrite.drop(space_.size());
+  if (spec_.add_dummy_prefix && suffix_) rewrite.put(space_, {text.size(), text.size()});
 }
 
 }  // namespace coppice

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "text/normalize/charsmap.h"
+#include "text/rewrite.h"
 #include "text/sentencepiece/model.h"
 #include "text/subword/piece_trie.h"
 
@@ -19,14 +20,17 @@ class SentencePieceNormalizer {
 
   // `text`: any bytes; each malformed one becomes U+FFFD. The result is well-formed.
   std::string apply(std::string_view text) const;
+  // The same with the origins of its bytes.
+  TracedText trace(std::string_view text) const;
 
  private:
+  void apply(Rewrite& rewrite) const;
   struct Step {
     size_t length;          // bytes of the text
     std::string_view text;  // what they become
   };
   Step first_step(std::string_view text) const;
-  void append(std::string_view text, std::string& result) const;
+  void append(std::string_view text, TextRange from, Rewrite& rewrite) const;
 
   SentencePieceNormalization spec_;
   bool suffix_;

@@ -1,5 +1,6 @@
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 
+#include <algorithm>
 #include <cfloat>
 
 #include "base/strings.h"
@@ -46,6 +47,45 @@ std::unique_ptr<SubwordModel> make_model(const SentencePieceModel& model, const 
                .expected = "unigram or BPE"});
 }
 
+std::vector<ScoredPiece>::iterator find_piece(std::vector<ScoredPiece>& pieces, const std::string& text) {
+  return std::find_if(pieces.begin(), pieces.end(), [&](const ScoredPiece& piece) { return piece.text == text; });
+}
+
+// Gives the pieces the ids that the options ask for.
+void arrange(SentencePieceModel& model, const SentencePieceOptions& options, const std::string& where) {
+  auto& pieces = model.pieces;
+  std::vector<ScoredPiece> first;
+  for (const auto& name : options.first_tokens) {
+    const auto known = find_piece(pieces, name);
+    first.push_back(known != pieces.end() ? *known : ScoredPiece{.text = name, .kind = PieceKind::control});
+    if (known != pieces.end()) pieces.erase(known);
+  }
+  pieces.insert(pieces.begin(), first.begin(), first.end());
+  for (const auto& name : options.last_tokens)
+    if (find_piece(pieces, name) == pieces.end())
+      pieces.push_back({.text = name, .kind = PieceKind::control});
+  for (const auto& token : options.added_tokens) {
+    const auto id = static_cast<size_t>(token.id);
+    const auto refuse = [&](const std::string& expected) {
+      return Error({.where = where,
+                    .found = fmt::format("added token '{}' has id {}", token.content, token.id),
+                    .expected = expected});
+    };
+    if (token.content.empty()) throw refuse("a token with a spelling");
+    const auto known = find_piece(pieces, token.content);
+    if (known != pieces.end()) {
+      if (static_cast<size_t>(known - pieces.begin()) != id)
+        throw refuse(fmt::format("{}, its id among the pieces", known - pieces.begin()));
+      if (token.special && known->is_textual()) known->kind = PieceKind::control;
+      continue;
+    }
+    if (id != pieces.size()) throw refuse(fmt::format("{}, the next free one", pieces.size()));
+    pieces.push_back({.text = token.content, .kind = token.special ? PieceKind::control : PieceKind::user_defined});
+  }
+  for (size_t id = 0; id < pieces.size(); ++id)
+    if (pieces[id].kind == PieceKind::unknown) model.unknown = static_cast<TokenId>(id);
+}
+
 class SentencePieceTokenizer : public Tokenizer {
  public:
   SentencePieceTokenizer(SentencePieceModel file, const SentencePieceOptions& options,
@@ -57,13 +97,26 @@ class SentencePieceTokenizer : public Tokenizer {
       const auto id = model_->vocabulary().find(name);
       return id && file.pieces[static_cast<size_t>(*id)].kind == PieceKind::control ? id : std::nullopt;
     };
-    if (options.add_bos) bos_ = control(file.bos);
-    if (options.add_eos) eos_ = control(file.eos);
+    const auto bos = control(file.bos), eos = control(file.eos);
+    const auto add = [this](std::optional<TokenId> id, int32_t type) {
+      if (id) pair_.push_back({.id = *id, .type = type});
+    };
+    for (int32_t text = 0; text < 2; ++text) {
+      const int32_t type = text == 0 ? 0 : options.second_type;
+      if (options.cls_and_sep)
+        add(text == 0 ? bos : eos, 0);
+      else if (options.add_bos)
+        add(bos, type);
+      pair_.push_back({.text = text, .type = type});
+      if (options.add_eos || options.cls_and_sep) add(eos, type);
+      if (text == 0) single_ = pair_;
+    }
     for (TokenId id = 0; id < vocabulary(); ++id) {
       const ScoredPiece& piece = file.pieces[static_cast<size_t>(id)];
       if (piece.kind == PieceKind::control || piece.kind == PieceKind::unknown)
         specials_.add({.id = id}, piece.text);
     }
+    for (const auto& token : options.added_tokens) specials_.add(token, token.content);
     if (file.denormalization && !file.denormalization->charsmap.empty())
       denormalizer_.emplace(*file.denormalization, false, std::vector<ScoredPiece>(), where);
     file_ = std::move(file);
@@ -71,16 +124,16 @@ class SentencePieceTokenizer : public Tokenizer {
 
   std::vector<TokenId> encode(std::string_view text, bool add_special) const override {
     std::vector<TokenId> ids;
-    if (add_special && bos_) ids.push_back(*bos_);
-    for (const auto& [range, token] : specials_.cut(text)) {
-      if (token >= 0) {
-        ids.push_back(token);
-        continue;
-      }
-      const std::string normalized = normalizer_.apply(text.substr(range.begin, range.end - range.begin));
-      if (!normalized.empty()) model_->encode(normalized, ids);
+    if (!add_special) {
+      encode_text(text, ids);
+      return ids;
     }
-    if (add_special && eos_) ids.push_back(*eos_);
+    for (const auto& part : single_) {
+      if (part.text == Encoding::added)
+        ids.push_back(part.id);
+      else
+        encode_text(text, ids);
+    }
     return ids;
   }
 
@@ -108,11 +161,43 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
  private:
+  void encode_text(std::string_view text, std::vector<TokenId>& ids) const {
+    for (const auto& [range, token] : specials_.cut(text)) {
+      if (token >= 0) {
+        ids.push_back(token);
+        continue;
+      }
+      const std::string normalized = normalizer_.apply(text.substr(range.begin, range.end - range.begin));
+      if (!normalized.empty()) model_->encode(normalized, ids);
+    }
+  }
+
+  Encoding trace(std::string_view text) const override {
+    Encoding encoding;
+    std::vector<SubwordToken> tokens;
+    for (const auto& [range, special] : specials_.cut(text)) {
+      if (special >= 0) {
+        encoding.push_back(special, range, 0, 0);
+        continue;
+      }
+      const TracedText normalized = normalizer_.trace(text.substr(range.begin, range.end - range.begin));
+      tokens.clear();
+      if (!normalized.text.empty()) model_->encode_traced(normalized.text, tokens);
+      for (const auto& token : tokens) {
+        const auto [begin, end] = origin_of(normalized.origins, token.range);
+        encoding.push_back(token.id, {range.begin + begin, range.begin + end}, 0, 0);
+      }
+    }
+    return encoding;
+  }
+
+  std::vector<TemplatePart> text_template(bool pair) const override { return pair ? pair_ : single_; }
+
   SentencePieceModel file_;
   std::unique_ptr<SubwordModel> model_;
   SentencePieceNormalizer normalizer_;
   std::optional<SentencePieceNormalizer> denormalizer_;
-  std::optional<TokenId> bos_, eos_;
+  std::vector<TemplatePart> single_, pair_;
   TokenFinder specials_;
   std::string where_;
 };
@@ -122,7 +207,9 @@ class SentencePieceTokenizer : public Tokenizer {
 std::unique_ptr<Tokenizer> read_sentencepiece_tokenizer(std::string_view bytes,
                                                         const SentencePieceOptions& options,
                                                         const std::string& where) {
-  return make_sentencepiece_tokenizer(read_sentencepiece_model(bytes, where), options, where);
+  SentencePieceModel model = read_sentencepiece_model(bytes, where);
+  arrange(model, options, where);
+  return make_sentencepiece_tokenizer(std::move(model), options, where);
 }
 
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(SentencePieceModel model,

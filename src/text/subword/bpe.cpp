@@ -49,9 +49,22 @@ void BpeModel::encode(std::string_view word, std::vector<TokenId>& ids) const {
 void BpeModel::encode_new(std::string_view word, std::vector<TokenId>& ids) const {
   if (options_.ignore_merges)
     if (const auto whole = vocabulary_.find(word)) return ids.push_back(*whole);
-  std::vector<TokenId> symbols = first_symbols(word);
+  std::vector<TokenId> symbols;
+  first_symbols(word, symbols, nullptr);
   merge_symbols(symbols, merges_);
   ids.insert(ids.end(), symbols.begin(), symbols.end());
+}
+
+void BpeModel::encode_traced(std::string_view word, std::vector<SubwordToken>& tokens) const {
+  if (options_.ignore_merges)
+    if (const auto whole = vocabulary_.find(word)) return tokens.push_back({*whole, {0, word.size()}});
+  std::vector<TokenId> symbols;
+  std::vector<size_t> ends, starts;
+  first_symbols(word, symbols, &ends);
+  merge_symbols(symbols, merges_, nullptr, &starts);
+  starts.push_back(ends.size());
+  for (size_t i = 0; i < symbols.size(); ++i)
+    tokens.push_back({symbols[i], {starts[i] == 0 ? 0 : ends[starts[i] - 1], ends[starts[i + 1] - 1]}});
 }
 
 // The id of the character word[begin, end), dressed with prefix and suffix as its place asks for; -1 if
@@ -70,26 +83,31 @@ TokenId BpeModel::symbol(std::string_view word, size_t begin, size_t end) const 
   return c < quick_characters ? quick_[c] : vocabulary_.find(character).value_or(-1);
 }
 
-std::vector<TokenId> BpeModel::first_symbols(std::string_view word) const {
-  std::vector<TokenId> symbols;
+void BpeModel::first_symbols(std::string_view word, std::vector<TokenId>& symbols,
+                             std::vector<size_t>* ends) const {
   symbols.reserve(word.size());
-  bool pending = false;  // an unknown token that the next unknown character may join
+  bool joins = false;  // the last symbol is unknown, and the next unknown character joins it
   for (size_t begin = 0; begin < word.size();) {
     const size_t end = begin + utf8_length(word[begin]);
     const TokenId id = symbol(word, begin, end);
+    const size_t before = symbols.size();
     if (id >= 0) {
-      if (pending) symbols.push_back(*unknown_);
-      pending = false;
       symbols.push_back(id);
-    } else if (!(options_.byte_fallback && byte_tokens_.append(word.substr(begin, end - begin), symbols)) &&
-               unknown_) {
-      if (pending && !options_.fuse_unk) symbols.push_back(*unknown_);
-      pending = true;
+      joins = false;
+    } else if (options_.byte_fallback && byte_tokens_.append(word.substr(begin, end - begin), symbols)) {
+      joins = false;
+    } else if (unknown_) {
+      if (!joins) symbols.push_back(*unknown_);
+      joins = options_.fuse_unk;
+    }
+    if (ends != nullptr) {
+      const size_t added = symbols.size() - before;
+      const bool bytes = added == end - begin;  // byte tokens stand for one byte each
+      for (size_t i = 1; i <= added; ++i) ends->push_back(bytes ? begin + i : end);
+      if (added == 0 && !ends->empty()) ends->back() = end;
     }
     begin = end;
   }
-  if (pending) symbols.push_back(*unknown_);
-  return symbols;
 }
 
 }  // namespace coppice

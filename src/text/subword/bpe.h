@@ -41,11 +41,13 @@ class BpeModel : public SubwordModel {
            const std::vector<std::pair<std::string, std::string>>& merges, const std::string& where);
 
   void encode(std::string_view word, std::vector<TokenId>& ids) const override;
+  void encode_traced(std::string_view word, std::vector<SubwordToken>& tokens) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
 
  private:
   void encode_new(std::string_view word, std::vector<TokenId>& ids) const;
-  std::vector<TokenId> first_symbols(std::string_view word) const;
+  // With `ends`, tells where in the word each symbol ends.
+  void first_symbols(std::string_view word, std::vector<TokenId>& symbols, std::vector<size_t>* ends) const;
   TokenId symbol(std::string_view word, size_t begin, size_t end) const;
   void set_merge(const std::string& left, const std::string& right, int32_t rank, const std::string& where);
 

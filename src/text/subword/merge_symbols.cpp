@@ -42,9 +42,12 @@ class Merger {
     }
   }
 
-  void collect(std::vector<TokenId>& symbols) const {
+  void collect(std::vector<TokenId>& symbols, std::vector<size_t>* starts) const {
     symbols.clear();
-    for (int32_t at = 0; at >= 0; at = node(at).next) symbols.push_back(node(at).id);
+    for (int32_t at = 0; at >= 0; at = node(at).next) {
+      symbols.push_back(node(at).id);
+      if (starts != nullptr) starts->push_back(static_cast<size_t>(at));
+    }
   }
 
  private:
@@ -88,11 +91,16 @@ class Merger {
 
 }  // namespace
 
-void merge_symbols(std::vector<TokenId>& symbols, const MergeTable& merges, SymbolSplits* splits) {
-  if (symbols.size() < 2) return;
+void merge_symbols(std::vector<TokenId>& symbols, const MergeTable& merges, SymbolSplits* splits,
+                   std::vector<size_t>* starts) {
+  if (symbols.size() < 2) {
+    if (starts != nullptr) starts->assign(symbols.size(), 0);
+    return;
+  }
   Merger merger(symbols, merges, splits);
   merger.run();
-  merger.collect(symbols);
+  if (starts != nullptr) starts->clear();
+  merger.collect(symbols, starts);
 }
 
 }  // namespace coppice

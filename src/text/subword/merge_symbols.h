@@ -13,6 +13,8 @@ namespace coppice {
 // the leftmost (Sennrich et al. 2016). A heap over a linked list: n log n in the number of symbols.
 // With `splits`, notes for every symbol that a pair could have become the pair that was found last.
 using SymbolSplits = std::unordered_map<TokenId, std::pair<TokenId, TokenId>>;
-void merge_symbols(std::vector<TokenId>& symbols, const MergeTable& merges, SymbolSplits* splits = nullptr);
+// With `starts`, tells for every symbol that remains the place of the first one it was merged from.
+void merge_symbols(std::vector<TokenId>& symbols, const MergeTable& merges, SymbolSplits* splits = nullptr,
+                   std::vector<size_t>* starts = nullptr);
 
 }  // namespace coppice

@@ -25,10 +25,7 @@ std::pair<std::string, std::string> read_merge(const Json& json, const std::stri
 
 std::unique_ptr<SubwordModel> make_bpe_model(TokenizerJson& document, const std::string& where) {
   Json& model = document.rest["model"];
-  if (!document.vocab)
-    throw Error({.where = where + ".vocab",
-                 .found = "no vocabulary",
-                 .expected = "an object of tokens and their ids"});
+  Vocabulary vocabulary = take_vocabulary(document, where);
   std::vector<std::pair<std::string, std::string>> merges;
   if (const auto list = model.find("merges"); list != model.end()) {
     if (!list->is_array())
@@ -39,10 +36,8 @@ std::unique_ptr<SubwordModel> make_bpe_model(TokenizerJson& document, const std:
   } else {
     throw Error({.where = where + ".merges", .found = "missing", .expected = "a list of merges"});
   }
-  model.erase("type");
-  auto options = from_json<BpeOptions>(model, where);
-  return std::make_unique<BpeModel>(std::move(options),
-                                    Vocabulary(std::move(*document.vocab), where + ".vocab"), merges, where);
+  auto options = read_model_options<BpeOptions>(document, where);
+  return std::make_unique<BpeModel>(std::move(options), std::move(vocabulary), merges, where);
 }
 
 }  // namespace coppice

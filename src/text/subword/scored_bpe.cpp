@@ -103,8 +103,11 @@ void ScoredBpeModel::encode(std::string_view text, std::vector<TokenId>& ids) co
   while (!text.empty()) {
     const size_t end = cuttable_ ? word_end(text) : text.size();
     const size_t before = ids.size();
-    cache_.append(text.substr(0, end), ids,
-                  [this](std::string_view word, std::vector<TokenId>& out) { encode_word(word, out); });
+    cache_.append(text.substr(0, end), ids, [this](std::string_view word, std::vector<TokenId>& out) {
+      std::vector<SubwordToken> tokens;
+      encode_word(word, tokens);
+      for (const auto& token : tokens) out.push_back(token.id);
+    });
     // A run of unknown characters is one token, also across words.
     if (before > start && ids[before] == unknown_ && ids[before - 1] == unknown_)
       ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(before));
@@ -112,7 +115,26 @@ void ScoredBpeModel::encode(std::string_view text, std::vector<TokenId>& ids) co
   }
 }
 
-void ScoredBpeModel::encode_word(std::string_view word, std::vector<TokenId>& ids) const {
+void ScoredBpeModel::encode_traced(std::string_view text, std::vector<SubwordToken>& tokens) const {
+  const size_t start = tokens.size();
+  std::vector<SubwordToken> found;
+  for (size_t begin = 0; begin < text.size();) {
+    const std::string_view rest = text.substr(begin);
+    const std::string_view word = rest.substr(0, cuttable_ ? word_end(rest) : rest.size());
+    found.clear();
+    encode_word(word, found);
+    for (auto& [id, range] : found) {
+      range = {range.begin + begin, range.end + begin};
+      if (id == unknown_ && tokens.size() > start && tokens.back().id == unknown_)
+        tokens.back().range.end = range.end;
+      else
+        tokens.push_back({id, range});
+    }
+    begin += word.size();
+  }
+}
+
+void ScoredBpeModel::encode_word(std::string_view word, std::vector<SubwordToken>& tokens) const {
   std::vector<TokenId> symbols;
   symbols.reserve(word.size());
   for (size_t at = 0; at < word.size();) {
@@ -127,10 +149,8 @@ void ScoredBpeModel::encode_word(std::string_view word, std::vector<TokenId>& id
   }
   SymbolSplits splits;
   merge_symbols(symbols, merges_, has_unused_ ? &splits : nullptr);
-  // Runs of unknown characters are joined within the word first.
-  std::vector<TokenId> found;
-  for (const TokenId symbol : symbols) word.remove_prefix(append_split(symbol, word, splits, found));
-  ids.insert(ids.end(), found.begin(), found.end());
+  size_t begin = 0;
+  for (const TokenId symbol : symbols) begin += append_split(symbol, word, begin, splits, tokens);
 }
 
 size_t ScoredBpeModel::symbol_bytes(TokenId symbol, std::string_view text) const {
@@ -138,33 +158,41 @@ size_t ScoredBpeModel::symbol_bytes(TokenId symbol, std::string_view text) const
   return piece != nullptr ? piece->size() : utf8_length(text[0]);
 }
 
-// Appends the ids of `symbol`, which is at the start of `text`, and tells how many bytes it has. An unused piece
-// is split into the symbols that it would have been merged from.
-size_t ScoredBpeModel::append_split(TokenId symbol, std::string_view text, const SymbolSplits& splits,
-                                    std::vector<TokenId>& ids) const {
-  const size_t size = symbol_bytes(symbol, text);
-  std::vector<std::pair<TokenId, std::string_view>> waiting = {{symbol, text.substr(0, size)}};
+// Appends the ids of `symbol`, which is at `begin` of `word`, and tells how many bytes it has. An unused piece is
+// split into the symbols that it would have been merged from.
+size_t ScoredBpeModel::append_split(TokenId symbol, std::string_view word, size_t begin,
+                                    const SymbolSplits& splits, std::vector<SubwordToken>& tokens) const {
+  const size_t size = symbol_bytes(symbol, word.substr(begin));
+  std::vector<std::pair<TokenId, TextRange>> waiting = {{symbol, {begin, begin + size}}};
   while (!waiting.empty()) {
-    const auto [id, part] = waiting.back();
+    const auto [id, range] = waiting.back();
     waiting.pop_back();
     const bool unused = id < vocabulary_.end() && unused_[static_cast<size_t>(id)];
     const auto split = unused ? splits.find(id) : splits.end();
     if (split == splits.end()) {
-      append(id, part, ids);
+      append(id, word, range, tokens);
       continue;
     }
     const auto [left, right] = split->second;
-    const size_t cut = symbol_bytes(left, part);
-    waiting.emplace_back(right, part.substr(cut));
-    waiting.emplace_back(left, part.substr(0, cut));
+    const size_t cut = range.begin + symbol_bytes(left, word.substr(range.begin));
+    waiting.push_back({right, {cut, range.end}});
+    waiting.push_back({left, {range.begin, cut}});
   }
   return size;
 }
 
-void ScoredBpeModel::append(TokenId symbol, std::string_view text, std::vector<TokenId>& ids) const {
-  if (symbol < vocabulary_.end() && symbol != unknown_) return ids.push_back(symbol);
-  if (byte_fallback_ && byte_tokens_.append(text, ids)) return;
-  if (ids.empty() || ids.back() != unknown_) ids.push_back(unknown_);
+void ScoredBpeModel::append(TokenId symbol, std::string_view word, TextRange range,
+                            std::vector<SubwordToken>& tokens) const {
+  if (symbol < vocabulary_.end() && symbol != unknown_) return tokens.push_back({symbol, range});
+  std::vector<TokenId> bytes;
+  if (byte_fallback_ && byte_tokens_.append(word.substr(range.begin, range.end - range.begin), bytes)) {
+    for (size_t i = 0; i < bytes.size(); ++i)
+      tokens.push_back({bytes[i], {range.begin + i, range.begin + i + 1}});
+  } else if (tokens.empty() || tokens.back().id != unknown_) {
+    tokens.push_back({unknown_, range});
+  } else {
+    tokens.back().range.end = range.end;  // runs of unknown characters are one token
+  }
 }
 
 }  // namespace coppice

@@ -21,6 +21,7 @@ class ScoredBpeModel : public SubwordModel {
   ScoredBpeModel(const std::vector<ScoredPiece>& pieces, bool byte_fallback, const std::string& where);
 
   void encode(std::string_view text, std::vector<TokenId>& ids) const override;
+  void encode_traced(std::string_view text, std::vector<SubwordToken>& tokens) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
 
  private:
@@ -30,10 +31,11 @@ class ScoredBpeModel : public SubwordModel {
 
   void name_characters(const std::vector<ScoredPiece>& pieces);
   void find_merges(const std::vector<ScoredPiece>& pieces);
-  void encode_word(std::string_view word, std::vector<TokenId>& ids) const;
-  void append(TokenId symbol, std::string_view text, std::vector<TokenId>& ids) const;
-  size_t append_split(TokenId symbol, std::string_view text, const SymbolSplits& splits,
-                      std::vector<TokenId>& ids) const;
+  // Tokens are appended with their bytes of the word.
+  void encode_word(std::string_view word, std::vector<SubwordToken>& tokens) const;
+  void append(TokenId symbol, std::string_view word, TextRange range, std::vector<SubwordToken>& tokens) const;
+  size_t append_split(TokenId symbol, std::string_view word, size_t begin, const SymbolSplits& splits,
+                      std::vector<SubwordToken>& tokens) const;
   size_t symbol_bytes(TokenId symbol, std::string_view text) const;
 
   Vocabulary vocabulary_;

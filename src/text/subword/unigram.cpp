@@ -70,17 +70,38 @@ void UnigramModel::encode(std::string_view word, std::vector<TokenId>& ids) cons
 }
 
 void UnigramModel::encode_new(std::string_view word, std::vector<TokenId>& ids) const {
+  for_each_part(word, [&](TokenId id, TextRange range) {
+    if (id >= 0)
+      ids.push_back(id);
+    else
+      append_unknown(word.substr(range.begin, range.end - range.begin), ids);
+  });
+}
+
+void UnigramModel::encode_traced(std::string_view word, std::vector<SubwordToken>& tokens) const {
+  std::vector<TokenId> ids;
+  for_each_part(word, [&](TokenId id, TextRange range) {
+    if (id >= 0) return tokens.push_back({id, range});
+    ids.clear();
+    append_unknown(word.substr(range.begin, range.end - range.begin), ids);
+    for (const TokenId part : ids) tokens.push_back({part, range});
+  });
+}
+
+// Calls visit(id, range) for every piece of the best cut, with id -1 for every run of unknown characters.
+template <class Visit>
+void UnigramModel::for_each_part(std::string_view word, Visit visit) const {
   const auto segments = options_.style == UnigramStyle::sentencepiece ? best_segments<float>(word)
                                                                       : best_segments<double>(word);
   for (size_t i = 0; i < segments.size(); ++i) {
     const auto is_unknown = [&](TokenId id) { return id < 0 || id == options_.unknown; };
     if (!is_unknown(segments[i].id)) {
-      ids.push_back(segments[i].id);
+      visit(segments[i].id, TextRange{segments[i].begin, segments[i].end});
       continue;
     }
     const size_t begin = segments[i].begin;
     while (i + 1 < segments.size() && is_unknown(segments[i + 1].id)) ++i;
-    append_unknown(word.substr(begin, segments[i].end - begin), ids);
+    visit(TokenId{-1}, TextRange{begin, segments[i].end});
   }
 }
 

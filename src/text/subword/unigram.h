@@ -33,6 +33,7 @@ class UnigramModel : public SubwordModel {
                std::string where);
 
   void encode(std::string_view word, std::vector<TokenId>& ids) const override;
+  void encode_traced(std::string_view word, std::vector<SubwordToken>& tokens) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
 
  private:
@@ -44,6 +45,8 @@ class UnigramModel : public SubwordModel {
   // The best cut (Viterbi 1967); sums of scores are kept as `Sum`.
   template <class Sum>
   std::vector<Segment> best_segments(std::string_view word) const;
+  template <class Visit>
+  void for_each_part(std::string_view word, Visit visit) const;
   void encode_new(std::string_view word, std::vector<TokenId>& ids) const;
   void append_unknown(std::string_view run, std::vector<TokenId>& ids) const;
 

@@ -1,0 +1,10 @@
+#pragma once
+// The script of a character (Unicode Standard Annex 24).
+
+namespace coppice {
+
+// A number for the script, the same for all characters of it; -1 for characters without one. Common and
+// Inherited are scripts too.
+int unicode_script(char32_t c);
+
+}  // namespace coppice
