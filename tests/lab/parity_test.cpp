@@ -2,6 +2,7 @@
 // with prompts of unequal length in one batch, with and without a cache.
 
 #include "gradient_check.h"
+#include "model/arch/families.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
 #include "support.h"
@@ -104,6 +105,13 @@ TEST(Parity, Dense) {
 
 TEST(Parity, Mixtral) {
   expect_parity("mixtral", tiny_mixtral());
+}
+
+TEST(Parity, EveryFamily) {
+  for (const auto& spec : tiny_families()) {
+    EXPECT_EQ(writable_family(spec), spec.family);
+    expect_parity(spec.family, spec);
+  }
 }
 
 TEST(Parity, EveryRouterSourceAndStorage) {

@@ -46,9 +46,10 @@ TEST_P(RoundTrip, WhatIsWrittenIsReadInSpecAndBytes) {
   }
 }
 
-// What Mixtral and Llama cannot hold must become `coppice`, not be lost.
+// What no published family can hold must become `coppice`, not be lost.
 ModelSpec draw_anything(Rng& rng) {
   ModelSpec spec = test::random_spec(rng);
+  spec.head_bias = spec.learned_positions = true;
   std::get<AttentionSpec>(spec.blocks.front().mixer).qkv_bias = true;
   std::get<AttentionSpec>(spec.blocks.front().mixer).output_bias = false;
   return spec;
@@ -83,6 +84,16 @@ ModelSpec draw_shared_expert(Rng& rng) {
 INSTANTIATE_TEST_SUITE_P(Families, RoundTrip,
                          testing::Values(Kind{"llama", test::random_llama_spec},
                                          Kind{"mixtral", test::random_mixtral_spec},
+                                         Kind{"mistral", test::random_mistral_spec},
+                                         Kind{"qwen2", test::random_qwen2_spec},
+                                         Kind{"qwen3", test::random_qwen3_spec},
+                                         Kind{"qwen2_moe", test::random_qwen2_moe_spec},
+                                         Kind{"qwen3_moe", test::random_qwen3_moe_spec},
+                                         Kind{"olmoe", test::random_olmoe_spec},
+                                         Kind{"olmo2", test::random_olmo2_spec},
+                                         Kind{"phi", test::random_phi_spec},
+                                         Kind{"gpt2", test::random_gpt2_spec},
+                                         Kind{"opt", test::random_opt_spec},
                                          Kind{"coppice", draw_anything}));
 INSTANTIATE_TEST_SUITE_P(Experts, RoundTrip,
                          testing::Values(Kind{"coppice", draw_unequal_experts},
