@@ -53,6 +53,8 @@ struct Kernels {
 
   // y = x / sqrt(mean(x^2) + epsilon) * weight; y may be x. Zhang and Sennrich 2019.
   void (*rms_norm)(const float* x, const float* weight, int64_t count, float epsilon, float* y);
+  // y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; y may be x. Ba et al. 2016.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t count, float epsilon, float* y);
   // Rotates the pairs (x[i], x[i + half]) by the angles whose cosines and sines are given.
   void (*rope)(float* x, const float* cosine, const float* sine, int64_t half);
   // x = exp(x - max) / sum, in place; count >= 1. Relative error below (count + 8 + |x - max|) * 2^-23.

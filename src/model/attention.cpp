@@ -13,9 +13,10 @@ struct Attention::Task {
   int64_t head = 0, begin = 0, count = 0;
 };
 
-Attention::Attention(const AttentionSpec& spec, WeightStore& weights, const std::string& prefix,
-                     RopeTables& ropes)
+Attention::Attention(const AttentionSpec& spec, double norm_epsilon, WeightStore& weights,
+                     const std::string& prefix, RopeTables& ropes)
     : spec_(spec),
+      norm_epsilon_(static_cast<float>(norm_epsilon)),
       query_(weights.matrix(prefix + "q_proj.weight")),
       key_(weights.matrix(prefix + "k_proj.weight")),
       value_(weights.matrix(prefix + "v_proj.weight")),
@@ -27,6 +28,11 @@ Attention::Attention(const AttentionSpec& spec, WeightStore& weights, const std:
     value_bias_ = weights.vector(prefix + "v_proj.bias");
   }
   if (spec.output_bias) output_bias_ = weights.vector(prefix + "o_proj.bias");
+  if (spec.qk_norm != QkNorm::none) {
+    query_norm_ = weights.vector(prefix + "q_norm.weight");
+    key_norm_ = weights.vector(prefix + "k_norm.weight");
+  }
+  if (spec.gate != AttentionGate::none) gate_ = weights.matrix(prefix + "gate_proj.weight");
 }
 
 void Attention::forward(const Pass& pass, const float* x, float* y) {
@@ -35,10 +41,15 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
   mixed_.resize(queries_.size());
   keys_.resize(rows * static_cast<size_t>(key_.rows));
   values_.resize(keys_.size());
+  gates_.resize(rows * static_cast<size_t>(gate_.rows));
+  static const std::vector<float> no_bias;
   const LinearJob projections[] = {{query_, query_bias_, x, queries_.data()},
                                    {key_, key_bias_, x, keys_.data()},
-                                   {value_, value_bias_, x, values_.data()}};
-  run_linear(pass.kernels, projections, pass.rows);
+                                   {value_, value_bias_, x, values_.data()},
+                                   {gate_, no_bias, x, gates_.data()}};
+  const bool gated = spec_.gate != AttentionGate::none;
+  run_linear(pass.kernels, std::span(projections).first(gated ? 4 : 3), pass.rows);
+  if (spec_.qk_norm != QkNorm::none) norm_queries_and_keys(pass);
 
   constexpr int64_t queries_per_task = 32;
   std::vector<Task> tasks;
@@ -58,8 +69,31 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) attend(pass, tasks[static_cast<size_t>(i)]);
   });
+  if (gated) gate_mixed(pass);
   const LinearJob output[] = {{output_, output_bias_, mixed_.data(), y}};
   run_linear(pass.kernels, output, pass.rows);
+}
+
+void Attention::norm_queries_and_keys(const Pass& pass) {
+  for_each_row(pass, [&](int64_t row) {
+    const auto norm = [&](float* values, int64_t count, const std::vector<float>& weight) {
+      const auto step = static_cast<int64_t>(weight.size());  // a head, or all of them
+      for (int64_t i = 0; i < count; i += step)
+        pass.kernels.rms_norm(values + i, weight.data(), step, norm_epsilon_, values + i);
+    };
+    norm(queries_.data() + row * query_.rows, query_.rows, query_norm_);
+    norm(keys_.data() + row * key_.rows, key_.rows, key_norm_);
+  });
+}
+
+// Multiplies what each head mixed by its sigmoid gate, or each element by its own.
+void Attention::gate_mixed(const Pass& pass) {
+  const int64_t per_gate = query_.rows / gate_.rows;
+  for_each_row(pass, [&](int64_t row) {
+    float* mixed = mixed_.data() + row * query_.rows;
+    const float* gates = gates_.data() + row * gate_.rows;
+    for (int64_t i = 0; i < query_.rows; ++i) mixed[i] /= 1 + std::exp(-gates[i / per_gate]);
+  });
 }
 
 // Rotates the new token's queries and keys and appends keys and values to the cache.
@@ -68,11 +102,11 @@ void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const float* cosine = rope_->cosine(position);
   const float* sine = rope_->sine(position);
   for (int64_t head = 0; head < spec_.heads; ++head)
-    pass.kernels.rope(queries_.data() + row * query_.rows + head * dim, cosine, sine, dim / 2);
+    pass.kernels.rope(queries_.data() + row * query_.rows + head * dim, cosine, sine, rope_->half());
   for (int64_t head = 0; head < spec_.kv_heads; ++head) {
     float* key = slice.cache->keys(pass.layer, head) + position * dim;
     std::copy_n(keys_.data() + row * key_.rows + head * dim, dim, key);
-    pass.kernels.rope(key, cosine, sine, dim / 2);
+    pass.kernels.rope(key, cosine, sine, rope_->half());
     std::copy_n(values_.data() + row * value_.rows + head * dim, dim,
                 slice.cache->values(pass.layer, head) + position * dim);
   }
@@ -81,8 +115,12 @@ void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
 void Attention::attend(const Pass& pass, const Task& task) {
   const int64_t dim = spec_.head_dim, group = spec_.heads / spec_.kv_heads;
   const int64_t first = task.slice->past() + task.begin;  // position of the first query
-  const int64_t length = first + task.count;              // positions that the last query sees
-  const int64_t panel = task.count * group;               // queries of all tokens and heads of this task
+  // The positions that any of the queries sees; the last query sees up to the end of them.
+  const auto first_seen_by = [this](int64_t position) {
+    return spec_.window == 0 ? 0 : std::max<int64_t>(0, position - spec_.window + 1);
+  };
+  const int64_t start = first_seen_by(first), length = first + task.count - start;
+  const int64_t panel = task.count * group;  // queries of all tokens and heads of this task
   thread_local std::vector<float> query, score, mixed;
   query.resize(static_cast<size_t>(panel * dim));
   score.resize(static_cast<size_t>(panel * length));
@@ -99,7 +137,7 @@ void Attention::attend(const Pass& pass, const Task& task) {
   pass.kernels.product({.x = query.data(),
                         .x_stride = dim,
                         .tokens = panel,
-                        .w = task.slice->cache->keys(pass.layer, task.head),
+                        .w = task.slice->cache->keys(pass.layer, task.head) + start * dim,
                         .element = kernels::Element::f32,
                         .rows = length,
                         .in = dim,
@@ -108,15 +146,16 @@ void Attention::attend(const Pass& pass, const Task& task) {
   for (int64_t t = 0; t < task.count; ++t) {
     for (int64_t g = 0; g < group; ++g) {
       float* scores = score.data() + (t * group + g) * length;
-      const int64_t seen = first + t + 1;
-      pass.kernels.softmax(scores, seen);
-      std::fill(scores + seen, scores + length, 0.0f);  // the future weighs nothing
+      const int64_t begin = first_seen_by(first + t) - start, end = first + t + 1 - start;
+      pass.kernels.softmax(scores + begin, end - begin);
+      std::fill(scores, scores + begin, 0.0f);         // what the window has left behind weighs nothing,
+      std::fill(scores + end, scores + length, 0.0f);  // nor does the future
     }
   }
   pass.kernels.combine({.h = score.data(),
                         .h_stride = length,
                         .tokens = panel,
-                        .w = task.slice->cache->values(pass.layer, task.head),
+                        .w = task.slice->cache->values(pass.layer, task.head) + start * dim,
                         .element = kernels::Element::f32,
                         .w_stride = dim,
                         .neurons = length,

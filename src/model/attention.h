@@ -1,6 +1,7 @@
 #pragma once
-// Causal softmax attention with grouped query heads (Vaswani et al. 2017; Ainslie et al. 2023) and rotary
-// positions, over each sequence's own KV cache.
+// Causal softmax attention with grouped query heads (Vaswani et al. 2017; Ainslie et al. 2023), rotary
+// positions, normed queries and keys, output gates and windows as AttentionSpec says, over each sequence's own
+// KV cache. The cache keeps every position, also those that a window has left behind.
 
 #include <string>
 #include <vector>
@@ -13,23 +14,31 @@ namespace coppice {
 
 class Attention {
  public:
-  Attention(const AttentionSpec& spec, WeightStore& weights, const std::string& prefix, RopeTables& ropes);
+  // `norm_epsilon` is that of the norms of queries and keys.
+  Attention(const AttentionSpec& spec, double norm_epsilon, WeightStore& weights, const std::string& prefix,
+            RopeTables& ropes);
 
   // y[row] = attention(x)[row]; new keys and values go into each slice's cache, whose length stays for the
   // caller to set. x and y have `pass.width` floats per row.
   void forward(const Pass& pass, const float* x, float* y);
-  int64_t bytes() const { return query_.bytes() + key_.bytes() + value_.bytes() + output_.bytes(); }
+  int64_t bytes() const {
+    return query_.bytes() + key_.bytes() + value_.bytes() + output_.bytes() + gate_.bytes();
+  }
 
  private:
   struct Task;
+  void norm_queries_and_keys(const Pass& pass);
   void store_new(const Pass& pass, const Slice& slice, int64_t row);
   void attend(const Pass& pass, const Task& task);
+  void gate_mixed(const Pass& pass);
 
   AttentionSpec spec_;
-  Matrix query_, key_, value_, output_;
+  float norm_epsilon_;
+  Matrix query_, key_, value_, output_, gate_;
+  std::vector<float> query_norm_, key_norm_;
   std::vector<float> query_bias_, key_bias_, value_bias_, output_bias_;
   std::shared_ptr<RopeTable> rope_;
-  std::vector<float> queries_, keys_, values_, mixed_;
+  std::vector<float> queries_, keys_, values_, gates_, mixed_;
 };
 
 }  // namespace coppice

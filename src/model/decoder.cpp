@@ -6,6 +6,7 @@
 #include "kernels/isa.h"
 #include "model/attention.h"
 #include "model/moe.h"
+#include "model/norm.h"
 
 namespace coppice {
 namespace {
@@ -14,16 +15,17 @@ using MixerPart = std::variant<Attention>;
 using FfnPart = std::variant<DenseFfn, Moe>;
 
 struct Block {
-  std::vector<float> mixer_norm, ffn_norm;
+  NormPlacement placement;
+  Norm mixer_norm, ffn_norm;
   MixerPart mixer;
   FfnPart ffn;
 };
 
-MixerPart load_mixer(const MixerSpec& spec, WeightStore& weights, const std::string& prefix,
-                     RopeTables& ropes) {
+MixerPart load_mixer(const MixerSpec& spec, double norm_epsilon, WeightStore& weights,
+                     const std::string& prefix, RopeTables& ropes) {
   return std::visit(
       [&](const AttentionSpec& attention) -> MixerPart {
-        return Attention(attention, weights, prefix + "self_attn.", ropes);
+        return Attention(attention, norm_epsilon, weights, prefix + "self_attn.", ropes);
       },
       spec);
 }
@@ -41,28 +43,33 @@ struct Decoder::State {
   State(std::shared_ptr<const ModelFiles> files, WeightType type)
       : spec(files->spec()), weights(std::move(files), type) {
     embedding = weights.matrix("model.embed_tokens.weight");
+    if (spec.learned_positions) positions = weights.matrix("model.embed_positions.weight");
     RopeTables ropes;
     for (size_t i = 0; i < spec.blocks.size(); ++i) {
       const std::string prefix = fmt::format("model.layers.{}.", i);
-      blocks.push_back({weights.vector(prefix + "input_layernorm.weight"),
-                        weights.vector(prefix + "post_attention_layernorm.weight"),
-                        load_mixer(spec.blocks[i].mixer, weights, prefix, ropes),
+      const NormNames norms = norm_names(spec.blocks[i].norms);
+      blocks.push_back({spec.blocks[i].norms, Norm(spec, weights, prefix + norms.mixer),
+                        norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
+                        load_mixer(spec.blocks[i].mixer, spec.norm_epsilon, weights, prefix, ropes),
                         std::visit(FfnLoader{weights, prefix + "mlp."}, spec.blocks[i].ffn)});
       if (const auto* moe = std::get_if<Moe>(&blocks.back().ffn))
         load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
     }
-    final_norm = weights.vector("model.norm.weight");
+    final_norm = Norm(spec, weights, "model.norm");
     head = spec.tied_embeddings ? embedding : weights.matrix("lm_head.weight");
+    if (spec.head_bias) head_bias = weights.vector("lm_head.bias");
   }
 
   void check(std::span<const Input> inputs) const;
+  void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
   std::vector<float> run(const Pass& first, std::span<const Input> inputs);
 
   ModelSpec spec;
   WeightStore weights;
-  Matrix embedding, head;
+  Matrix embedding, positions, head;
   std::vector<Block> blocks;
-  std::vector<float> final_norm;
+  Norm final_norm;
+  std::vector<float> head_bias;
   std::vector<ExpertLoad> load;
 };
 
@@ -99,38 +106,75 @@ void Decoder::State::check(std::span<const Input> inputs) const {
   }
 }
 
+// x[row] = the token's vector, plus that of its position if positions are learned.
+void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, float* x) const {
+  std::vector<float> place(static_cast<size_t>(spec.learned_positions ? pass.width : 0));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Slice& slice = pass.slices[i];
+    for (int64_t t = 0; t < slice.count; ++t) {
+      float* row = x + (slice.begin + t) * pass.width;
+      copy_row(embedding, inputs[i].tokens[static_cast<size_t>(t)], row);
+      if (!spec.learned_positions) continue;
+      copy_row(positions, slice.past() + t + spec.position_offset, place.data());
+      pass.kernels.add(row, place.data(), 1, pass.width);
+    }
+  }
+}
+
 std::vector<float> Decoder::State::run(const Pass& first, std::span<const Input> inputs) {
   Pass pass = first;
-  const auto epsilon = static_cast<float>(spec.norm_epsilon);
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
-
-  int64_t row = 0;
-  for (const auto& input : inputs)
-    for (const int32_t token : input.tokens) copy_row(embedding, token, x.data() + row++ * pass.width);
+  embed(pass, inputs, x.data());
   if (pass.trace) pass.trace("embedding", pass.rows, pass.width, x.data());
 
   auto moe_load = load.begin();
   for (auto& block : blocks) {
-    norm_rows(pass, x.data(), block.mixer_norm, epsilon, normed.data());
-    pass.report("mixer_norm", pass.width, normed.data());
-    std::visit([&](auto& mixer) { mixer.forward(pass, normed.data(), y.data()); }, block.mixer);
-    pass.report("mixer", pass.width, y.data());
-    add_rows(pass, x.data(), y.data());
-
-    norm_rows(pass, x.data(), block.ffn_norm, epsilon, normed.data());
-    pass.report("ffn_norm", pass.width, normed.data());
-    if (auto* moe = std::get_if<Moe>(&block.ffn))
-      moe->forward(pass, normed.data(), y.data(), *moe_load++);
-    else
-      std::get<DenseFfn>(block.ffn).forward(pass, normed.data(), y.data());
-    pass.report("ffn", pass.width, y.data());
-    add_rows(pass, x.data(), y.data());
+    const auto norm = [&](const char* name, const Norm& part, const float* from, float* to) {
+      part.forward(pass, from, to);
+      pass.report(name, pass.width, to);
+    };
+    const auto mix = [&](const float* from) {
+      std::visit([&](auto& mixer) { mixer.forward(pass, from, y.data()); }, block.mixer);
+      pass.report("mixer", pass.width, y.data());
+    };
+    const auto feed = [&](const float* from) {
+      if (auto* moe = std::get_if<Moe>(&block.ffn))
+        moe->forward(pass, from, y.data(), *moe_load++);
+      else
+        std::get<DenseFfn>(block.ffn).forward(pass, from, y.data());
+      pass.report("ffn", pass.width, y.data());
+    };
+    switch (block.placement) {
+      case NormPlacement::pre:
+        norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
+        mix(normed.data());
+        add_rows(pass, x.data(), y.data());
+        norm("ffn_norm", block.ffn_norm, x.data(), normed.data());
+        feed(normed.data());
+        add_rows(pass, x.data(), y.data());
+        break;
+      case NormPlacement::post:
+        mix(x.data());
+        norm("mixer_norm", block.mixer_norm, y.data(), y.data());
+        add_rows(pass, x.data(), y.data());
+        feed(x.data());
+        norm("ffn_norm", block.ffn_norm, y.data(), y.data());
+        add_rows(pass, x.data(), y.data());
+        break;
+      case NormPlacement::parallel:
+        norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
+        mix(normed.data());
+        add_rows(pass, x.data(), y.data());
+        feed(normed.data());
+        add_rows(pass, x.data(), y.data());
+        break;
+    }
     pass.report("output", pass.width, x.data());
     ++pass.layer;
   }
 
-  norm_rows(pass, x.data(), final_norm, epsilon, normed.data());
+  final_norm.forward(pass, x.data(), normed.data());
   if (pass.trace) pass.trace("norm", pass.rows, pass.width, normed.data());
   int64_t wanted = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -140,9 +184,8 @@ std::vector<float> Decoder::State::run(const Pass& first, std::span<const Input>
     std::copy_n(from, (slice.count - begin) * pass.width, y.data() + wanted * pass.width);
     wanted += slice.count - begin;
   }
-  static const std::vector<float> no_bias;
   std::vector<float> logits(static_cast<size_t>(wanted * spec.vocabulary));
-  const LinearJob output[] = {{head, no_bias, y.data(), logits.data()}};
+  const LinearJob output[] = {{head, head_bias, y.data(), logits.data()}};
   run_linear(pass.kernels, output, wanted);
   if (pass.trace) pass.trace("logits", wanted, spec.vocabulary, logits.data());
   return logits;

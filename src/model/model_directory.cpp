@@ -1,10 +1,12 @@
 #include "model/model_directory.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/hub_name.h"
 #include "base/nearest.h"
 #include "model/arch/families.h"
+#include "model/tensor_layout.h"
 
 namespace coppice {
 namespace {
@@ -77,19 +79,53 @@ std::string common_dtype(std::span<const TensorData> tensors) {
 
 }  // namespace
 
+// Tensors that the files hold in another form, and those of them that were asked for.
+struct ModelDirectory::Rearranged {
+  struct Source {
+    std::string file_name;
+    TensorSpec tensor;
+    TensorLayout layout;
+  };
+  struct Tensor {
+    std::vector<std::byte> bytes;
+    TensorView view;
+  };
+  std::map<std::string, Source> sources;
+  std::mutex mutex;  // guards `done`
+  std::map<std::string, Tensor> done;
+};
+
+ModelDirectory::~ModelDirectory() = default;
+ModelDirectory::ModelDirectory(ModelDirectory&&) noexcept = default;
+
 ModelDirectory::ModelDirectory(const fs::path& path)
     : path_(checked_directory(path)),
       config_(read_json_file(path_ / "config.json")),
       spec_(spec_from_config(config_, (path_ / "config.json").string())),
-      tensors_(path_) {
+      tensors_(path_),
+      rearranged_(std::make_unique<Rearranged>()) {
   bind_tensors();
   check_neuron_lists();
 }
 
 void ModelDirectory::bind_tensors() {
-  const auto& file_name = families().get(spec_.family).file_name;
-  std::map<std::string, TensorSpec> wanted;  // by the name in the files
-  for (const auto& tensor : tensor_table(spec_)) wanted.emplace(file_name(tensor.name), tensor);
+  const Family& family = families().get(spec_.family);
+  const auto names = tensors_.names();
+  const std::string& prefix = family.optional_prefix;
+  const bool bare = !prefix.empty() && std::ranges::none_of(names, [&](const std::string& name) {
+    return name.starts_with(prefix);
+  });
+  const auto file_name = [&](const std::string& canonical_name) {
+    const std::string name = family.file_name(canonical_name);
+    return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+  };
+  std::map<std::string, TensorSpec> wanted;  // by the name in the files, in the shape there
+  for (const auto& tensor : tensor_table(spec_)) {
+    const TensorLayout layout = layout_of(family, tensor, spec_);
+    const std::string name = file_name(tensor.name);
+    wanted.emplace(name, TensorSpec{tensor.name, stored_shape(tensor, layout), tensor.integer});
+    if (!layout.as_is()) rearranged_->sources[tensor.name] = {name, tensor, layout};
+  }
   // A tied model may carry its head too; it must fit, but is not used.
   const std::string head = file_name(head_name);
   const bool spare_head = spec_.tied_embeddings && tensors_.find(head) != nullptr;
@@ -98,8 +134,9 @@ void ModelDirectory::bind_tensors() {
   std::vector<std::string> missing, unread;
   for (const auto& [name, tensor] : wanted)
     if (tensors_.find(name) == nullptr) missing.push_back(name);
-  for (const auto& name : tensors_.names())
-    if (!wanted.contains(name) && !is_derived_buffer(name)) unread.push_back(name);
+  for (const auto& name : names)
+    if (!wanted.contains(name) && !is_derived_buffer(name) && !(family.is_buffer && family.is_buffer(name)))
+      unread.push_back(name);
   const auto did_you_mean = [](const std::string& name, const std::vector<std::string>& known) {
     const std::string nearest = nearest_name(name, known);
     return nearest.empty() ? nearest : fmt::format("the nearest is '{}'", nearest);
@@ -132,6 +169,7 @@ void ModelDirectory::check_neuron_lists() const {
 }
 
 TensorView ModelDirectory::tensor(const std::string& canonical_name) const {
+  if (rearranged_->sources.contains(canonical_name)) return rearranged(canonical_name);
   const auto found = by_canonical_name_.find(canonical_name);
   COPPICE_CHECK(found != by_canonical_name_.end(), "tensor_table has " + canonical_name);
   return *found->second;
@@ -144,6 +182,18 @@ std::vector<StoredTensor> ModelDirectory::stored() const {
     list.push_back({view.name, dtype_name(view.dtype), view.shape, static_cast<int64_t>(view.bytes.size())});
   }
   return list;
+}
+
+const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) const {
+  const std::lock_guard lock(rearranged_->mutex);
+  if (const auto done = rearranged_->done.find(canonical_name); done != rearranged_->done.end())
+    return done->second.view;
+  const auto& [file_name, tensor, layout] = rearranged_->sources.at(canonical_name);
+  const TensorView& stored = *tensors_.find(file_name);
+  auto& result = rearranged_->done[canonical_name];
+  result.bytes = take_out(tensor, layout, stored.bytes, byte_size(stored.dtype));
+  result.view = {file_name, stored.dtype, tensor.shape, result.bytes};
+  return result.view;
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {
@@ -162,6 +212,8 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
   for (const auto& tensor : tensors)
     COPPICE_CHECK(given.emplace(tensor.name, &tensor).second, "tensor names are unique: " + tensor.name);
   std::vector<TensorData> ordered;
+  std::map<std::string, std::vector<std::byte>> rebuilt;  // by file name: what lies there in another form
+  size_t placed = 0;
   for (const auto& wanted : tensor_table(spec)) {
     const auto found = given.find(wanted.name);
     COPPICE_CHECK(found != given.end(), "the model has a tensor " + wanted.name);
@@ -169,9 +221,22 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
     COPPICE_CHECK(tensor.shape == wanted.shape, "shape of " + wanted.name);
     COPPICE_CHECK(wanted.integer ? tensor.dtype == DType::i32 : is_floating(tensor.dtype),
                   "dtype of " + wanted.name);
-    ordered.push_back({family.file_name(wanted.name), tensor.dtype, tensor.shape, tensor.bytes});
+    ++placed;
+    const std::string file_name = family.file_name(wanted.name);
+    const TensorLayout layout = layout_of(family, wanted, spec);
+    if (layout.as_is()) {
+      ordered.push_back({file_name, tensor.dtype, tensor.shape, tensor.bytes});
+      continue;
+    }
+    const size_t element = byte_size(tensor.dtype);
+    const TensorSpec stored{file_name, stored_shape(wanted, layout)};
+    auto [place, is_new] = rebuilt.try_emplace(file_name, static_cast<size_t>(stored.count()) * element);
+    if (is_new) ordered.push_back({file_name, tensor.dtype, stored.shape, place->second});
+    COPPICE_CHECK(place->second.size() == static_cast<size_t>(stored.count()) * element,
+                  "one dtype in " + file_name);
+    put_in(wanted, layout, tensor.bytes, place->second, element);
   }
-  COPPICE_CHECK(ordered.size() == tensors.size(), "no tensor but those of tensor_table");
+  COPPICE_CHECK(placed == tensors.size(), "no tensor but those of tensor_table");
   write_tensor_folder(directory, ordered, shard_bytes);
   Json config = family.write(spec);
   if (const std::string dtype = common_dtype(tensors); !dtype.empty()) config["torch_dtype"] = dtype;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,10 +22,13 @@ namespace coppice {
 class ModelDirectory : public ModelFiles {
  public:
   explicit ModelDirectory(const std::filesystem::path& path);
+  ~ModelDirectory();
+  ModelDirectory(ModelDirectory&&) noexcept;
 
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   const Json& config() const { return config_; }
+  // One that the files hold transposed or fused with others is rearranged in memory when it is first asked for.
   TensorView tensor(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
@@ -32,12 +36,15 @@ class ModelDirectory : public ModelFiles {
  private:
   void bind_tensors();
   void check_neuron_lists() const;
+  const TensorView& rearranged(const std::string& canonical_name) const;
 
   std::filesystem::path path_;
   Json config_;
   ModelSpec spec_;
   TensorFolder tensors_;
   std::map<std::string, const TensorView*> by_canonical_name_;
+  struct Rearranged;
+  std::unique_ptr<Rearranged> rearranged_;
 };
 
 // The files of a model directory that describe its tokenizer and generation defaults, where present in

@@ -19,11 +19,23 @@ Moe::Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix)
   if (spec.shared_width > 0)
     shared_ = std::make_unique<FfnBank>(
         load_bank(weights, prefix + "shared_expert.", spec.gated, false, spec.activation));
+  if (spec.shared_gate) shared_gate_ = weights.matrix(prefix + "shared_expert_gate.weight");
 }
 
 FfnJob Moe::job_of(int64_t expert) const {
   if (neurons_.empty()) return {.bank = &banks_[static_cast<size_t>(expert)]};
   return {.bank = &banks_.front(), .neurons = neurons_[static_cast<size_t>(expert)]};
+}
+
+// The factor of the shared expert's output for each row; empty if it always counts fully.
+std::vector<float> Moe::shared_weights(const Pass& pass, const float* x) const {
+  std::vector<float> weights(static_cast<size_t>(pass.rows * shared_gate_.rows));
+  if (weights.empty()) return weights;
+  static const std::vector<float> no_bias;
+  const LinearJob jobs[] = {{shared_gate_, no_bias, x, weights.data()}};
+  run_linear(pass.kernels, jobs, pass.rows);
+  for (float& weight : weights) weight = 1 / (1 + std::exp(-weight));
+  return weights;
 }
 
 void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load) {
@@ -37,7 +49,8 @@ void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load) 
     weights[expert].push_back(choices[i].weight);
   }
   std::vector<FfnJob> jobs;
-  if (shared_) jobs.push_back({.bank = shared_.get()});
+  const auto shared = shared_weights(pass, x);
+  if (shared_) jobs.push_back({.bank = shared_.get(), .weights = shared});
   for (size_t e = 0; e < count; ++e) {
     load.tokens[e] += static_cast<int64_t>(rows[e].size());
     if (rows[e].empty() || spec_.widths[e] == 0) continue;
@@ -61,7 +74,8 @@ int64_t Moe::bytes_per_token(const ExpertLoad& load) const {
   double per_neuron = 0;
   for (const auto& bank : banks_)
     if (bank.up.rows > 0) per_neuron = static_cast<double>(bank.bytes_per_neuron());
-  const int64_t shared = shared_ ? shared_->bytes_per_neuron() * shared_->up.rows : 0;
+  const int64_t shared =
+      (shared_ ? shared_->bytes_per_neuron() * shared_->up.rows : 0) + shared_gate_.bytes();
   return std::llround(neurons * per_neuron) + shared + router_.bytes();
 }
 

@@ -27,12 +27,14 @@ class Moe {
 
  private:
   FfnJob job_of(int64_t expert) const;
+  std::vector<float> shared_weights(const Pass& pass, const float* x) const;
 
   MoeSpec spec_;
   Router router_;
   std::vector<FfnBank> banks_;                 // one per expert, or one that all share
   std::vector<std::vector<int32_t>> neurons_;  // of each expert; indexed storage only
   std::unique_ptr<FfnBank> shared_;
+  Matrix shared_gate_;  // one row, or none
 };
 
 }  // namespace coppice

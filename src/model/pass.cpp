@@ -14,10 +14,9 @@ int64_t rows_per_task(int64_t width) {
 
 }  // namespace
 
-void norm_rows(const Pass& pass, const float* x, const std::vector<float>& weight, float epsilon, float* y) {
+void for_each_row(const Pass& pass, const std::function<void(int64_t row)>& work) {
   parallel_for(pass.rows, rows_per_task(pass.width), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      pass.kernels.rms_norm(x + row * pass.width, weight.data(), pass.width, epsilon, y + row * pass.width);
+    for (int64_t row = begin; row < end; ++row) work(row);
   });
 }
 

@@ -2,6 +2,7 @@
 // What the parts of one forward pass share.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ struct Pass {
   }
 };
 
-// y[row] = rms_norm(x[row]) * weight for every row; y may be x.
-void norm_rows(const Pass& pass, const float* x, const std::vector<float>& weight, float epsilon, float* y);
+// Calls `work` for every row, in parallel: for work of a few operations per float of a row.
+void for_each_row(const Pass& pass, const std::function<void(int64_t row)>& work);
 // y += x over all rows.
 void add_rows(const Pass& pass, float* y, const float* x);
 

@@ -12,20 +12,22 @@ namespace coppice {
 class RopeTable {
  public:
   RopeTable(const RopeSpec& rope, int64_t head_dim)
-      : rope_(rope), frequencies_(rope_frequencies(rope, head_dim)) {}
+      : rope_(rope), head_dim_(head_dim), frequencies_(rope_frequencies(rope, head_dim)) {}
 
   bool is_for(const RopeSpec& rope, int64_t head_dim) const {
-    return rope == rope_ && head_dim == 2 * half();
+    return rope == rope_ && head_dim == head_dim_;
   }
 
   // Fills the table for positions below `count`.
   void extend(int64_t count);
+  // Pairs that turn: element i of a head with i + half().
   int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }
   const float* cosine(int64_t position) const { return cosine_.data() + position * half(); }
   const float* sine(int64_t position) const { return sine_.data() + position * half(); }
 
  private:
   RopeSpec rope_;
+  int64_t head_dim_;
   std::vector<double> frequencies_;
   std::vector<float> cosine_, sine_;
   int64_t filled_ = 0;

@@ -7,10 +7,15 @@
 
 namespace coppice {
 
+int64_t rotary_width(const RopeSpec& rope, int64_t head_dim) {
+  return static_cast<int64_t>(static_cast<double>(head_dim) * rope.fraction);
+}
+
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim) {
+  const int64_t width = rotary_width(rope, head_dim);
   std::vector<double> frequencies;
-  for (int64_t i = 0; i < head_dim / 2; ++i) {
-    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+  for (int64_t i = 0; i < width / 2; ++i) {
+    double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(width));
     if (rope.scaling == RopeScaling::linear) frequency /= rope.factor;
     if (rope.scaling == RopeScaling::llama3) {
       // Llama 3.1: long wavelengths are stretched, short ones kept, those between blended.
@@ -25,6 +30,12 @@ std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim) {
   return frequencies;
 }
 
+NormNames norm_names(NormPlacement placement) {
+  if (placement == NormPlacement::post) return {"post_attention_layernorm", "post_feedforward_layernorm"};
+  if (placement == NormPlacement::parallel) return {"input_layernorm", ""};
+  return {"input_layernorm", "post_attention_layernorm"};
+}
+
 namespace {
 
 void validate_mixer(const AttentionSpec& attention, const std::string& where) {
@@ -33,11 +44,14 @@ void validate_mixer(const AttentionSpec& attention, const std::string& where) {
         {.where = where,
          .found = fmt::format("{} query heads on {} key-value heads", attention.heads, attention.kv_heads),
          .expected = "a multiple"});
-  if (attention.head_dim % 2 != 0)
-    throw Error({.where = where,
-                 .found = fmt::format("head_dim {}", attention.head_dim),
-                 .expected = "an even number, for rotary pairs"});
   const RopeSpec& rope = attention.rope;
+  if (rotary_width(rope, attention.head_dim) % 2 != 0)
+    throw Error({.where = where,
+                 .found = rope.fraction == 1 ? fmt::format("head_dim {}", attention.head_dim)
+                                             : fmt::format("{} of head_dim {} rotated",
+                                                           rotary_width(rope, attention.head_dim),
+                                                           attention.head_dim),
+                 .expected = "an even number, for rotary pairs"});
   if (rope.scaling == RopeScaling::llama3 && !(rope.high_frequency_factor > rope.low_frequency_factor))
     throw Error({.where = where, .found = "rope high_frequency_factor not above low_frequency_factor"});
 }
@@ -50,6 +64,8 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
     throw Error({.where = where,
                  .found = fmt::format("top_k {}", moe.top_k),
                  .expected = fmt::format("at most the {} experts", moe.experts())});
+  if (moe.shared_gate && moe.shared_width == 0)
+    throw Error({.where = where, .found = "a gate of the shared expert", .expected = "a shared_width above 0"});
   if (moe.storage == ExpertStorage::indexed) {
     for (const int64_t width : moe.widths)
       if (width > moe.dense_width)
@@ -60,7 +76,8 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
 }
 
 double rough_parameters(double width, const AttentionSpec& a) {
-  return 2.0 * width * static_cast<double>((a.heads + a.kv_heads) * a.head_dim);
+  const int64_t gated_heads = a.gate == AttentionGate::none ? 0 : a.heads;
+  return width * static_cast<double>((2 * a.heads + 2 * a.kv_heads + gated_heads) * a.head_dim);
 }
 
 double rough_parameters(double width, const DenseFfnSpec& ffn) {
@@ -78,6 +95,7 @@ double rough_parameters(double width, const MoeSpec& moe) {
 void validate_size(const ModelSpec& spec, const std::string& where) {
   const auto width = static_cast<double>(spec.width);
   double parameters = 2.0 * width * static_cast<double>(spec.vocabulary);
+  if (spec.learned_positions) parameters += width * static_cast<double>(spec.context + spec.position_offset);
   int64_t experts = 0;
   for (const auto& block : spec.blocks) {
     parameters += std::visit([&](const auto& mixer) { return rough_parameters(width, mixer); }, block.mixer);
@@ -101,22 +119,31 @@ class Collector {
 
   std::vector<TensorSpec> collect() {
     add("model.embed_tokens.weight", {spec_.vocabulary, spec_.width});
+    if (spec_.learned_positions)
+      add("model.embed_positions.weight", {spec_.context + spec_.position_offset, spec_.width});
     for (size_t i = 0; i < spec_.blocks.size(); ++i) {
       prefix_ = fmt::format("model.layers.{}.", i);
-      add("input_layernorm.weight", {spec_.width});
+      const NormNames norms = norm_names(spec_.blocks[i].norms);
+      add_norm(norms.mixer);
       std::visit([this](const auto& mixer) { add_mixer(mixer); }, spec_.blocks[i].mixer);
-      add("post_attention_layernorm.weight", {spec_.width});
+      if (!norms.ffn.empty()) add_norm(norms.ffn);
       std::visit([this](const auto& ffn) { add_ffn(ffn); }, spec_.blocks[i].ffn);
     }
     prefix_.clear();
-    add("model.norm.weight", {spec_.width});
+    add_norm("model.norm");
     if (!spec_.tied_embeddings) add("lm_head.weight", {spec_.vocabulary, spec_.width});
+    if (spec_.head_bias) add("lm_head.bias", {spec_.vocabulary});
     return std::move(tensors_);
   }
 
  private:
   void add(const std::string& name, std::vector<int64_t> shape, bool integer = false) {
     tensors_.push_back({prefix_ + name, std::move(shape), integer});
+  }
+
+  void add_norm(const std::string& name) {
+    add(name + ".weight", {spec_.width});
+    if (spec_.norm == NormKind::layer) add(name + ".bias", {spec_.width});
   }
 
   void add_linear(const std::string& name, int64_t out, int64_t in, bool bias) {
@@ -135,6 +162,14 @@ class Collector {
     add_linear("self_attn.k_proj", a.kv_heads * a.head_dim, spec_.width, a.qkv_bias);
     add_linear("self_attn.v_proj", a.kv_heads * a.head_dim, spec_.width, a.qkv_bias);
     add_linear("self_attn.o_proj", spec_.width, a.heads * a.head_dim, a.output_bias);
+    if (a.qk_norm != QkNorm::none) {
+      const bool whole = a.qk_norm == QkNorm::projection;
+      add("self_attn.q_norm.weight", {whole ? a.heads * a.head_dim : a.head_dim});
+      add("self_attn.k_norm.weight", {whole ? a.kv_heads * a.head_dim : a.head_dim});
+    }
+    if (a.gate != AttentionGate::none)
+      add("self_attn.gate_proj.weight",
+          {a.gate == AttentionGate::head ? a.heads : a.heads * a.head_dim, spec_.width});
   }
 
   void add_ffn(const DenseFfnSpec& ffn) { add_bank("mlp", ffn.width, ffn.gated, ffn.bias); }
@@ -164,6 +199,7 @@ class Collector {
         add_bank(fmt::format("mlp.experts.{}", e), moe.widths[e], moe.gated, false);
     }
     if (moe.shared_width > 0) add_bank("mlp.shared_expert", moe.shared_width, moe.gated, false);
+    if (moe.shared_gate) add("mlp.shared_expert_gate.weight", {1, spec_.width});
   }
 
   const ModelSpec& spec_;

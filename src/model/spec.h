@@ -33,9 +33,11 @@ struct EnumNames<RopeScaling> {
       {{RopeScaling::none, "none"}, {RopeScaling::linear, "linear"}, {RopeScaling::llama3, "llama3"}});
 };
 
-// Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: element i pairs with i + dim/2.
+// Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: of the `dim` elements that turn,
+// element i pairs with i + dim/2.
 struct RopeSpec {
   double theta = 10000;
+  double fraction = 1;  // partial rotation (Phi): only the first int(fraction * head_dim) elements turn
   RopeScaling scaling = RopeScaling::none;
   double factor = 1;
   double low_frequency_factor = 1, high_frequency_factor = 4;  // llama3
@@ -44,6 +46,7 @@ struct RopeSpec {
   bool operator==(const RopeSpec&) const = default;
   static void fields(auto& self, auto&& field) {
     field("theta", self.theta, {.help = "base of the rotation periods", .min = 0, .above_min = true});
+    field("fraction", self.fraction, {.help = "share of a head that turns, its first elements; 0 = no rotation", .min = 0, .max = 1});
     field("scaling", self.scaling, {.help = "how frequencies are stretched beyond the trained context"});
     field("factor", self.factor, {.help = "stretch factor", .min = 0, .above_min = true});
     field("low_frequency_factor", self.low_frequency_factor, {.help = "llama3: wavelengths beyond context/this are stretched fully", .min = 0, .above_min = true});
@@ -52,15 +55,42 @@ struct RopeSpec {
   }
 };
 
-// The inverse period of each of the head_dim/2 rotation planes, scaling applied.
+// How many elements of a head turn: int(fraction * head_dim).
+int64_t rotary_width(const RopeSpec& rope, int64_t head_dim);
+
+// The inverse period of each of the rotary_width/2 rotation planes, scaling applied.
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim);
 
-// Causal softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA).
+// RMSNorm of queries and keys before they turn (Dehghani et al. 2023), with a weight per element of a head that all
+// heads share (Qwen3), or over the whole projection at once (OLMo 2, OLMoE).
+enum class QkNorm { none, head, projection };
+
+template <>
+struct EnumNames<QkNorm> {
+  static constexpr auto values = std::to_array<std::pair<QkNorm, const char*>>(
+      {{QkNorm::none, "none"}, {QkNorm::head, "head"}, {QkNorm::projection, "projection"}});
+};
+
+// Gated attention (Qiu et al. 2025): what the heads mixed is multiplied by sigmoid(W x), x the input of the attention,
+// before the output projection: one gate per head, or one per element of each head.
+enum class AttentionGate { none, head, element };
+
+template <>
+struct EnumNames<AttentionGate> {
+  static constexpr auto values = std::to_array<std::pair<AttentionGate, const char*>>(
+      {{AttentionGate::none, "none"}, {AttentionGate::head, "head"}, {AttentionGate::element, "element"}});
+};
+
+// Causal softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA). With a window (Beltagy
+// et al. 2020; Mistral), position t sees positions t - window + 1 to t.
 struct AttentionSpec {
   static constexpr const char* kind = "attention";
   int64_t heads = 1, kv_heads = 1, head_dim = 64;
   bool qkv_bias = false, output_bias = false;
   RopeSpec rope;
+  QkNorm qk_norm = QkNorm::none;
+  AttentionGate gate = AttentionGate::none;
+  int64_t window = 0;  // 0: no window
 
   bool operator==(const AttentionSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -70,6 +100,9 @@ struct AttentionSpec {
     field("qkv_bias", self.qkv_bias, {.help = "query, key and value projections have biases"});
     field("output_bias", self.output_bias, {.help = "the output projection has a bias"});
     field("rope", self.rope, {.help = "rotary position embedding"});
+    field("qk_norm", self.qk_norm, {.help = "RMSNorm of queries and keys, per head or over the whole projection"});
+    field("gate", self.gate, {.help = "sigmoid gates on what the heads mixed"});
+    field("window", self.window, {.help = "positions that a token sees, itself included; 0 = all", .min = 0, .max = 1 << 30});
   }
 };
 
@@ -150,7 +183,8 @@ struct EnumNames<ExpertStorage> {
       {{ExpertStorage::separate, "separate"}, {ExpertStorage::indexed, "indexed"}});
 };
 
-// y = shared(x) + sum over selected experts of weight * expert(x); experts are FFNs like `expert` but of own width.
+// y = shared(x) + sum over selected experts of weight * expert(x); experts are FFNs of own width. With a shared gate,
+// shared(x) is multiplied by sigmoid(w . x) (Qwen2-MoE).
 struct MoeSpec {
   static constexpr const char* kind = "moe";
   std::vector<int64_t> widths;  // hidden neurons of each expert
@@ -159,6 +193,7 @@ struct MoeSpec {
   ExpertStorage storage = ExpertStorage::separate;
   int64_t dense_width = 0;   // indexed: neurons of the dense FFN that the lists point into
   int64_t shared_width = 0;  // an always-active expert; 0 = none
+  bool shared_gate = false;
   bool gated = true;
   Activation activation = Activation::silu;
 
@@ -171,6 +206,7 @@ struct MoeSpec {
     field("storage", self.storage, {.help = "where the experts' weights lie"});
     field("dense_width", self.dense_width, {.help = "indexed storage: neurons of the dense FFN", .min = 0, .max = 1 << 24});
     field("shared_width", self.shared_width, {.help = "hidden neurons of the always-active expert; 0 = none", .min = 0, .max = 1 << 24});
+    field("shared_gate", self.shared_gate, {.help = "the always-active expert is weighted by a sigmoid gate"});
     field("gated", self.gated, {.help = "experts have a gate projection"});
     field("activation", self.activation, {.help = "nonlinearity"});
   }
@@ -178,22 +214,57 @@ struct MoeSpec {
 
 using FfnSpec = std::variant<DenseFfnSpec, MoeSpec>;
 
-// x += mixer(norm(x)); x += ffn(norm(x)).
+// Where a block's norms stand.
+enum class NormPlacement {
+  pre,       // x += mixer(norm(x)); x += ffn(norm(x))
+  post,      // x += norm(mixer(x)); x += norm(ffn(x)), inside the residual branch (OLMo 2)
+  parallel,  // n = norm(x); x += mixer(n) + ffn(n), with one norm (Phi)
+};
+
+template <>
+struct EnumNames<NormPlacement> {
+  static constexpr auto values = std::to_array<std::pair<NormPlacement, const char*>>(
+      {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}, {NormPlacement::parallel, "parallel"}});
+};
+
+// What tensor_table calls the norms of a block's mixer and of its FFN; the latter is empty if there is none.
+struct NormNames {
+  std::string mixer, ffn;
+};
+NormNames norm_names(NormPlacement placement);
+
 struct BlockSpec {
   MixerSpec mixer;
   FfnSpec ffn;
+  NormPlacement norms = NormPlacement::pre;
 
   bool operator==(const BlockSpec&) const = default;
   static void fields(auto& self, auto&& field) {
     field("mixer", self.mixer, {.help = "sequence mixer", .required = true});
     field("ffn", self.ffn, {.help = "feed-forward", .required = true});
+    field("norms", self.norms, {.help = "where the norms stand"});
   }
+};
+
+enum class NormKind {
+  rms,    // x / sqrt(mean(x^2) + epsilon) * weight (Zhang and Sennrich 2019)
+  layer,  // (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias (Ba et al. 2016)
+};
+
+template <>
+struct EnumNames<NormKind> {
+  static constexpr auto values =
+      std::to_array<std::pair<NormKind, const char*>>({{NormKind::rms, "rms"}, {NormKind::layer, "layer"}});
 };
 
 struct ModelSpec {
   std::string family = "coppice";  // name in the registry of families (model/arch/families.h)
   int64_t vocabulary = 0, width = 0, context = 0;
-  bool tied_embeddings = false;  // the output head is the embedding matrix
+  bool learned_positions = false;  // a learned vector of the token's position is added to its embedding (GPT-2)
+  int64_t position_offset = 0;     // position p has row p + position_offset; the rows before are not used (OPT: 2)
+  bool tied_embeddings = false;    // the output head is the embedding matrix
+  bool head_bias = false;          // the output head has a bias
+  NormKind norm = NormKind::rms;   // of blocks and of the final norm
   double norm_epsilon = 1e-5;
   std::optional<int64_t> bos_id;
   std::vector<int64_t> eos_ids;
@@ -205,7 +276,11 @@ struct ModelSpec {
     field("width", self.width, {.help = "width of the residual stream", .min = 1, .max = 1 << 24, .required = true});
     field("context", self.context, {.help = "longest sequence", .min = 1, .max = 1 << 30, .required = true});
     field("tied_embeddings", self.tied_embeddings, {.help = "the output head is the embedding matrix"});
-    field("norm_epsilon", self.norm_epsilon, {.help = "added to the mean square inside RMSNorm", .min = 0});
+    field("head_bias", self.head_bias, {.help = "the output head has a bias"});
+    field("learned_positions", self.learned_positions, {.help = "a learned vector of the position is added to the embedding"});
+    field("position_offset", self.position_offset, {.help = "rows of the learned positions before that of position 0", .min = 0, .max = 65536});
+    field("norm", self.norm, {.help = "kind of the norms: RMSNorm, or LayerNorm with bias"});
+    field("norm_epsilon", self.norm_epsilon, {.help = "added to the mean square or variance inside norms", .min = 0});
     field("bos_id", self.bos_id, {.help = "token that begins a sequence", .min = 0});
     field("eos_ids", self.eos_ids, {.help = "tokens that end a sequence", .min = 0});
     field("blocks", self.blocks, {.help = "the blocks, from input to output", .required = true});
@@ -230,12 +305,18 @@ struct TensorSpec {
 };
 
 // Every tensor that a model of this spec has, in order: embedding, blocks, final norm, head.
-//   model.embed_tokens.weight, model.norm.weight, lm_head.weight (unless tied), and per block model.layers.N.
-//     input_layernorm.weight, post_attention_layernorm.weight, self_attn.{q,k,v,o}_proj.{weight,bias}
+//   model.embed_tokens.weight, model.embed_positions.weight (learned positions; context + position_offset rows),
+//   model.norm.weight, lm_head.weight (unless tied), lm_head.bias, and per block model.layers.N.
+//     input_layernorm.weight, post_attention_layernorm.weight       norms before mixer and FFN; parallel: the first only
+//     post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after them; every block or
+//                                                                          final norm has a .bias too if it is a LayerNorm
+//     self_attn.{q,k,v,o}_proj.{weight,bias}
+//     self_attn.{q,k}_norm.weight                                   (head_dim), or all heads' widths
+//     self_attn.gate_proj.weight                                    (heads, width) or (heads * head_dim, width)
 //     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed experts
 //     mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
 //     mlp.expert_neurons.E                                          indexed experts: int32, ascending
-//     mlp.shared_expert.{gate,up,down}_proj.weight
+//     mlp.shared_expert.{gate,up,down}_proj.weight, mlp.shared_expert_gate.weight (1, width)
 //     mlp.gate.weight                                               linear router (E, width)
 //     mlp.gate.{hidden,output}.weight                               mlp_tanh router (E, width), (E, E)
 //     mlp.gate.{up,gate}.weight                                     neurons router (E, width) each

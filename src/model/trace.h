@@ -1,10 +1,10 @@
 #pragma once
 // Activations by stable dotted name, so that a divergence between the two halves is located, not guessed at.
 //
-//   embedding                      after the embedding
-//   layers.N.mixer_norm            after the first norm of block N
+//   embedding                      after the embedding, learned positions added
+//   layers.N.mixer_norm            after the norm before (or, norms placed after, behind) the mixer of block N
 //   layers.N.mixer                 output of the sequence mixer, before the residual
-//   layers.N.ffn_norm              after the second norm
+//   layers.N.ffn_norm              after the norm before (behind) the feed-forward; parallel blocks have none
 //   layers.N.router.logits         [rows, experts], mixture-of-experts blocks only
 //   layers.N.ffn                   output of the feed-forward, before the residual
 //   layers.N.output                residual stream after block N

@@ -46,6 +46,32 @@ TEST_P(Rows, RmsNorm) {
     }
 }
 
+TEST_P(Rows, LayerNorm) {
+  for (const double centre : {0.0, 300.0})
+    for (int64_t n = 1; n < longest(); ++n)
+      for (const int64_t shift : shifts) {
+        const auto x = random(n + shift, centre - 4, centre + 4), weight = random(n + shift),
+                   bias = random(n + shift);
+        std::vector<float> y(static_cast<size_t>(n + shift + 1), NAN);
+        kernels_.layer_norm(x.data() + shift, weight.data() + shift, bias.data() + shift, n, 1e-5f,
+                            y.data() + shift);
+        const std::vector<double> row(x.begin() + shift, x.end());
+        double mean = 0, variance = 0;
+        for (const double v : row) mean += v / static_cast<double>(n);
+        for (const double v : row) variance += (v - mean) * (v - mean) / static_cast<double>(n);
+        // The mean's own rounding is the largest error, more so the further from 0 the values lie.
+        const double scale = 1 / std::sqrt(variance + 1e-5);
+        const double error = static_cast<double>(n + 8) * 0x1p-24 * (std::abs(mean) + 4) * scale * 8 + 1e-5;
+        for (int64_t i = 0; i < n; ++i) {
+          const auto at = static_cast<size_t>(shift + i);
+          const double want = (row[static_cast<size_t>(i)] - mean) * scale * static_cast<double>(weight[at]) +
+                              static_cast<double>(bias[at]);
+          ASSERT_NEAR(y[at], want, error) << n << " " << shift;
+        }
+        EXPECT_TRUE(std::isnan(y.back()));
+      }
+}
+
 TEST_P(Rows, Rope) {
   for (int64_t half = 1; half < longest(); ++half) {
     const auto x = random(2 * half), angle = random(half);

@@ -32,6 +32,70 @@ inline ModelSpec tiny_mixtral() {
   return spec;
 }
 
+// A model of every further family, and of what a spec can say that no family does.
+inline std::vector<ModelSpec> tiny_families() {
+  std::vector<ModelSpec> specs;
+  const auto add = [&specs](const char* family, ModelSpec spec, const auto& change) {
+    spec.family = family;
+    for (auto& block : spec.blocks) change(spec, block, std::get<AttentionSpec>(block.mixer));
+    specs.push_back(spec);
+  };
+  const ModelSpec dense = tiny_dense();
+  const ModelSpec sparse =
+      tiny_spec(MoeSpec{.widths = {8, 8, 8, 8}, .top_k = 2, .router = {.weight = ExpertWeight::score}});
+  ModelSpec plain =
+      tiny_spec(DenseFfnSpec{.width = 20, .gated = false, .bias = true, .activation = Activation::gelu_tanh});
+  plain.width = 24;
+  plain.norm = NormKind::layer;
+  for (auto& block : plain.blocks)
+    block.mixer =
+        AttentionSpec{.heads = 4, .kv_heads = 4, .head_dim = 6, .qkv_bias = true, .output_bias = true};
+  ModelSpec fitting = dense;
+  fitting.width = 24;
+
+  add("mistral", dense, [](auto&, auto&, auto& attention) { attention.window = 3; });
+  add("qwen2", dense, [](auto& spec, auto& block, auto& attention) {
+    attention.qkv_bias = true;
+    attention.window = &block == &spec.blocks.back() ? 2 : 0;
+  });
+  add("qwen3", dense, [](auto&, auto&, auto& attention) { attention.qk_norm = QkNorm::head; });
+  add("qwen2_moe", sparse, [](auto& spec, auto& block, auto& attention) {
+    attention.qkv_bias = true;
+    moe_of(block)->shared_width = 6;
+    moe_of(block)->shared_gate = true;
+    if (&block == &spec.blocks.back()) block.ffn = DenseFfnSpec{.width = 10};
+  });
+  add("qwen3_moe", sparse, [](auto&, auto&, auto& attention) { attention.qk_norm = QkNorm::head; });
+  add("olmoe", sparse, [](auto& spec, auto&, auto& attention) {
+    spec.width = 24;
+    attention.qk_norm = QkNorm::projection;
+  });
+  add("olmo2", fitting, [](auto&, auto& block, auto& attention) {
+    attention.qk_norm = QkNorm::projection;
+    block.norms = NormPlacement::post;
+  });
+  add("phi", plain, [](auto& spec, auto& block, auto& attention) {
+    spec.head_bias = true;
+    attention.rope.fraction = 0.7;
+    block.norms = NormPlacement::parallel;
+  });
+  add("gpt2", plain, [](auto& spec, auto&, auto& attention) {
+    spec.learned_positions = spec.tied_embeddings = true;
+    attention.rope.fraction = 0;
+  });
+  add("opt", plain, [](auto& spec, auto& block, auto& attention) {
+    spec.learned_positions = spec.tied_embeddings = true;
+    spec.position_offset = 2;
+    std::get<DenseFfnSpec>(block.ffn).activation = Activation::relu;
+    attention.rope.fraction = 0;
+  });
+  add("coppice", dense, [](auto& spec, auto& block, auto& attention) {
+    spec.tied_embeddings = spec.head_bias = true;
+    attention.gate = &block == &spec.blocks.back() ? AttentionGate::head : AttentionGate::element;
+  });
+  return specs;
+}
+
 // A mixture of each router source, score, weight, storage and width pattern, each with a name.
 inline std::vector<std::pair<std::string, MoeSpec>> mixtures() {
   return {

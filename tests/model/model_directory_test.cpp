@@ -46,9 +46,10 @@ TEST_P(RoundTrip, WhatIsWrittenIsReadInSpecAndBytes) {
   }
 }
 
-// What Mixtral and Llama cannot hold must become `coppice`, not be lost.
+// What no published family can hold must become `coppice`, not be lost.
 ModelSpec draw_anything(Rng& rng) {
   ModelSpec spec = test::random_spec(rng);
+  spec.head_bias = spec.learned_positions = true;
   std::get<AttentionSpec>(spec.blocks.front().mixer).qkv_bias = true;
   std::get<AttentionSpec>(spec.blocks.front().mixer).output_bias = false;
   return spec;
@@ -80,10 +81,15 @@ ModelSpec draw_shared_expert(Rng& rng) {
   return spec;
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, RoundTrip,
-                         testing::Values(Kind{"llama", test::random_llama_spec},
-                                         Kind{"mixtral", test::random_mixtral_spec},
-                                         Kind{"coppice", draw_anything}));
+INSTANTIATE_TEST_SUITE_P(
+    Families, RoundTrip,
+    testing::Values(Kind{"llama", test::random_llama_spec}, Kind{"mixtral", test::random_mixtral_spec},
+                    Kind{"mistral", test::random_mistral_spec}, Kind{"qwen2", test::random_qwen2_spec},
+                    Kind{"qwen3", test::random_qwen3_spec}, Kind{"qwen2_moe", test::random_qwen2_moe_spec},
+                    Kind{"qwen3_moe", test::random_qwen3_moe_spec}, Kind{"olmoe", test::random_olmoe_spec},
+                    Kind{"olmo2", test::random_olmo2_spec}, Kind{"phi", test::random_phi_spec},
+                    Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec},
+                    Kind{"coppice", draw_anything}));
 INSTANTIATE_TEST_SUITE_P(Experts, RoundTrip,
                          testing::Values(Kind{"coppice", draw_unequal_experts},
                                          Kind{"coppice", draw_indexed_experts},
@@ -251,6 +257,61 @@ INSTANTIATE_TEST_SUITE_P(Lists, WrongNeurons,
                                          Neurons{{1, 1, 2}, "neuron 1 after 1"},
                                          Neurons{{-1, 0, 1}, "neuron -1 after -1"},
                                          Neurons{{0, 1, 9}, "below the dense width 9"}));
+
+// A GPT-2 directory as its makers lay it out, to which a test adds a tensor or spoils one.
+class Gpt2Files : public testing::Test {
+ protected:
+  Gpt2Files() : rng_(4), spec_(test::random_gpt2_spec(rng_)) {
+    write_model(folder_.path(), spec_, RandomWeights(spec_, rng_).data());
+    const TensorFolder files(folder_.path());
+    for (const auto& name : files.names()) {
+      const TensorView& view = *files.find(name);
+      kept_.emplace_back(view.bytes.begin(), view.bytes.end());
+      data_.push_back({name, view.dtype, view.shape, {}});
+    }
+    for (size_t i = 0; i < data_.size(); ++i) data_[i].bytes = kept_[i];
+  }
+
+  void write() { write_tensor_folder(folder_.path(), data_); }
+  TensorData& fused() {
+    return *std::ranges::find(data_, "transformer.h.0.attn.c_attn.weight", &TensorData::name);
+  }
+  std::string open_error() {
+    return error_of([&] { ModelDirectory(folder_.path()); });
+  }
+
+  TemporaryFolder folder_;
+  Rng rng_;
+  ModelSpec spec_;
+  std::vector<std::vector<std::byte>> kept_;
+  std::vector<TensorData> data_;
+};
+
+TEST_F(Gpt2Files, HoldQueriesKeysAndValuesInOneTransposedTensor) {
+  EXPECT_EQ(fused().shape, (std::vector<int64_t>{spec_.width, 3 * spec_.width}));
+}
+
+TEST_F(Gpt2Files, MasksArePassedOverAndNothingElse) {
+  const std::byte mask[4] = {};
+  data_.push_back({"transformer.h.0.attn.bias", DType::f32, {1, 1, 1, 1}, mask});
+  write();
+  EXPECT_EQ(ModelDirectory(folder_.path()).spec(), spec_);
+  data_.push_back({"transformer.h.0.attn.q_norm", DType::f32, {1}, mask});
+  write();
+  EXPECT_THAT(open_error(), HasSubstr("transformer.h.0.attn.q_norm"));
+}
+
+TEST_F(Gpt2Files, AFusedTensorOfAnotherShapeIsRefused) {
+  std::swap(fused().shape[0], fused().shape[1]);
+  write();
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("c_attn.weight: shape"), HasSubstr("by config.json")));
+}
+
+TEST_F(Gpt2Files, AMissingFusedTensorIsNamedOnce) {
+  std::erase_if(data_, [](const auto& tensor) { return tensor.name == "transformer.h.0.attn.c_attn.bias"; });
+  write();
+  EXPECT_THAT(open_error(), HasSubstr("no tensor 'transformer.h.0.attn.c_attn.bias', expected"));
+}
 
 TEST(CompanionFiles, AreCopiedWherePresent) {
   const TemporaryFolder from, to;

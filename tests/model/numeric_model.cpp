@@ -47,7 +47,7 @@ NumericModel::NumericModel(ModelSpec spec, uint64_t seed, DType dtype)
     const bool matrix = tensor.shape.size() == 2;
     const double scale =
         matrix ? 1 / std::sqrt(static_cast<double>(std::max<int64_t>(1, tensor.shape[1]))) : 0.2;
-    const double centre = tensor.name.ends_with("norm.weight") ? 1 : 0;
+    const double centre = tensor.name.ends_with("norm.weight") ? 1 : 0;  // q_norm, input_layernorm, …
     auto& values = floats_[tensor.name];
     for (int64_t i = 0; i < tensor.count(); ++i)
       values.push_back(rounded(static_cast<float>(centre + scale * rng.normal()), dtype));
@@ -81,22 +81,39 @@ class Reference {
 
   Vector logits(std::span<const int32_t> tokens) {
     std::vector<Vector> x;
-    for (const int32_t token : tokens) x.push_back(row("model.embed_tokens.weight", token, spec_.width));
+    for (const int32_t token : tokens) {
+      x.push_back(row("model.embed_tokens.weight", token, spec_.width));
+      const int64_t place = static_cast<int64_t>(x.size()) - 1 + spec_.position_offset;
+      if (spec_.learned_positions) add(x.back(), row("model.embed_positions.weight", place, spec_.width), 1);
+    }
     for (size_t i = 0; i < spec_.blocks.size(); ++i) {
       prefix_ = fmt::format("model.layers.{}.", i);
+      const NormPlacement placement = spec_.blocks[i].norms;
+      const auto feed = [&](const Vector& v) {
+        return std::visit([&](const auto& ffn) { return feed_forward(ffn, v); }, spec_.blocks[i].ffn);
+      };
       std::vector<Vector> normed;
-      for (const auto& v : x) normed.push_back(norm(v, prefix_ + "input_layernorm.weight"));
+      for (const auto& v : x)
+        normed.push_back(placement == NormPlacement::post ? v : norm(v, prefix_ + "input_layernorm"));
       const auto mixed = attend(std::get<AttentionSpec>(spec_.blocks[i].mixer), normed);
       for (size_t t = 0; t < x.size(); ++t) {
-        add(x[t], mixed[t], 1);
-        const Vector v = norm(x[t], prefix_ + "post_attention_layernorm.weight");
-        add(x[t], std::visit([&](const auto& ffn) { return feed_forward(ffn, v); }, spec_.blocks[i].ffn), 1);
+        if (placement == NormPlacement::pre) {
+          add(x[t], mixed[t], 1);
+          add(x[t], feed(norm(x[t], prefix_ + "post_attention_layernorm")), 1);
+        } else if (placement == NormPlacement::post) {
+          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
+          add(x[t], norm(feed(x[t]), prefix_ + "post_feedforward_layernorm"), 1);
+        } else {
+          add(x[t], mixed[t], 1);
+          add(x[t], feed(normed[t]), 1);
+        }
       }
     }
     Vector all;
     for (const auto& v : x) {
-      const Vector row = multiply(spec_.tied_embeddings ? "model.embed_tokens" : "lm_head",
-                                  norm(v, "model.norm.weight"), false);
+      Vector row =
+          multiply(spec_.tied_embeddings ? "model.embed_tokens" : "lm_head", norm(v, "model.norm"), false);
+      for (size_t i = 0; i < row.size() && spec_.head_bias; ++i) row[i] += floats("lm_head.bias")[i];
       all.insert(all.end(), row.begin(), row.end());
     }
     return all;
@@ -128,16 +145,35 @@ class Reference {
     return y;
   }
 
-  Vector norm(const Vector& x, const std::string& weight) const {
+  Vector rms_norm(const Vector& x, const std::string& weight) const {
     const double scale = 1 / std::sqrt(dot(x, x) / static_cast<double>(x.size()) + spec_.norm_epsilon);
     Vector y;
     for (size_t i = 0; i < x.size(); ++i) y.push_back(x[i] * scale * floats(weight)[i]);
     return y;
   }
 
+  Vector norm(Vector x, const std::string& name) const {
+    if (spec_.norm == NormKind::rms) return rms_norm(x, name + ".weight");
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+    for (double& v : x) v -= mean;
+    Vector y = rms_norm(x, name + ".weight");  // LayerNorm is RMSNorm of what is centred, and a bias
+    for (size_t i = 0; i < y.size(); ++i) y[i] += floats(name + ".bias")[i];
+    return y;
+  }
+
+  // Each piece of as many values as the weight has by itself: a head, or the whole projection.
+  void norm_pieces(Vector& x, const std::string& weight) const {
+    const size_t size = floats(weight).size();
+    for (size_t begin = 0; begin < x.size(); begin += size) {
+      const auto at = x.begin() + static_cast<std::ptrdiff_t>(begin);
+      const Vector normed = rms_norm(Vector(at, at + static_cast<std::ptrdiff_t>(size)), weight);
+      std::copy(normed.begin(), normed.end(), at);
+    }
+  }
+
   static void rotate(Vector& heads, const AttentionSpec& a, size_t position) {
     const auto frequencies = rope_frequencies(a.rope, a.head_dim);
-    const size_t half = frequencies.size(), dim = 2 * half;
+    const size_t half = frequencies.size(), dim = static_cast<size_t>(a.head_dim);
     for (size_t head = 0; head < heads.size(); head += dim)
       for (size_t i = 0; i < half; ++i) {
         const double angle = static_cast<double>(position) * frequencies[i];
@@ -153,6 +189,10 @@ class Reference {
       queries.push_back(multiply(prefix_ + "self_attn.q_proj", x[t], a.qkv_bias));
       keys.push_back(multiply(prefix_ + "self_attn.k_proj", x[t], a.qkv_bias));
       values.push_back(multiply(prefix_ + "self_attn.v_proj", x[t], a.qkv_bias));
+      if (a.qk_norm != QkNorm::none) {
+        norm_pieces(queries.back(), prefix_ + "self_attn.q_norm.weight");
+        norm_pieces(keys.back(), prefix_ + "self_attn.k_norm.weight");
+      }
       rotate(queries.back(), a, t);
       rotate(keys.back(), a, t);
     }
@@ -163,15 +203,22 @@ class Reference {
         const size_t from = head / static_cast<size_t>(a.heads / a.kv_heads) * dim;
         Vector weights;
         double total = 0;
-        for (size_t s = 0; s <= t; ++s) {
+        const auto window = static_cast<size_t>(a.window);
+        const size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
+        for (size_t s = first; s <= t; ++s) {
           double score = 0;
           for (size_t i = 0; i < dim; ++i) score += queries[t][head * dim + i] * keys[s][from + i];
           total += weights.emplace_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
         }
         Vector sum(dim);
-        for (size_t s = 0; s <= t; ++s)
-          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s] / total * values[s][from + i];
+        for (size_t s = first; s <= t; ++s)
+          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s - first] / total * values[s][from + i];
         mixed.insert(mixed.end(), sum.begin(), sum.end());
+      }
+      if (a.gate != AttentionGate::none) {
+        const Vector gates = multiply(prefix_ + "self_attn.gate_proj", x[t], false);
+        const size_t per_gate = mixed.size() / gates.size();
+        for (size_t i = 0; i < mixed.size(); ++i) mixed[i] /= 1 + std::exp(-gates[i / per_gate]);
       }
       out.push_back(multiply(prefix_ + "self_attn.o_proj", mixed, a.output_bias));
     }
@@ -248,6 +295,10 @@ class Reference {
     for (const size_t e : order) total += scores[e];
     Vector y(static_cast<size_t>(spec_.width));
     if (moe.shared_width > 0) y = bank(prefix_ + "mlp.shared_expert.", x, moe.gated, false, moe.activation);
+    if (moe.shared_gate) {
+      const double gate = multiply(prefix_ + "mlp.shared_expert_gate", x, false)[0];
+      for (double& v : y) v /= 1 + std::exp(-gate);
+    }
     for (const size_t e : order) {
       double weight = 1;
       if (moe.router.weight == ExpertWeight::score) weight = scores[e];

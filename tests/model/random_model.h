@@ -42,6 +42,20 @@ inline AttentionSpec random_attention(Rng& rng) {
   return attention;
 }
 
+// An attention that no published family has.
+inline AttentionSpec random_odd_attention(Rng& rng) {
+  AttentionSpec attention = random_attention(rng);
+  attention.qk_norm = any_of<QkNorm>(rng);
+  attention.gate = any_of<AttentionGate>(rng);
+  attention.window = rng.chance(0.5) ? between(rng, 1, 6) : 0;
+  // A share that leaves an even number of elements: 0, or k / (head_dim / 2) of a head.
+  const int64_t pairs = attention.head_dim / 2;
+  attention.rope.fraction =
+      (static_cast<double>(2 * between(rng, 0, pairs)) + 0.01) / static_cast<double>(attention.head_dim);
+  attention.rope.fraction = std::min(1.0, attention.rope.fraction);
+  return attention;
+}
+
 inline DenseFfnSpec random_dense(Rng& rng) {
   return {.width = between(rng, 1, 12),
           .gated = rng.chance(0.7),
@@ -62,6 +76,7 @@ inline MoeSpec random_moe(Rng& rng) {
                 .selection_bias = rng.chance(0.3),
                 .scale = rng.uniform(0.5, 3)};
   moe.shared_width = rng.chance(0.5) ? between(rng, 1, 6) : 0;
+  moe.shared_gate = moe.shared_width > 0 && rng.chance(0.5);
   moe.gated = rng.chance(0.7);
   moe.activation = any_of<Activation>(rng);
   return moe;
@@ -74,19 +89,33 @@ inline ModelSpec random_spec(Rng& rng) {
                  .context = between(rng, 4, 64),
                  .tied_embeddings = rng.chance(0.5),
                  .norm_epsilon = rng.uniform(1e-7, 1e-4)};
+  spec.learned_positions = rng.chance(0.3);
+  spec.position_offset = spec.learned_positions ? between(rng, 0, 3) : 0;
+  spec.head_bias = rng.chance(0.3);
+  spec.norm = any_of<NormKind>(rng);
   if (rng.chance(0.5)) spec.bos_id = between(rng, 0, 2);
   for (int64_t i = between(rng, 0, 3); i > 0; --i) spec.eos_ids.push_back(i);
   for (int64_t i = between(rng, 1, 4); i > 0; --i) {
-    BlockSpec block{.mixer = random_attention(rng), .ffn = random_dense(rng)};
+    BlockSpec block{.mixer = random_odd_attention(rng), .ffn = random_dense(rng)};
+    block.norms = any_of<NormPlacement>(rng);
     if (rng.chance(0.6)) block.ffn = random_moe(rng);
     spec.blocks.push_back(block);
   }
   return spec;
 }
 
+// The sizes of a random model, with the norms and positions of Llama.
+inline ModelSpec random_llama_frame(Rng& rng) {
+  ModelSpec spec = random_spec(rng);
+  spec.learned_positions = spec.head_bias = false;
+  spec.position_offset = 0;
+  spec.norm = NormKind::rms;
+  return spec;
+}
+
 // A model that Hugging Face's Llama can hold.
 inline ModelSpec random_llama_spec(Rng& rng) {
-  ModelSpec spec = random_spec(rng);
+  ModelSpec spec = random_llama_frame(rng);
   AttentionSpec attention = random_attention(rng);
   attention.output_bias = attention.qkv_bias;
   DenseFfnSpec ffn = random_dense(rng);
@@ -98,7 +127,7 @@ inline ModelSpec random_llama_spec(Rng& rng) {
 
 // A model that Hugging Face's Mixtral can hold.
 inline ModelSpec random_mixtral_spec(Rng& rng) {
-  ModelSpec spec = random_spec(rng);
+  ModelSpec spec = random_llama_frame(rng);
   AttentionSpec attention = random_attention(rng);
   attention.output_bias = attention.qkv_bias = false;
   MoeSpec moe{.widths = std::vector<int64_t>(rng.below(4) + 1, between(rng, 1, 9)),
@@ -106,6 +135,158 @@ inline ModelSpec random_mixtral_spec(Rng& rng) {
   moe.top_k = between(rng, 1, moe.experts());
   spec.family = "mixtral";
   spec.blocks.assign(spec.blocks.size(), {attention, moe});
+  return spec;
+}
+
+// Windows of one length on some layers.
+inline void draw_windows(ModelSpec& spec, Rng& rng, bool all_layers) {
+  if (spec.context < 2) return;
+  const int64_t window = between(rng, 1, spec.context - 1);
+  const bool all = rng.chance(0.5);
+  for (auto& block : spec.blocks)
+    std::get<AttentionSpec>(block.mixer).window = (all_layers ? all : rng.chance(0.5)) ? window : 0;
+}
+
+inline ModelSpec random_mistral_spec(Rng& rng) {
+  ModelSpec spec = random_llama_spec(rng);
+  spec.family = "mistral";
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = false;
+    std::get<DenseFfnSpec>(block.ffn).bias = false;
+  }
+  draw_windows(spec, rng, true);
+  return spec;
+}
+
+inline ModelSpec random_qwen2_spec(Rng& rng) {
+  ModelSpec spec = random_mistral_spec(rng);
+  spec.family = "qwen2";
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).qkv_bias = true;
+  draw_windows(spec, rng, false);
+  return spec;
+}
+
+inline ModelSpec random_qwen3_spec(Rng& rng) {
+  ModelSpec spec = random_mistral_spec(rng);
+  spec.family = "qwen3";
+  const bool bias = rng.chance(0.5);
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = bias;
+    attention.qk_norm = QkNorm::head;
+  }
+  draw_windows(spec, rng, false);
+  return spec;
+}
+
+// Many small experts, and some dense layers beside them.
+inline ModelSpec random_qwen3_moe_spec(Rng& rng) {
+  ModelSpec spec = random_mixtral_spec(rng);
+  spec.family = "qwen3_moe";
+  const bool bias = rng.chance(0.5);
+  const ExpertWeight weight = rng.chance(0.5) ? ExpertWeight::score : ExpertWeight::renormalised;
+  const DenseFfnSpec dense{.width = between(rng, 1, 9),
+                           .activation = moe_of(spec.blocks.front())->activation};
+  for (size_t i = 0; i < spec.blocks.size(); ++i) {
+    auto& attention = std::get<AttentionSpec>(spec.blocks[i].mixer);
+    attention.qkv_bias = attention.output_bias = bias;
+    attention.qk_norm = QkNorm::head;
+    moe_of(spec.blocks[i])->router.weight = weight;
+    if (i > 0 && rng.chance(0.4)) spec.blocks[i].ffn = dense;
+  }
+  return spec;
+}
+
+inline ModelSpec random_qwen2_moe_spec(Rng& rng) {
+  ModelSpec spec = random_qwen3_moe_spec(rng);
+  spec.family = "qwen2_moe";
+  const int64_t shared = between(rng, 1, 9);
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.output_bias = false;
+    attention.qk_norm = QkNorm::none;
+    if (MoeSpec* moe = moe_of(block)) {
+      moe->shared_width = shared;
+      moe->shared_gate = true;
+    }
+  }
+  return spec;
+}
+
+// Makes the heads add up to the width.
+inline void fit_heads(ModelSpec& spec) {
+  const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
+  spec.width = attention.heads * attention.head_dim;
+}
+
+inline ModelSpec random_olmoe_spec(Rng& rng) {
+  ModelSpec spec = random_mixtral_spec(rng);
+  spec.family = "olmoe";
+  for (auto& block : spec.blocks) {
+    std::get<AttentionSpec>(block.mixer).qk_norm = QkNorm::projection;
+    moe_of(block)->router.weight = ExpertWeight::score;
+  }
+  fit_heads(spec);
+  return spec;
+}
+
+inline ModelSpec random_olmo2_spec(Rng& rng) {
+  ModelSpec spec = random_llama_spec(rng);
+  spec.family = "olmo2";
+  for (auto& block : spec.blocks) {
+    std::get<AttentionSpec>(block.mixer).qk_norm = QkNorm::projection;
+    std::get<DenseFfnSpec>(block.ffn).bias = false;
+    block.norms = NormPlacement::post;
+  }
+  fit_heads(spec);
+  return spec;
+}
+
+// LayerNorm, biases everywhere, a plain FFN.
+inline ModelSpec random_phi_spec(Rng& rng) {
+  ModelSpec spec = random_llama_spec(rng);
+  spec.family = "phi";
+  spec.norm = NormKind::layer;
+  spec.head_bias = true;
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = true;
+    attention.rope.fraction = attention.head_dim % 4 == 0 ? 0.5 : 1;
+    auto& ffn = std::get<DenseFfnSpec>(block.ffn);
+    ffn.gated = false;
+    ffn.bias = true;
+    block.norms = NormPlacement::parallel;
+  }
+  fit_heads(spec);
+  return spec;
+}
+
+inline ModelSpec random_gpt2_spec(Rng& rng) {
+  ModelSpec spec = random_phi_spec(rng);
+  spec.family = "gpt2";
+  spec.head_bias = false;
+  spec.learned_positions = true;
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.kv_heads = attention.heads;
+    attention.rope = {.fraction = 0};
+    block.norms = NormPlacement::pre;
+  }
+  return spec;
+}
+
+inline ModelSpec random_opt_spec(Rng& rng) {
+  ModelSpec spec = random_gpt2_spec(rng);
+  spec.family = "opt";
+  spec.position_offset = 2;
+  spec.norm_epsilon = 1e-5;
+  const bool bias = rng.chance(0.5);
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = bias;
+    std::get<DenseFfnSpec>(block.ffn).bias = bias;
+  }
   return spec;
 }
 

@@ -137,6 +137,15 @@ TEST_F(InvalidSpec, IsToldApart) {
   spec_ = good;
   attention().head_dim = 3;
   EXPECT_THAT(complaint(), HasSubstr("even"));
+  attention().rope.fraction = 0;
+  EXPECT_NO_THROW(validate(spec_, "spec"));
+  spec_ = good;
+  attention().head_dim = 10;
+  attention().rope.fraction = 0.5;
+  EXPECT_THAT(complaint(), HasSubstr("5 of head_dim 10 rotated"));
+  spec_ = good;
+  moe().shared_gate = true;
+  EXPECT_THAT(complaint(), HasSubstr("gate of the shared expert"));
   spec_ = good;
   spec_.blocks.clear();
   EXPECT_THAT(complaint(), HasSubstr("no blocks"));

@@ -20,6 +20,7 @@ const Kernels& table() {
       .product = product,
       .combine = combine,
       .rms_norm = rms_norm,
+      .layer_norm = layer_norm,
       .rope = rope,
       .softmax = softmax,
       .activate = activate,

@@ -21,6 +21,31 @@ inline void rms_norm(const float* x, const float* weight, int64_t count, float e
     store_part(y + i, mul(mul(load_part(x + i, rest), scale), load_part(weight + i, rest)), rest);
 }
 
+// Two passes, so that the variance of values far from 0 keeps its digits.
+inline void layer_norm(const float* x, const float* weight, const float* bias, int64_t count, float epsilon,
+                       float* y) {
+  const int64_t whole = count - count % lanes, rest = count - whole;
+  F sums = zero();
+  for (int64_t i = 0; i < whole; i += lanes) sums = add(sums, load(x + i));
+  if (rest > 0) sums = add(sums, load_part(x + whole, rest));
+  const float mean = sum(sums) / static_cast<float>(count);
+  const F centre = set(mean);
+  F squares = zero();
+  for (int64_t i = 0; i < whole; i += lanes) {
+    const F distance = sub(load(x + i), centre);
+    squares = fma(distance, distance, squares);
+  }
+  float square = sum(squares);
+  for (int64_t i = whole; i < count; ++i) square += (x[i] - mean) * (x[i] - mean);
+  const F scale = set(1.0f / __builtin_sqrtf(square / static_cast<float>(count) + epsilon));
+  for (int64_t i = 0; i < whole; i += lanes)
+    store(y + i, fma(mul(sub(load(x + i), centre), scale), load(weight + i), load(bias + i)));
+  if (rest > 0) {
+    const F last = mul(sub(load_part(x + whole, rest), centre), scale);
+    store_part(y + whole, fma(last, load_part(weight + whole, rest), load_part(bias + whole, rest)), rest);
+  }
+}
+
 inline void rope(float* x, const float* cosine, const float* sine, int64_t half) {
   int64_t i = 0;
   for (; i + lanes <= half; i += lanes) {

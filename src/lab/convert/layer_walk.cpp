@@ -6,10 +6,8 @@ namespace coppice::lab {
 
 LayerWalk::LayerWalk(LanguageModel& model, const torch::Tensor& windows, int64_t chunk_tokens) : model_(model) {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor* embedding = model.named_parameters().find("model.embed_tokens.weight");
-  COPPICE_CHECK(embedding != nullptr, "a model without an embedding");
   const int64_t rows = std::max<int64_t>(1, chunk_tokens / windows.size(1));
-  for (const auto& chunk : windows.split(rows)) streams_.push_back(torch::embedding(*embedding, chunk));
+  for (const auto& chunk : windows.split(rows)) streams_.push_back(model.embed(chunk));
 }
 
 void LayerWalk::observe(const std::function<void(const torch::Tensor&)>& see) {

@@ -13,33 +13,48 @@ RotaryTable rotary_table(const RopeSpec& rope, int64_t head_dim, int64_t length,
 }
 
 torch::Tensor rotate(const torch::Tensor& x, const RotaryTable& table) {
-  const int64_t length = x.size(1), half = x.size(3) / 2;
+  const int64_t length = x.size(1), half = table.cosine.size(1), rest = x.size(3) - 2 * half;
+  if (half == 0) return x;
   const torch::Tensor cosine = table.cosine.narrow(0, 0, length).unsqueeze(1);
   const torch::Tensor sine = table.sine.narrow(0, 0, length).unsqueeze(1);
   const torch::Tensor a = x.narrow(3, 0, half), b = x.narrow(3, half, half);
-  return torch::cat({a * cosine - b * sine, b * cosine + a * sine}, 3);
+  return torch::cat({a * cosine - b * sine, b * cosine + a * sine, x.narrow(3, 2 * half, rest)}, 3);
 }
 
-torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v) {
+torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                               int64_t window) {
   const int64_t length = q.size(1), heads = q.size(2), group = heads / k.size(2);
   const auto by_head = [group](const torch::Tensor& x) {
     const torch::Tensor moved = x.transpose(1, 2);
     return group == 1 ? moved : moved.repeat_interleave(group, 1);
   };
   const torch::Tensor keys = by_head(k), values = by_head(v);
-  const torch::Tensor future = torch::ones({length, length}, q.options().dtype(torch::kBool)).triu(1);
+  const torch::Tensor all = torch::ones({length, length}, q.options().dtype(torch::kBool));
+  const torch::Tensor hidden = window > 0 ? all.triu(1).logical_or(all.tril(-window)) : all.triu(1);
   const torch::Tensor scores = torch::matmul(q.transpose(1, 2), keys.transpose(2, 3)) / std::sqrt(q.size(3));
   const torch::Tensor shares =
-      torch::softmax(scores.masked_fill(future, -std::numeric_limits<double>::infinity()), -1);
+      torch::softmax(scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()), -1);
   return torch::matmul(shares, values).transpose(1, 2);
 }
 
-Attention::Attention(const AttentionSpec& spec, int64_t width) : spec_(spec) {
+Attention::Attention(const AttentionSpec& spec, int64_t width, double norm_epsilon) : spec_(spec) {
   const int64_t query_width = spec.heads * spec.head_dim, key_width = spec.kv_heads * spec.head_dim;
   q_ = register_module("q_proj", std::make_shared<Linear>(width, query_width, spec.qkv_bias));
   k_ = register_module("k_proj", std::make_shared<Linear>(width, key_width, spec.qkv_bias));
   v_ = register_module("v_proj", std::make_shared<Linear>(width, key_width, spec.qkv_bias));
   o_ = register_module("o_proj", std::make_shared<Linear>(query_width, width, spec.output_bias));
+  if (spec.qk_norm != QkNorm::none) {
+    const bool whole = spec.qk_norm == QkNorm::projection;
+    const auto norm = [&](int64_t all) {
+      return std::make_shared<Norm>(NormKind::rms, whole ? all : spec.head_dim, norm_epsilon);
+    };
+    q_norm_ = register_module("q_norm", norm(query_width));
+    k_norm_ = register_module("k_norm", norm(key_width));
+  }
+  if (spec.gate != AttentionGate::none)
+    gate_ = register_module(
+        "gate_proj",
+        std::make_shared<Linear>(width, spec.gate == AttentionGate::head ? spec.heads : query_width));
 }
 
 torch::Tensor Attention::forward(const torch::Tensor& x) {
@@ -48,10 +63,18 @@ torch::Tensor Attention::forward(const torch::Tensor& x) {
       rotary_.cosine.scalar_type() != x.scalar_type())
     rotary_ = rotary_table(spec_.rope, spec_.head_dim, length, x.scalar_type());
   const auto heads_of = [&](const torch::Tensor& y) { return y.view({batch, length, -1, spec_.head_dim}); };
-  const torch::Tensor q = rotate(heads_of(q_->forward(x)), rotary_);
-  const torch::Tensor k = rotate(heads_of(k_->forward(x)), rotary_);
+  const auto normed_heads = [&](const torch::Tensor& y, const std::shared_ptr<Norm>& norm) {
+    if (spec_.qk_norm == QkNorm::none) return heads_of(y);
+    return spec_.qk_norm == QkNorm::head ? norm->forward(heads_of(y)) : heads_of(norm->forward(y));
+  };
+  const torch::Tensor q = rotate(normed_heads(q_->forward(x), q_norm_), rotary_);
+  const torch::Tensor k = rotate(normed_heads(k_->forward(x), k_norm_), rotary_);
   const torch::Tensor v = heads_of(v_->forward(x));
-  return o_->forward(causal_attention(q, k, v).reshape({batch, length, -1}));
+  torch::Tensor mixed = causal_attention(q, k, v, spec_.window);
+  // One gate per head, or one per element of each.
+  if (gate_ != nullptr)
+    mixed = mixed * torch::sigmoid(gate_->forward(x)).view({batch, length, spec_.heads, -1});
+  return o_->forward(mixed.reshape({batch, length, -1}));
 }
 
 }  // namespace coppice::lab

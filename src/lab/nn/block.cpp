@@ -1,21 +1,27 @@
 #include "lab/nn/attention.h"
 #include "lab/nn/language_model.h"
-#include "lab/nn/rms_norm.h"
+#include "lab/nn/norm.h"
 #include "lab/nn/tracing.h"
 
 namespace coppice::lab {
 
 struct Block::Parts {
-  std::shared_ptr<RmsNorm> mixer_norm, ffn_norm;
+  NormPlacement placement = NormPlacement::pre;
+  std::shared_ptr<Norm> mixer_norm, ffn_norm;
   std::shared_ptr<Attention> mixer;
 };
 
 Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_shared<Parts>()) {
-  const auto norm = [&model] { return std::make_shared<RmsNorm>(model.width, model.norm_epsilon); };
-  parts_->mixer_norm = register_module("input_layernorm", norm());
+  const auto norm = [&](const std::string& name) {
+    return register_module(name, std::make_shared<Norm>(model.norm, model.width, model.norm_epsilon));
+  };
+  const NormNames names = norm_names(spec.norms);
+  parts_->placement = spec.norms;
+  parts_->mixer_norm = norm(names.mixer);
   parts_->mixer = register_module(
-      "self_attn", std::make_shared<Attention>(std::get<AttentionSpec>(spec.mixer), model.width));
-  parts_->ffn_norm = register_module("post_attention_layernorm", norm());
+      "self_attn",
+      std::make_shared<Attention>(std::get<AttentionSpec>(spec.mixer), model.width, model.norm_epsilon));
+  if (!names.ffn.empty()) parts_->ffn_norm = norm(names.ffn);
   ffn = register_module("mlp", make_ffn(spec.ffn, model.width));
 }
 
@@ -28,15 +34,35 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
     if (trace) report(trace, fmt::format("layers.{}.{}", layer, name), value);
     return value;
   };
-  const torch::Tensor mixer_input = named("mixer_norm", parts_->mixer_norm->forward(x));
-  x = x + named("mixer", parts_->mixer->forward(mixer_input));
-
-  const torch::Tensor ffn_input = named("ffn_norm", parts_->ffn_norm->forward(x));
-  if (on_ffn_input) on_ffn_input(ffn_input);
-  const torch::Tensor ffn_output = ffn->forward(ffn_input);
-  if (ffn->routing() != nullptr) named("router.logits", ffn->routing()->logits);
-  x = x + named("ffn", ffn_output);
-
+  const auto norm_mixer = [&](const torch::Tensor& y) {
+    return named("mixer_norm", parts_->mixer_norm->forward(y));
+  };
+  const auto norm_ffn = [&](const torch::Tensor& y) {
+    return named("ffn_norm", parts_->ffn_norm->forward(y));
+  };
+  const auto mix = [&](const torch::Tensor& input) { return named("mixer", parts_->mixer->forward(input)); };
+  const auto feed = [&](const torch::Tensor& input) {
+    if (on_ffn_input) on_ffn_input(input);
+    const torch::Tensor output = ffn->forward(input);
+    if (ffn->routing() != nullptr) named("router.logits", ffn->routing()->logits);
+    return named("ffn", output);
+  };
+  switch (parts_->placement) {
+    case NormPlacement::pre:
+      x = x + mix(norm_mixer(x));
+      x = x + feed(norm_ffn(x));
+      break;
+    case NormPlacement::post:
+      x = x + norm_mixer(mix(x));
+      x = x + norm_ffn(feed(x));
+      break;
+    case NormPlacement::parallel: {
+      const torch::Tensor input = norm_mixer(x);
+      x = x + mix(input);
+      x = x + feed(input);
+      break;
+    }
+  }
   return named("output", x);
 }
 

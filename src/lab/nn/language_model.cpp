@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "lab/nn/linear.h"
-#include "lab/nn/rms_norm.h"
+#include "lab/nn/norm.h"
 #include "lab/nn/tracing.h"
 
 namespace coppice::lab {
@@ -27,14 +27,22 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
     return owner.register_module(name, std::make_shared<Group>())
         ->register_parameter("weight", new_weight(rows, columns));
   };
+  const auto vector_of_head = [this](int64_t rows) {
+    const auto known = named_children().find("lm_head");
+    const auto owner = known != nullptr ? *known : register_module("lm_head", std::make_shared<Group>());
+    return owner->register_parameter("bias", torch::zeros({rows}));
+  };
   const auto body = register_module("model", std::make_shared<Group>());
   embedding_ = matrix(*body, "embed_tokens", spec.vocabulary, spec.width);
+  if (spec.learned_positions)
+    positions_ = matrix(*body, "embed_positions", spec.context + spec.position_offset, spec.width);
   const auto layers = body->register_module("layers", std::make_shared<Group>());
   for (size_t i = 0; i < spec.blocks.size(); ++i)
     blocks_.push_back(
         layers->register_module(std::to_string(i), std::make_shared<Block>(spec.blocks[i], spec)));
-  norm_ = body->register_module("norm", std::make_shared<RmsNorm>(spec.width, spec.norm_epsilon))->weight;
+  norm_ = body->register_module("norm", std::make_shared<Norm>(spec.norm, spec.width, spec.norm_epsilon));
   head_ = spec.tied_embeddings ? embedding_ : matrix(*this, "lm_head", spec.vocabulary, spec.width);
+  if (spec.head_bias) head_bias_ = vector_of_head(spec.vocabulary);
 
   const torch::NoGradGuard no_gradient;
   for (auto& entry : named_parameters())
@@ -42,15 +50,21 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
       entry.value().div_(std::sqrt(2.0 * static_cast<double>(spec.blocks.size())));
 }
 
+torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
+  const torch::Tensor x = torch::embedding(embedding_, ids);
+  if (!spec_.learned_positions) return x;
+  return x + positions_.narrow(0, spec_.position_offset, ids.size(1));
+}
+
 torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& trace) {
   const auto named = [&trace](const char* name, const torch::Tensor& value) {
     if (trace) report(trace, name, value);
     return value;
   };
-  torch::Tensor x = named("embedding", torch::embedding(embedding_, ids));
+  torch::Tensor x = named("embedding", embed(ids));
   for (size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace);
-  x = named("norm", rms_norm(x, norm_, spec_.norm_epsilon));
-  return named("logits", torch::linear(x, head_));
+  x = named("norm", norm_->forward(x));
+  return named("logits", torch::linear(x, head_, head_bias_));
 }
 
 }  // namespace coppice::lab

@@ -19,6 +19,8 @@
 
 namespace coppice::lab {
 
+class Norm;
+
 // A feed-forward of any kind: [..., width] -> [..., width].
 class FeedForward : public torch::nn::Module {
  public:
@@ -55,6 +57,9 @@ class LanguageModel : public torch::nn::Module {
   // Rows of unequal length are padded at the end, where causality keeps padding from mattering.
   torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {});
 
+  // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added.
+  torch::Tensor embed(const torch::Tensor& ids) const;
+
   const ModelSpec& spec() const { return spec_; }
   int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }
   Block& block(int64_t layer) { return *blocks_.at(static_cast<size_t>(layer)); }
@@ -62,7 +67,8 @@ class LanguageModel : public torch::nn::Module {
  private:
   ModelSpec spec_;
   std::vector<std::shared_ptr<Block>> blocks_;
-  torch::Tensor embedding_, norm_, head_;
+  std::shared_ptr<Norm> norm_;
+  torch::Tensor embedding_, positions_, head_, head_bias_;
 };
 
 // Tensors by canonical name (tensor_table): float32, neuron lists int32.

@@ -38,13 +38,19 @@ MoeFfn::MoeFfn(const MoeSpec& spec, int64_t width) : spec_(spec) {
   }
   if (spec.shared_width > 0)
     shared_ = register_module("shared_expert", std::make_shared<DenseFfn>(like(spec.shared_width), width));
+  if (spec.shared_gate)
+    shared_gate_ = register_module("shared_expert_gate", std::make_shared<Linear>(width, 1));
 }
 
 torch::Tensor MoeFfn::forward(const torch::Tensor& x) {
   const torch::Tensor rows = x.reshape({-1, x.size(-1)});
   routing_ = router_->forward(rows);
   torch::Tensor y = spec_.storage == ExpertStorage::separate ? separate(rows) : indexed(rows);
-  if (shared_ != nullptr) y = y + shared_->forward(rows);
+  if (shared_ != nullptr) {
+    torch::Tensor shared = shared_->forward(rows);
+    if (shared_gate_ != nullptr) shared = torch::sigmoid(shared_gate_->forward(rows)) * shared;
+    y = y + shared;
+  }
   return y.view(x.sizes());
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // A mixture of experts: y = shared(x) + sum over the selected experts of weight * expert(x) (Shazeer et al.
-// 2017).
+// 2017), shared(x) times its sigmoid gate if it has one.
 
 #include "lab/nn/dense_ffn.h"
 #include "lab/route/router.h"
@@ -26,6 +26,7 @@ class MoeFfn : public FeedForward {
   std::optional<Bank> bank_;            // indexed
   std::vector<torch::Tensor> neurons_;  // indexed: int32 lists into the bank
   std::shared_ptr<DenseFfn> shared_;
+  std::shared_ptr<Linear> shared_gate_;
   Routing routing_;
 };
 

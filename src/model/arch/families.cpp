@@ -5,6 +5,16 @@ namespace coppice {
 const Registry<Family>& families() {
   static const Registry<Family> all("model_type", {{"llama", llama_family()},
                                                    {"mixtral", mixtral_family()},
+                                                   {"mistral", mistral_family()},
+                                                   {"qwen2", qwen2_family()},
+                                                   {"qwen3", qwen3_family()},
+                                                   {"qwen2_moe", qwen2_moe_family()},
+                                                   {"qwen3_moe", qwen3_moe_family()},
+                                                   {"olmoe", olmoe_family()},
+                                                   {"olmo2", olmo2_family()},
+                                                   {"phi", phi_family()},
+                                                   {"gpt2", gpt2_family()},
+                                                   {"opt", opt_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }
@@ -18,7 +28,8 @@ ModelSpec spec_from_config(const Json& config, const std::string& where) {
     for (const auto& family : families().names()) known += (known.empty() ? "" : ", ") + family;
     throw Error({.where = where, .found = fmt::format("model_type '{}'", name), .expected = "one of: " + known});
   }
-  ModelSpec spec = families().get(name).read(config, where);
+  // The field limits of ModelSpec hold for every family's files.
+  ModelSpec spec = from_json<ModelSpec>(to_json(families().get(name).read(config, where)), where);
   spec.family = name;
   validate(spec, where);
   return spec;

@@ -2,6 +2,7 @@
 // experts, top-k, renormalised over the selected.
 
 #include "model/arch/llama.h"
+#include "model/arch/windows.h"
 
 namespace coppice {
 namespace {
@@ -10,36 +11,31 @@ namespace {
 const RouterSpec mixtral_router = {
     .source = RouterSource::linear, .score = RouterScore::softmax, .weight = ExpertWeight::renormalised};
 
-void replace_first(std::string& text, std::string_view from, std::string_view to) {
-  if (const size_t at = text.find(from); at != text.npos) text.replace(at, from.size(), to);
-}
-
 }  // namespace
 
 Family mixtral_family() {
   return {
       .read =
           [](const Json& config, const std::string& where) {
-            if (config_value<std::optional<int64_t>>(config, "sliding_window", std::nullopt, where))
-              throw Error({.where = where + ".sliding_window",
-                           .found = "a sliding window",
-                           .expected = "null: windowed attention is not supported yet"});
             const auto experts = config_value<int64_t>(config, "num_local_experts", 8, where);
             if (experts < 1 || experts > 65536)
               throw Error({.where = where + ".num_local_experts",
                            .found = fmt::format("{}", experts),
                            .expected = "1 to 65536"});
             const auto width = config_required<int64_t>(config, "intermediate_size", where);
-            return read_llama_shape(
+            ModelSpec spec = read_llama_shape(
                 config,
                 MoeSpec{.widths = std::vector<int64_t>(static_cast<size_t>(experts), width),
                         .top_k = config_value<int64_t>(config, "num_experts_per_tok", 2, where),
                         .router = mixtral_router,
-                        .activation = read_activation(config, where)},
+                        .activation = read_activation(config, "hidden_act", "silu", where)},
                 {"num_local_experts", "num_experts_per_tok", "sliding_window"}, where);
+            read_window(config, spec, where);
+            return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
-        if (auto obstacle = llama_shape_obstacle(spec)) return obstacle;
+        if (auto obstacle = llama_shape_obstacle(spec, {.windows = true})) return obstacle;
+        if (auto obstacle = window_obstacle(spec)) return obstacle;
         if (std::get<AttentionSpec>(spec.blocks.front().mixer).qkv_bias) return "it has attention biases";
         for (const auto& block : spec.blocks) {
           const MoeSpec* moe = moe_of(block);
@@ -64,18 +60,15 @@ Family mixtral_family() {
             config["hidden_act"] = write_activation(moe.activation);
             config["num_local_experts"] = moe.experts();
             config["num_experts_per_tok"] = moe.top_k;
-            config["sliding_window"] = nullptr;
+            config["sliding_window"] = write_window(spec);
             return config;
           },
       .file_name =
-          [](std::string name) {
-            replace_first(name, ".mlp.", ".block_sparse_moe.");
-            if (name.find(".experts.") != name.npos) {
-              replace_first(name, ".gate_proj.", ".w1.");
-              replace_first(name, ".up_proj.", ".w3.");
-              replace_first(name, ".down_proj.", ".w2.");
-            }
-            return name;
+          [](const std::string& name) {
+            const std::string moved = with_parts_renamed(name, {{".mlp.", ".block_sparse_moe."}});
+            if (name.find(".experts.") == name.npos) return moved;
+            return with_parts_renamed(
+                moved, {{".gate_proj.", ".w1."}, {".up_proj.", ".w3."}, {".down_proj.", ".w2."}});
           },
   };
 }

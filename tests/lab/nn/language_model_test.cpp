@@ -2,9 +2,9 @@
 
 #include "lab/gradient_check.h"
 #include "lab/nn/attention.h"
-#include "lab/nn/rms_norm.h"
-#include "support.h"
+#include "lab/nn/norm.h"
 #include "lab/tiny_models.h"
+#include "support.h"
 
 namespace coppice::test {
 namespace {
@@ -13,6 +13,7 @@ TEST(LanguageModel, ParametersAreThoseOfTheTensorTable) {
   std::vector<ModelSpec> specs = {tiny_dense(), tiny_mixtral(),
                                   tiny_spec(DenseFfnSpec{.width = 8, .gated = false, .bias = true}, true)};
   for (const auto& [name, moe] : mixtures()) specs.push_back(tiny_spec(moe));
+  for (const auto& spec : tiny_families()) specs.push_back(spec);
   std::get<AttentionSpec>(specs[0].blocks[1].mixer).qkv_bias = true;
   std::get<AttentionSpec>(specs[0].blocks[1].mixer).output_bias = true;
   for (const auto& spec : specs) {
@@ -126,6 +127,36 @@ TEST(CausalAttention, EqualsItsDefinition) {
         EXPECT_TRUE(torch::allclose(y[b][t][h], torch::mv(values.t(), shares), 1e-9, 1e-11));
       }
   expect_gradients_match([&] { return lab::causal_attention(q, k, v); }, {q, k, v});
+}
+
+// Norms of every kind and place, gates, windows and partial rotation: attention by its definition above, the
+// rest by their gradients.
+TEST(LanguageModel, GradientsOfEveryFamilyAreFiniteDifferences) {
+  for (ModelSpec spec : tiny_families()) {
+    if (moe_of(spec.blocks.front()) != nullptr) continue;  // a choice of experts has no derivative
+    SCOPED_TRACE(spec.family);
+    spec.blocks.resize(1);
+    spec.vocabulary = 7;
+    const auto model = random_model(spec, 6);
+    model->to(torch::kDouble);
+    const torch::Tensor ids = random_ids(2, 5, 7, 7);
+    std::vector<torch::Tensor> some;
+    for (const auto& entry : model->named_parameters())
+      if (entry.value().dim() == 1 || entry.key().ends_with("q_proj.weight")) some.push_back(entry.value());
+    expect_gradients_match([&] { return model->forward(ids); }, some, 1e-4, 1e-4);
+  }
+}
+
+TEST(CausalAttention, SeesNoFurtherThanItsWindow) {
+  const torch::Tensor q = random_leaf({1, 9, 2, 4}, 1), k = random_leaf({1, 9, 1, 4}, 2),
+                      v = random_leaf({1, 9, 1, 4}, 3);
+  const torch::Tensor y = lab::causal_attention(q, k, v, 3);
+  for (int64_t t = 0; t < 9; ++t) {
+    const int64_t first = std::max<int64_t>(0, t - 2), count = t + 1 - first;
+    const torch::Tensor alone = lab::causal_attention(q.narrow(1, first, count), k.narrow(1, first, count),
+                                                      v.narrow(1, first, count));
+    EXPECT_TRUE(torch::allclose(y[0][t], alone[0][count - 1], 1e-9, 1e-11)) << t;
+  }
 }
 
 TEST(RmsNorm, EqualsItsDefinitionAndHasItsGradient) {

@@ -191,7 +191,7 @@ TEST(MixtralConfig, ReadsExpertsAndRouter) {
 }
 
 TEST(MixtralConfig, RefusesWhatItCannotDo) {
-  EXPECT_THAT(refusal(with(small_mixtral(), {{"sliding_window", 4096}})), HasSubstr("sliding window"));
+  EXPECT_THAT(refusal(with(small_mixtral(), {{"sliding_window", 0}})), HasSubstr("sliding_window"));
   EXPECT_THAT(refusal(with(small_mixtral(), {{"num_experts_per_tok", 5}})), HasSubstr("top_k 5"));
   EXPECT_THAT(refusal(with(small_mixtral(), {{"num_local_experts", 1000000000}})),
               HasSubstr("num_local_experts"));
@@ -200,9 +200,123 @@ TEST(MixtralConfig, RefusesWhatItCannotDo) {
   EXPECT_THAT(refusal(with(small_mixtral(), {{"mlp_bias", true}})), HasSubstr("mlp_bias"));
 }
 
+// A config of a family, small_llama's sizes; absent keys have the defaults of Transformers.
+Json small(const char* family, const Json& more = Json::object()) {
+  Json config = small_llama();
+  for (const char* key : {"attention_bias", "mlp_bias"}) config.erase(key);
+  config["model_type"] = family;
+  return with(config, more);
+}
+
+std::vector<int64_t> windows(const ModelSpec& spec) {
+  std::vector<int64_t> found;
+  for (const auto& block : spec.blocks) found.push_back(std::get<AttentionSpec>(block.mixer).window);
+  return found;
+}
+
+TEST(Windows, OfAllLayersOrNone) {
+  for (const Json& base : {small("mistral"), small_mixtral()}) {
+    EXPECT_THAT(windows(read(with(base, {{"sliding_window", nullptr}}))), ElementsAre(0, 0));
+    EXPECT_THAT(windows(read(with(base, {{"sliding_window", 64}}))), ElementsAre(64, 64));
+    EXPECT_THAT(windows(read(with(base, {{"sliding_window", 128}}))), ElementsAre(0, 0));
+    EXPECT_THAT(windows(read(with(base, {{"sliding_window", 4096}}))), ElementsAre(0, 0));
+    EXPECT_THAT(refusal(with(base, {{"sliding_window", -1}})), HasSubstr("sliding_window"));
+  }
+}
+
+TEST(Windows, FromSomeLayerOnOrAsListed) {
+  for (const char* family : {"qwen2", "qwen3"}) {
+    const Json base = small(family, {{"head_dim", 4}, {"sliding_window", 16}, {"max_window_layers", 1}});
+    EXPECT_THAT(windows(read(base)), ElementsAre(0, 0));
+    const Json used = with(base, {{"use_sliding_window", true}});
+    EXPECT_THAT(windows(read(used)), ElementsAre(0, 16));
+    EXPECT_THAT(windows(read(with(used, {{"layer_types", {"sliding_attention", "full_attention"}}}))),
+                ElementsAre(16, 0));
+    EXPECT_THAT(refusal(with(used, {{"layer_types", {"sliding_attention"}}})), HasSubstr("1 types"));
+    EXPECT_THAT(refusal(with(used, {{"layer_types", {"chunked_attention", "full_attention"}}})),
+                HasSubstr("chunked_attention"));
+    EXPECT_THAT(refusal(with(base, {{"layer_types", {"sliding_attention", "full_attention"}}})),
+                HasSubstr("use_sliding_window"));
+  }
+}
+
+TEST(QwenMoeConfig, ExpertsAndDenseLayers) {
+  const Json experts = {{"num_hidden_layers", 4},
+                        {"num_experts", 6},
+                        {"num_experts_per_tok", 2},
+                        {"moe_intermediate_size", 5},
+                        {"shared_expert_intermediate_size", 7}};
+  const ModelSpec spec =
+      read(small("qwen2_moe", with(experts, {{"mlp_only_layers", {3}}, {"decoder_sparse_step", 2}})));
+  for (const size_t layer : {0, 2, 3})
+    EXPECT_EQ(spec.blocks.at(layer).ffn, FfnSpec(DenseFfnSpec{.width = 24})) << layer;
+  const MoeSpec* moe = moe_of(spec.blocks.at(1));
+  ASSERT_NE(moe, nullptr);
+  EXPECT_EQ(moe->widths, std::vector<int64_t>(6, 5));
+  EXPECT_EQ(moe->shared_width, 7);
+  EXPECT_TRUE(moe->shared_gate);
+  EXPECT_EQ(moe->router.weight, ExpertWeight::score);
+  EXPECT_TRUE(attention_of(spec).qkv_bias);
+  EXPECT_FALSE(attention_of(spec).output_bias);
+  const auto changed = [&](const Json& change) { return refusal(small("qwen2_moe", with(experts, change))); };
+  EXPECT_THAT(changed({{"use_sliding_window", true}}), HasSubstr("use_sliding_window"));
+  EXPECT_THAT(changed({{"num_experts", 0}}), HasSubstr("num_experts"));
+  EXPECT_THAT(changed({{"num_experts", 60000}, {"num_hidden_layers", 9000}}),
+              HasSubstr("60000 experts in each of 9000 layers"));
+  EXPECT_THAT(changed({{"decoder_sparse_step", 0}}), HasSubstr("decoder_sparse_step"));
+  EXPECT_THAT(changed({{"num_experts_per_tok", 7}}), HasSubstr("top_k 7"));
+  EXPECT_THAT(changed({{"shared_expert_intermediate_size", 0}}), HasSubstr("shared_expert"));
+}
+
+TEST(OlmoeConfig, RefusesClipping) {
+  const Json config = small("olmoe", {{"num_experts", 4}, {"num_experts_per_tok", 2}});
+  EXPECT_EQ(attention_of(read(with(config, {{"clip_qkv", nullptr}}))).qk_norm, QkNorm::projection);
+  EXPECT_THAT(refusal(with(config, {{"clip_qkv", 8.0}})), HasSubstr("clip_qkv"));
+}
+
+Json small_phi() {
+  return Json::parse(
+      R"({"model_type":"phi","vocab_size":32,"hidden_size":16,"intermediate_size":24,"num_hidden_layers":2,
+    "num_attention_heads":2,"hidden_act":"gelu_new","max_position_embeddings":128,"layer_norm_eps":1e-5,
+    "partial_rotary_factor":0.5,"rope_theta":10000.0})");
+}
+
+TEST(PhiConfig, PartialRotation) {
+  EXPECT_EQ(attention_of(read(small_phi())).rope.fraction, 0.5);
+  Json five = small_phi();
+  for (const char* key : {"partial_rotary_factor", "rope_theta"}) five.erase(key);
+  five["rope_parameters"] = {
+      {"rope_type", "default"}, {"rope_theta", 500.0}, {"partial_rotary_factor", 0.25}};
+  EXPECT_EQ(attention_of(read(five)).rope.fraction, 0.25);
+  EXPECT_EQ(attention_of(read(five)).rope.theta, 500);
+  EXPECT_THAT(refusal(with(small_phi(), {{"partial_rotary_factor", 0.4}})), HasSubstr("an even number"));
+  EXPECT_THAT(refusal(with(small_phi(), {{"partial_rotary_factor", 1.5}})), HasSubstr("fraction"));
+  EXPECT_THAT(refusal(with(small_phi(), {{"qk_layernorm", true}})), HasSubstr("qk_layernorm"));
+  EXPECT_THAT(refusal(with(small_phi(), {{"num_attention_heads", 3}})), HasSubstr("a divisor"));
+}
+
+TEST(Gpt2Config, RefusesOtherScales) {
+  const Json config = {
+      {"model_type", "gpt2"}, {"vocab_size", 32}, {"n_embd", 16}, {"n_layer", 2}, {"n_head", 2}};
+  EXPECT_EQ(std::get<DenseFfnSpec>(read(config).blocks.front().ffn).width, 64);
+  EXPECT_TRUE(read(config).tied_embeddings);
+  EXPECT_THAT(refusal(with(config, {{"scale_attn_by_inverse_layer_idx", true}})), HasSubstr("inverse_layer"));
+  EXPECT_THAT(refusal(with(config, {{"scale_attn_weights", false}})), HasSubstr("scale_attn_weights"));
+  EXPECT_THAT(refusal(with(config, {{"n_embd", int64_t{1} << 61}})), HasSubstr("width"));
+}
+
+TEST(OptConfig, RefusesPostNormAndProjectedEmbeddings) {
+  const Json config = {
+      {"model_type", "opt"},    {"vocab_size", 32},         {"hidden_size", 16},        {"ffn_dim", 24},
+      {"num_hidden_layers", 2}, {"num_attention_heads", 2}, {"word_embed_proj_dim", 16}};
+  EXPECT_EQ(read(config).position_offset, 2);
+  EXPECT_THAT(refusal(with(config, {{"do_layer_norm_before", false}})), HasSubstr("do_layer_norm_before"));
+  EXPECT_THAT(refusal(with(config, {{"word_embed_proj_dim", 8}})), HasSubstr("word_embed_proj_dim"));
+}
+
 TEST(UnknownConfig, SaysWhatIsSupported) {
-  EXPECT_THAT(refusal({{"model_type", "gpt2"}}),
-              AllOf(HasSubstr("model_type 'gpt2'"), HasSubstr("llama, mixtral, coppice")));
+  EXPECT_THAT(refusal({{"model_type", "mamba"}}),
+              AllOf(HasSubstr("model_type 'mamba'"), HasSubstr("llama, mixtral, mistral")));
   EXPECT_THAT(refusal({{"hidden_size", 16}}), HasSubstr("no model_type"));
   EXPECT_THAT(refusal(Json::array()), HasSubstr("no model_type"));
   EXPECT_THAT(refusal({{"model_type", 3}}), HasSubstr("no model_type"));

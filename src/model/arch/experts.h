@@ -1,0 +1,27 @@
+#pragma once
+// What config.json of families with many small equal experts (Qwen-MoE, OLMoE) says about them.
+
+#include "model/arch/config_keys.h"
+
+namespace coppice {
+
+// num_experts (or num_local_experts), num_experts_per_tok, norm_topk_prob and hidden_act: softmax over all
+// experts, top-k, renormalised or not. `width_key` names the width of an expert.
+MoeSpec read_equal_experts(const Json& config, const char* width_key, const std::string& where);
+void write_equal_experts(const MoeSpec& moe, const char* width_key, Json& config);
+
+// The keys that the functions here read besides Llama's.
+const std::set<std::string>& expert_keys();
+
+// mlp_only_layers and decoder_sparse_step: the layers that keep a dense FFN of intermediate_size.
+void read_dense_layers(const Json& config, ModelSpec& spec, const std::string& where);
+void write_dense_layers(const ModelSpec& spec, Json& config);
+
+// Why the mixtures are not of this kind, equal in all layers that have one; `dense_layers` tells whether some
+// may have a dense gated FFN instead. A shared expert is left to the caller.
+std::optional<std::string> equal_experts_obstacle(const ModelSpec& spec, bool dense_layers);
+
+// The mixture of the first block that has one, or nullptr.
+const MoeSpec* first_moe(const ModelSpec& spec);
+
+}  // namespace coppice
