@@ -105,6 +105,10 @@ std::string upper_case(std::string_view text) {
   return convert(text, utf8proc_toupper);
 }
 
+std::string lower_case(std::string_view text) {
+  return convert(text, utf8proc_tolower);
+}
+
 std::string capitalized(std::string_view text) {
   if (text.empty()) return "";
   const size_t first = utf8_length(text[0]);

@@ -25,6 +25,7 @@ std::vector<size_t> character_offsets(std::string_view text);
 std::optional<std::string> unescape(std::string_view literal);
 
 std::string upper_case(std::string_view text);
+std::string lower_case(std::string_view text);
 std::string capitalized(std::string_view text);  // the first character upper, the others lower
 std::string title_case(std::string_view text);   // the first letter of every word upper, the others lower
 
