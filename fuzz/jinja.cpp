@@ -1,5 +1,5 @@
-// A chat template of any bytes: refused with an Error, or text of bounded size. The bytes up to the first NUL are the
-// template, the rest is the content of the user's message.
+// A chat template of any bytes: refused with an Error, or text of bounded size. The bytes up to the first NUL
+// are the template, the rest is the content of the user's message.
 
 #include <algorithm>
 #include <cstdint>

@@ -1,8 +1,8 @@
 #include "cli/chat.h"
 
-#include <unistd.h>
-
 #include <iostream>
+
+#include <unistd.h>
 
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -71,8 +71,9 @@ int converse(const RunOptions& options) {
                  .advice = "give one; a conversation of many needs a terminal, and no --json"},
                 Fault::usage);
   if (options.trace)
-    throw Error({.where = "--trace", .found = "a conversation without a PROMPT", .advice = "give one message"},
-                Fault::usage);
+    throw Error(
+        {.where = "--trace", .found = "a conversation without a PROMPT", .advice = "give one message"},
+        Fault::usage);
   Conversation conversation(options);
   for (std::string line; std::cerr << "> " << std::flush, std::getline(std::cin, line);)
     if (!line.empty()) conversation.answer(line, {});

@@ -17,7 +17,8 @@ constexpr size_t max_templates = 100;
 Json read_object(const fs::path& path) {
   if (!fs::exists(path)) return Json::object();
   Json json = read_json_file(path);
-  if (!json.is_object()) throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
+  if (!json.is_object())
+    throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
   return json;
 }
 
@@ -28,7 +29,8 @@ Named read_templates(const Json& json, const std::string& where) {
     result.emplace_back("default", jinja::Template(json.get_ref<const std::string&>(), where));
     return result;
   }
-  if (!json.is_array()) throw Error({.where = where, .found = json.type_name(), .expected = "a string or a list"});
+  if (!json.is_array())
+    throw Error({.where = where, .found = json.type_name(), .expected = "a string or a list"});
   if (json.size() > max_templates)
     throw Error({.where = where,
                  .found = fmt::format("{} templates", json.size()),
@@ -36,12 +38,14 @@ Named read_templates(const Json& json, const std::string& where) {
   for (const auto& item : json) {
     const auto text = [&](const char* key) {
       if (!item.is_object() || !item.contains(key) || !item[key].is_string())
-        throw Error({.where = where, .found = "a template in a list", .expected = fmt::format("with a '{}'", key)});
+        throw Error(
+            {.where = where, .found = "a template in a list", .expected = fmt::format("with a '{}'", key)});
       return item[key].get<std::string>();
     };
     const std::string name = text("name");
     if (std::any_of(result.begin(), result.end(), [&](const auto& other) { return other.first == name; }))
-      throw Error({.where = where, .found = fmt::format("two templates '{}'", name), .expected = "each name once"});
+      throw Error(
+          {.where = where, .found = fmt::format("two templates '{}'", name), .expected = "each name once"});
     result.emplace_back(name, jinja::Template(text("template"), fmt::format("{} '{}'", where, name)));
   }
   return result;
@@ -49,14 +53,16 @@ Named read_templates(const Json& json, const std::string& where) {
 
 Named read_template_files(const fs::path& model_directory) {
   Named result;
-  const auto main = model_directory / "chat_template.jinja", more = model_directory / "additional_chat_templates";
+  const auto main = model_directory / "chat_template.jinja",
+             more = model_directory / "additional_chat_templates";
   if (fs::exists(main)) result.emplace_back("default", jinja::Template(read_file(main), main.string()));
   if (!fs::is_directory(more)) return result;
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(more))
     if (entry.path().extension() == ".jinja" && files.size() < max_templates) files.push_back(entry.path());
   std::sort(files.begin(), files.end());  // directory order differs between machines
-  for (const auto& file : files) result.emplace_back(file.stem(), jinja::Template(read_file(file), file.string()));
+  for (const auto& file : files)
+    result.emplace_back(file.stem(), jinja::Template(read_file(file), file.string()));
   return result;
 }
 
@@ -65,14 +71,17 @@ void add_special_tokens(const Json& config, Json& tokens) {
   for (const auto& [key, value] : config.items()) {
     if (!key.ends_with("_token") || tokens.contains(key)) continue;
     if (value.is_string()) tokens[key] = value;
-    if (value.is_object() && value.contains("content") && value["content"].is_string()) tokens[key] = value["content"];
+    if (value.is_object() && value.contains("content") && value["content"].is_string())
+      tokens[key] = value["content"];
   }
 }
 
 }  // namespace
 
 ChatTemplate::ChatTemplate(Named templates, Json special_tokens, std::string where)
-    : templates_(std::move(templates)), special_tokens_(std::move(special_tokens)), where_(std::move(where)) {}
+    : templates_(std::move(templates)),
+      special_tokens_(std::move(special_tokens)),
+      where_(std::move(where)) {}
 
 const jinja::Template& ChatTemplate::choose(bool tools) const {
   for (const char* name : {"tool_use", "default"}) {
@@ -81,7 +90,8 @@ const jinja::Template& ChatTemplate::choose(bool tools) const {
       if (known == name) return made;
   }
   if (templates_.size() == 1) return templates_.front().second;
-  throw Error({.where = where_, .found = "several chat templates", .expected = "one of them called 'default'"});
+  throw Error(
+      {.where = where_, .found = "several chat templates", .expected = "one of them called 'default'"});
 }
 
 std::string ChatTemplate::apply(const Json& messages, const ChatOptions& options) const {

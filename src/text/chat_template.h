@@ -21,11 +21,12 @@ struct ChatOptions {
 class ChatTemplate {
  public:
   // `templates` by name, at least one; `special_tokens` as bos_token, eos_token … and their texts.
-  ChatTemplate(std::vector<std::pair<std::string, jinja::Template>> templates, Json special_tokens, std::string where);
+  ChatTemplate(std::vector<std::pair<std::string, jinja::Template>> templates, Json special_tokens,
+               std::string where);
 
-  // The text of a conversation: a list of messages {"role": …, "content": …}. The template writes the special tokens
-  // itself, so encode it without adding any. What the template refuses is an Error with its line. Of several templates
-  // `tool_use` is taken if there are tools, else `default`.
+  // The text of a conversation: a list of messages {"role": …, "content": …}. The template writes the special
+  // tokens itself, so encode it without adding any. What the template refuses is an Error with its line. Of
+  // several templates `tool_use` is taken if there are tools, else `default`.
   std::string apply(const Json& messages, const ChatOptions& options = {}) const;
 
   // The text of the token that ends a message; empty if the tokenizer's configuration names none.
@@ -39,8 +40,9 @@ class ChatTemplate {
   std::string where_;
 };
 
-// The template of a model directory, as Transformers finds it: chat_template.jinja and additional_chat_templates/,
-// else chat_template.json, else the chat_template of tokenizer_config.json. None is an Error that says so.
+// The template of a model directory, as Transformers finds it: chat_template.jinja and
+// additional_chat_templates/, else chat_template.json, else the chat_template of tokenizer_config.json. None
+// is an Error that says so.
 ChatTemplate load_chat_template(const std::filesystem::path& model_directory);
 
 }  // namespace coppice

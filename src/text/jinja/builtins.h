@@ -23,8 +23,8 @@ Test find_test(const std::string& name);
 // What `attribute=` of filters means: a name, an index, or several with points between ("function.name").
 Value attribute_path(Interpreter& interpreter, const Value& value, const Value& path);
 
-// The method of a string, dict, list or number; nullptr if it has none of that name. One that would change its object
-// is a Failure, as in the sandbox that Transformers uses.
+// The method of a string, dict, list or number; nullptr if it has none of that name. One that would change
+// its object is a Failure, as in the sandbox that Transformers uses.
 Method find_method(const Value& object, const std::string& name);
 
 // range, dict, namespace, raise_exception, strftime_now.

@@ -40,7 +40,8 @@ Value Interpreter::evaluate(const Expression& expression, const ScopePtr& scope)
   }
 }
 
-std::vector<Value> Interpreter::evaluate_all(const std::vector<ExpressionPtr>& expressions, const ScopePtr& scope) {
+std::vector<Value> Interpreter::evaluate_all(const std::vector<ExpressionPtr>& expressions,
+                                             const ScopePtr& scope) {
   std::vector<Value> values;
   values.reserve(expressions.size());
   for (const auto& expression : expressions) values.push_back(evaluate(*expression, scope));
@@ -51,11 +52,13 @@ Arguments Interpreter::evaluate(const CallArguments& arguments, const ScopePtr& 
   Arguments values{evaluate_all(arguments.positional, scope), {}};
   for (const auto& [name, value] : arguments.named) values.named.emplace_back(name, evaluate(*value, scope));
   if (arguments.more_positional)
-    for (auto& value : items_of(evaluate(*arguments.more_positional, scope))) values.positional.push_back(std::move(value));
+    for (auto& value : items_of(evaluate(*arguments.more_positional, scope)))
+      values.positional.push_back(std::move(value));
   if (arguments.more_named) {
     const Value more = evaluate(*arguments.more_named, scope);
     if (!more.is_dict()) throw Failure{fmt::format("{} behind '**'", type_name(more)), "a dict", ""};
-    for (const auto& [name, value] : more.dict().items) values.named.emplace_back(need_text(name, "an argument's name"), value);
+    for (const auto& [name, value] : more.dict().items)
+      values.named.emplace_back(need_text(name, "an argument's name"), value);
   }
   return values;
 }
@@ -103,9 +106,12 @@ Value Interpreter::value_of(const Slice& node, const ScopePtr& scope) {
 
 Value Interpreter::call(const Value& callee, const Arguments& arguments) {
   need_defined(callee);
-  if (const auto* function = dynamic_cast<const Function*>(callee.object())) return function->call(runtime_, arguments);
-  if (const auto* macro = dynamic_cast<const MacroObject*>(callee.object())) return macro->call(*this, arguments);
-  if (const auto* loop = dynamic_cast<const LoopObject*>(callee.object())) return loop->call(*this, arguments);
+  if (const auto* function = dynamic_cast<const Function*>(callee.object()))
+    return function->call(runtime_, arguments);
+  if (const auto* macro = dynamic_cast<const MacroObject*>(callee.object()))
+    return macro->call(*this, arguments);
+  if (const auto* loop = dynamic_cast<const LoopObject*>(callee.object()))
+    return loop->call(*this, arguments);
   throw Failure{fmt::format("a call of {}", type_name(callee)), "a macro, a function or a method", ""};
 }
 
@@ -118,7 +124,8 @@ Value Interpreter::value_of(const Call& node, const ScopePtr& scope) {
   const Value object = evaluate(*member->object, scope);
   need_defined(object);
   const Arguments arguments = evaluate(node.arguments, scope);
-  if (auto* loop = dynamic_cast<LoopObject*>(object.object())) return loop->call_method(member->name, arguments);
+  if (auto* loop = dynamic_cast<LoopObject*>(object.object()))
+    return loop->call_method(member->name, arguments);
   if (object.object() == nullptr)
     if (const Method method = find_method(object, member->name)) return method(runtime_, object, arguments);
   return call(attribute(object, member->name), arguments);

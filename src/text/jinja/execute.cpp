@@ -86,7 +86,8 @@ Interpreter::Flow Interpreter::run(const For& node, const ScopePtr& scope, std::
   return Flow::on;
 }
 
-void Interpreter::loop(const For& node, const ScopePtr& scope, const Value& items, int depth, std::string& out) {
+void Interpreter::loop(const For& node, const ScopePtr& scope, const Value& items, int depth,
+                       std::string& out) {
   Values chosen = items_of(items);
   runtime_.spend_bytes(chosen.size() * sizeof(Value));
   if (node.condition) {
@@ -185,19 +186,22 @@ Value MacroObject::call(Interpreter& interpreter, const Arguments& arguments) co
   }
   scope->set("caller", std::move(caller));
   if (!more.empty() && !definition_->varargs)
-    throw Failure{fmt::format("{} arguments of the macro '{}'", arguments.positional.size(), definition_->name),
-                  fmt::format("at most {}", parameters.size()), ""};
+    throw Failure{
+        fmt::format("{} arguments of the macro '{}'", arguments.positional.size(), definition_->name),
+        fmt::format("at most {}", parameters.size()), ""};
   if (!more_named.empty() && !definition_->kwargs)
-    throw Failure{fmt::format("an argument '{}' of the macro '{}'", more_named.front().first.text(), definition_->name),
-                  "the name of one of its parameters", ""};
+    throw Failure{
+        fmt::format("an argument '{}' of the macro '{}'", more_named.front().first.text(), definition_->name),
+        "the name of one of its parameters", ""};
   scope->set("varargs", make_tuple(std::move(more)));
   scope->set("kwargs", make_dict(std::move(more_named)));
   for (size_t i = 0; i < parameters.size(); ++i)
     if (!given[i])
-      scope->set(parameters[i].name,
-                 parameters[i].fallback
-                     ? interpreter.evaluate(*parameters[i].fallback, scope)
-                     : make_undefined(fmt::format("the parameter '{}', which was not given", parameters[i].name)));
+      scope->set(
+          parameters[i].name,
+          parameters[i].fallback
+              ? interpreter.evaluate(*parameters[i].fallback, scope)
+              : make_undefined(fmt::format("the parameter '{}', which was not given", parameters[i].name)));
   std::string out;
   interpreter.execute(definition_->body, scope, out);
   return out;
@@ -218,7 +222,8 @@ std::unique_ptr<Value> LoopObject::attribute(const std::string& name) const {
   if (name == "previtem")
     return found(index > 0 ? items_[index_ - 1] : make_undefined("the item before the first of a loop"));
   if (name == "nextitem")
-    return found(index + 1 < size ? items_[index_ + 1] : make_undefined("the item behind the last of a loop"));
+    return found(index + 1 < size ? items_[index_ + 1]
+                                  : make_undefined("the item behind the last of a loop"));
   return nullptr;
 }
 
@@ -232,7 +237,8 @@ Value LoopObject::call(Interpreter& interpreter, const Arguments& arguments) con
 
 Value LoopObject::call_method(const std::string& name, const Arguments& arguments) {
   if (name == "cycle") {
-    if (arguments.positional.empty()) throw Failure{"loop.cycle without arguments", "the values to cycle through", ""};
+    if (arguments.positional.empty())
+      throw Failure{"loop.cycle without arguments", "the values to cycle through", ""};
     return arguments.positional[index_ % arguments.positional.size()];
   }
   if (name == "changed") {

@@ -14,7 +14,8 @@ namespace {
 // The arguments behind the first `count`.
 Arguments behind(const Arguments& arguments, size_t count) {
   Arguments rest;
-  rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(count), arguments.positional.end());
+  rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(count),
+                         arguments.positional.end());
   rest.named = arguments.named;
   return rest;
 }
@@ -45,7 +46,8 @@ Value chosen(Interpreter& in, const Value& input, const Arguments& arguments, bo
   const size_t before = attribute ? 1 : 0;
   if (arguments.positional.size() < before) throw Failure{"no attribute to look at", "its name", ""};
   const bool named = arguments.positional.size() > before;
-  const Test test = named ? find_test(need_text(arguments.positional[before], "the name of a test")) : nullptr;
+  const Test test =
+      named ? find_test(need_text(arguments.positional[before], "the name of a test")) : nullptr;
   const Arguments rest = named ? behind(arguments, before + 1) : Arguments{};
   Values result;
   for (const auto& item : items_of(input)) {
@@ -66,7 +68,8 @@ Value attribute(Interpreter& in, const Value& input, const Arguments& arguments)
   if (!given[0]) throw Failure{"'attr' without a name", "", ""};
   // The items of a dict are no attributes.
   const std::string& name = need_text(*given[0], "an attribute's name");
-  if (input.is_dict() && find_method(input, name) == nullptr) return make_undefined("a dict's item as an attribute");
+  if (input.is_dict() && find_method(input, name) == nullptr)
+    return make_undefined("a dict's item as an attribute");
   return in.attribute(input, name);
 }
 
@@ -76,7 +79,8 @@ Value attribute_path(Interpreter& in, const Value& value, const Value& path) {
   if (path.is_integer()) return item(in.runtime(), value, path);
   Value current = value;
   for (const auto& name : split(need_text(path, "an attribute's name"), '.')) {
-    const bool number = !name.empty() && name.size() < 10 && std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool number = !name.empty() && name.size() < 10 &&
+                        std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
     const Value index = number ? Value(static_cast<int64_t>(std::stoll(name))) : Value(name);
     Value found = item(in.runtime(), current, index);
     current = found.is_undefined() && !number ? in.attribute(current, name) : std::move(found);

@@ -74,7 +74,8 @@ class Keys {
     Value key = item;
     if (attribute_ && attribute_->is_text() && attribute_->text().find(',') != std::string::npos) {
       Values parts;
-      for (const auto& name : split(attribute_->text(), ',')) parts.push_back(folded(attribute_path(in_, item, name)));
+      for (const auto& name : split(attribute_->text(), ','))
+        parts.push_back(folded(attribute_path(in_, item, name)));
       return make_list(std::move(parts));
     }
     if (attribute_ && !attribute_->is<None>()) key = attribute_path(in_, item, *attribute_);
@@ -120,7 +121,8 @@ Value dict_sort(Interpreter& in, const Value& input, const Arguments& arguments)
   const std::string by = given[1] ? need_text(*given[1], "what 'dictsort' orders by") : "key";
   if (by != "key" && by != "value") throw Failure{fmt::format("dictsort by '{}'", by), "key or value", ""};
   const Value pairs = items(in, input, {});
-  return make_list(sorted(in, pairs.list().items, Keys(in, flag(given[0]), Value(by == "key" ? 0 : 1)), flag(given[2])));
+  return make_list(
+      sorted(in, pairs.list().items, Keys(in, flag(given[0]), Value(by == "key" ? 0 : 1)), flag(given[2])));
 }
 
 Value unique(Interpreter& in, const Value& input, const Arguments& arguments) {
@@ -159,7 +161,8 @@ Value sum(Interpreter& in, const Value& input, const Arguments& arguments) {
   for (const auto& value : items_of(input)) {
     in.runtime().spend_steps(1);
     const bool attribute = given[0] && !given[0]->is<None>();
-    total = apply(in.runtime(), Operator::add, total, attribute ? attribute_path(in, value, *given[0]) : value);
+    total =
+        apply(in.runtime(), Operator::add, total, attribute ? attribute_path(in, value, *given[0]) : value);
   }
   return total;
 }
@@ -198,7 +201,8 @@ Value batch(Interpreter& in, const Value& input, const Arguments& arguments) {
   Values batches, current;
   for (const auto& value : items_of(input)) {
     current.push_back(value);
-    if (static_cast<int64_t>(current.size()) == size) batches.push_back(make_list(std::exchange(current, {})));
+    if (static_cast<int64_t>(current.size()) == size)
+      batches.push_back(make_list(std::exchange(current, {})));
   }
   if (!current.empty()) {
     if (given[1] && !given[1]->is<None>()) {

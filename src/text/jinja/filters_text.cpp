@@ -40,7 +40,8 @@ std::string title(std::string_view text) {
     const char32_t c = next_character(text, at);
     const std::string_view character = text.substr(begin, at - begin);
     out += inside ? lower_case(character) : upper_case(character);
-    inside = !is_python_space(c) && (c >= 0x80 || std::string_view("-({[<").find(static_cast<char>(c)) == std::string_view::npos);
+    inside = !is_python_space(c) &&
+             (c >= 0x80 || std::string_view("-({[<").find(static_cast<char>(c)) == std::string_view::npos);
   }
   return out;
 }
@@ -48,12 +49,18 @@ std::string title(std::string_view text) {
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&#34;";
-    else if (c == '\'') out += "&#39;";
-    else out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&#34;";
+    else if (c == '\'')
+      out += "&#39;";
+    else
+      out += c;
   }
   return out;
 }
@@ -67,8 +74,8 @@ Value replace(Interpreter& in, const Value& input, const Arguments& arguments) {
   const auto given = arguments.bind("replace", {"old", "new", "count"});
   if (!given[0] || !given[1]) throw Failure{"'replace' without what to replace or by what", "both", ""};
   const bool all = !given[2] || given[2]->is<None>();
-  return replace_all(in.runtime(), input_text(in, input), input_text(in, *given[0]), input_text(in, *given[1]),
-                     all ? -1 : need_integer(*given[2], "a count"));
+  return replace_all(in.runtime(), input_text(in, input), input_text(in, *given[0]),
+                     input_text(in, *given[1]), all ? -1 : need_integer(*given[2], "a count"));
 }
 
 Value indent(Interpreter& in, const Value& input, const Arguments& arguments) {

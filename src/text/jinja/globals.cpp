@@ -35,7 +35,8 @@ Value range(Runtime& runtime, const Arguments& arguments) {
 
 Value dict(Runtime&, const Arguments& arguments) {
   Pairs items;
-  if (arguments.positional.size() > 1) throw Failure{"several arguments of 'dict' without names", "at most one", ""};
+  if (arguments.positional.size() > 1)
+    throw Failure{"several arguments of 'dict' without names", "at most one", ""};
   for (const auto& given : arguments.positional) {
     if (given.is_dict()) {
       items = given.dict().items;
@@ -43,7 +44,8 @@ Value dict(Runtime&, const Arguments& arguments) {
     }
     for (const auto& pair : items_of(given)) {
       Values parts = items_of(pair);
-      if (parts.size() != 2) throw Failure{"an argument of 'dict' that has no pairs", "a dict or a list of pairs", ""};
+      if (parts.size() != 2)
+        throw Failure{"an argument of 'dict' that has no pairs", "a dict or a list of pairs", ""};
       items.emplace_back(std::move(parts[0]), std::move(parts[1]));
     }
   }
@@ -54,7 +56,8 @@ Value dict(Runtime&, const Arguments& arguments) {
 Value new_namespace(Runtime& runtime, const Arguments& arguments) {
   auto* made = runtime.make<Namespace>();
   const Value content = dict(runtime, arguments);
-  for (const auto& [name, value] : content.dict().items) made->set(need_text(name, "the name of an attribute"), value);
+  for (const auto& [name, value] : content.dict().items)
+    made->set(need_text(name, "the name of an attribute"), value);
   return made;
 }
 

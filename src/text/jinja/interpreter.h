@@ -90,7 +90,8 @@ class Interpreter {
   const std::string& where_;
 };
 
-// A macro, or the `caller` of a call block: called, it renders its body in a scope within that of its definition.
+// A macro, or the `caller` of a call block: called, it renders its body in a scope within that of its
+// definition.
 class MacroObject : public Object {
  public:
   MacroObject(std::shared_ptr<const MacroDefinition> definition, ScopePtr scope)

@@ -17,7 +17,8 @@ bool is_digit(char c) {
 }
 
 bool begins_name(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 // Newlines of all systems become '\n', and one at the end goes.
@@ -168,8 +169,10 @@ class Lexer {
         if (minus || plus || rest().starts_with(end)) {
           add(block ? Token::Kind::block_end : Token::Kind::print_end, "");
           advance(minus || plus ? 3 : 2);
-          if (minus) skip_spaces();
-          else if (block && !plus) after_block();
+          if (minus)
+            skip_spaces();
+          else if (block && !plus)
+            after_block();
           return;
         }
       }
@@ -192,8 +195,8 @@ class Lexer {
 
   void symbol() {
     static constexpr auto symbols = std::to_array<std::string_view>(
-        {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<",
-         "=", ".", ":", "|", ",", ";"});
+        {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+         "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"});
     for (const auto symbol : symbols) {
       if (!rest().starts_with(symbol)) continue;
       const char c = symbol[0];
@@ -212,7 +215,8 @@ class Lexer {
   // Digits with single underscores between them.
   size_t digits(size_t from) const {
     size_t length = from;
-    while (is_digit(peek(length)) || (peek(length) == '_' && length > from && is_digit(peek(length + 1)))) ++length;
+    while (is_digit(peek(length)) || (peek(length) == '_' && length > from && is_digit(peek(length + 1))))
+      ++length;
     return length - from;
   }
 
@@ -252,7 +256,8 @@ class Lexer {
     if (end >= source_.size()) fail("a string without its end", fmt::format("{}", quote));
     const std::string_view inner = std::string_view(source_).substr(at_ + 1, end - at_ - 1);
     const auto text = unescape(inner);
-    if (!text) fail(fmt::format("the string {}{}{}", quote, inner.substr(0, 60), quote), "escapes as in Python");
+    if (!text)
+      fail(fmt::format("the string {}{}{}", quote, inner.substr(0, 60), quote), "escapes as in Python");
     add(Token::Kind::text, *text);
     advance(end + 1 - at_);
   }

@@ -1,7 +1,7 @@
 #pragma once
-// A template's source cut into tokens, with Jinja's whitespace control as Transformers sets it: trim_blocks (the newline
-// after a block or comment goes) and lstrip_blocks (spaces before one that begins its line go), and a single newline at
-// the end of the template goes.
+// A template's source cut into tokens, with Jinja's whitespace control as Transformers sets it: trim_blocks
+// (the newline after a block or comment goes) and lstrip_blocks (spaces before one that begins its line go),
+// and a single newline at the end of the template goes.
 
 #include <string>
 #include <string_view>
@@ -11,16 +11,16 @@ namespace coppice::jinja {
 
 struct Token {
   enum class Kind {
-    data,          // text outside of all tags
-    print_begin,   // {{
-    print_end,     // }}
-    block_begin,   // {%
-    block_end,     // %}
+    data,         // text outside of all tags
+    print_begin,  // {{
+    print_end,    // }}
+    block_begin,  // {%
+    block_end,    // %}
     name,
-    text,          // a string literal, its escapes resolved
+    text,  // a string literal, its escapes resolved
     integer,
-    number,        // with a fraction or an exponent
-    symbol,        // an operator or a bracket
+    number,  // with a fraction or an exponent
+    symbol,  // an operator or a bracket
     end,
   };
   Kind kind = Kind::end;

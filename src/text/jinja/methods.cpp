@@ -31,8 +31,11 @@ Value strip(Runtime&, const Value& object, const Arguments& arguments) {
     return text;
   }
   const std::string& characters = need_text(*given[0], "the characters to strip");
-  const auto strips = [&](std::string_view character) { return characters.find(character) != std::string::npos; };
-  while (left && !text.empty() && strips(text.substr(0, utf8_length(text[0])))) text.remove_prefix(utf8_length(text[0]));
+  const auto strips = [&](std::string_view character) {
+    return characters.find(character) != std::string::npos;
+  };
+  while (left && !text.empty() && strips(text.substr(0, utf8_length(text[0]))))
+    text.remove_prefix(utf8_length(text[0]));
   while (right && !text.empty() && strips(text.substr(previous_character(text, text.size()))))
     text.remove_suffix(text.size() - previous_character(text, text.size()));
   return text;
@@ -50,7 +53,8 @@ Value split_at_spaces(Runtime& runtime, std::string_view text, int64_t count, bo
     size_t begin = 0, end = 0;
     if (from_right) {
       begin = end = text.size();
-      while (begin > 0 && trailing_space(text.substr(previous_character(text, begin), begin - previous_character(text, begin))) == 0)
+      while (begin > 0 && trailing_space(text.substr(previous_character(text, begin),
+                                                     begin - previous_character(text, begin))) == 0)
         begin = previous_character(text, begin);
       add(text.substr(begin));
       text = text.substr(0, begin);
@@ -114,8 +118,9 @@ Value partition(Runtime& runtime, const Value& object, const Arguments& argument
 template <bool begin>
 Value has_affix(Runtime& runtime, const Value& object, const Arguments& arguments) {
   const Given given = arguments.bind(begin ? "startswith" : "endswith", {"affix", "start", "end"});
-  const Value whole =
-      given[1] || given[2] ? slice(runtime, object, given[1].value_or(None{}), given[2].value_or(None{}), None{}) : object;
+  const Value whole = given[1] || given[2] ? slice(runtime, object, given[1].value_or(None{}),
+                                                   given[2].value_or(None{}), None{})
+                                           : object;
   const Value affix = given[0].value_or(Value());
   const Values several = affix.is_list() && affix.list().tuple ? affix.list().items : Values{affix};
   return std::any_of(several.begin(), several.end(), [&](const Value& one) {
@@ -255,7 +260,8 @@ Value format(Runtime& runtime, const Value& object, const Arguments& arguments) 
     const std::string field = text.substr(i + 1, end - i - 1);
     i = end;
     const Value* value = nullptr;
-    const bool number = !field.empty() && field.size() < 10 && field.find_first_not_of("0123456789") == field.npos;
+    const bool number =
+        !field.empty() && field.size() < 10 && field.find_first_not_of("0123456789") == field.npos;
     if (field.empty() || number) {
       const size_t at = number ? std::stoul(field) : next++;
       if (at < arguments.positional.size()) value = &arguments.positional[at];
@@ -263,7 +269,8 @@ Value format(Runtime& runtime, const Value& object, const Arguments& arguments) 
       for (const auto& [name, named] : arguments.named)
         if (name == field) value = &named;
     }
-    if (value == nullptr) throw Failure{fmt::format("the field '{{{}}}' of a format", field), "an argument's name or number", ""};
+    if (value == nullptr)
+      throw Failure{fmt::format("the field '{{{}}}' of a format", field), "an argument's name or number", ""};
     out += text_of(runtime, *value);
   }
   runtime.spend_bytes(out.size());
@@ -327,7 +334,9 @@ Value dict_parts(Runtime& runtime, const Value& object, const Arguments& argumen
   runtime.spend_bytes(object.dict().items.size() * sizeof(Value));
   Values parts;
   for (const auto& [key, value] : object.dict().items)
-    parts.push_back(part == DictPart::keys ? key : part == DictPart::values ? value : make_tuple({key, value}));
+    parts.push_back(part == DictPart::keys     ? key
+                    : part == DictPart::values ? value
+                                               : make_tuple({key, value}));
   return make_list(std::move(parts));
 }
 
@@ -378,12 +387,13 @@ const Registry<Method>& number_methods() {
 
 // Changing a list or dict in place is what the sandbox of Transformers refuses, too.
 void refuse_changes(const Value& object, const std::string& name) {
-  static const std::vector<std::string> list_changes = {"append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear"};
+  static const std::vector<std::string> list_changes = {"append", "extend",  "insert", "pop",
+                                                        "remove", "reverse", "sort",   "clear"};
   static const std::vector<std::string> dict_changes = {"clear", "pop", "popitem", "setdefault", "update"};
   const auto& changes = object.is_dict() ? dict_changes : list_changes;
   if (std::find(changes.begin(), changes.end(), name) == changes.end()) return;
-  throw Failure{fmt::format("'{}', which would change a {}", name, type_name(object)), "methods that change nothing",
-                object.is_dict() ? "" : "lists are joined with '+'"};
+  throw Failure{fmt::format("'{}', which would change a {}", name, type_name(object)),
+                "methods that change nothing", object.is_dict() ? "" : "lists are joined with '+'"};
 }
 
 }  // namespace

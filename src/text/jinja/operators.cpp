@@ -14,13 +14,20 @@ namespace {
 
 const char* symbol(Operator op) {
   switch (op) {
-    case Operator::add: return "+";
-    case Operator::subtract: return "-";
-    case Operator::multiply: return "*";
-    case Operator::divide: return "/";
-    case Operator::floor_divide: return "//";
-    case Operator::modulo: return "%";
-    case Operator::power: return "**";
+    case Operator::add:
+      return "+";
+    case Operator::subtract:
+      return "-";
+    case Operator::multiply:
+      return "*";
+    case Operator::divide:
+      return "/";
+    case Operator::floor_divide:
+      return "//";
+    case Operator::modulo:
+      return "%";
+    case Operator::power:
+      return "**";
   }
   return "?";
 }
@@ -47,7 +54,8 @@ Value power(int64_t base, int64_t exponent) {
   }
   int64_t result = 1;
   // A base of more than one bit overflows before 64 rounds.
-  if (base == 0 || base == 1 || base == -1) return exponent == 0 ? 1 : base == -1 && exponent % 2 == 0 ? 1 : base;
+  if (base == 0 || base == 1 || base == -1)
+    return exponent == 0 ? 1 : base == -1 && exponent % 2 == 0 ? 1 : base;
   for (; exponent > 0; --exponent) {
     const bool overflowed = __builtin_mul_overflow(result, base, &result);
     fitting(overflowed, 0);
@@ -58,30 +66,47 @@ Value power(int64_t base, int64_t exponent) {
 Value of_integers(Operator op, int64_t a, int64_t b) {
   int64_t result = 0;
   switch (op) {
-    case Operator::add: return fitting(__builtin_add_overflow(a, b, &result), 0) + result;
-    case Operator::subtract: return fitting(__builtin_sub_overflow(a, b, &result), 0) + result;
-    case Operator::multiply: return fitting(__builtin_mul_overflow(a, b, &result), 0) + result;
-    case Operator::divide: check_divisor(b == 0); return static_cast<double>(a) / static_cast<double>(b);
-    case Operator::floor_divide: return floor_divide(a, b);
-    case Operator::modulo: check_divisor(b == 0); return b == -1 ? 0 : a % b + ((a % b != 0 && (a % b < 0) != (b < 0)) ? b : 0);
-    case Operator::power: return power(a, b);
+    case Operator::add:
+      return fitting(__builtin_add_overflow(a, b, &result), 0) + result;
+    case Operator::subtract:
+      return fitting(__builtin_sub_overflow(a, b, &result), 0) + result;
+    case Operator::multiply:
+      return fitting(__builtin_mul_overflow(a, b, &result), 0) + result;
+    case Operator::divide:
+      check_divisor(b == 0);
+      return static_cast<double>(a) / static_cast<double>(b);
+    case Operator::floor_divide:
+      return floor_divide(a, b);
+    case Operator::modulo:
+      check_divisor(b == 0);
+      return b == -1 ? 0 : a % b + ((a % b != 0 && (a % b < 0) != (b < 0)) ? b : 0);
+    case Operator::power:
+      return power(a, b);
   }
   return {};
 }
 
 Value of_numbers(Operator op, double a, double b) {
   switch (op) {
-    case Operator::add: return a + b;
-    case Operator::subtract: return a - b;
-    case Operator::multiply: return a * b;
-    case Operator::divide: check_divisor(b == 0); return a / b;
-    case Operator::floor_divide: check_divisor(b == 0); return std::floor(a / b);
+    case Operator::add:
+      return a + b;
+    case Operator::subtract:
+      return a - b;
+    case Operator::multiply:
+      return a * b;
+    case Operator::divide:
+      check_divisor(b == 0);
+      return a / b;
+    case Operator::floor_divide:
+      check_divisor(b == 0);
+      return std::floor(a / b);
     case Operator::modulo: {
       check_divisor(b == 0);
       const double rest = std::fmod(a, b);
       return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
     }
-    case Operator::power: return std::pow(a, b);
+    case Operator::power:
+      return std::pow(a, b);
   }
   return {};
 }
@@ -90,7 +115,8 @@ Value of_numbers(Operator op, double a, double b) {
 Value repeated(Runtime& runtime, const Value& value, int64_t count) {
   count = std::max<int64_t>(count, 0);
   const size_t size = value.is_text() ? value.text().size() : value.list().items.size() * sizeof(Value);
-  if (size > 0 && count > (int64_t{1} << 40) / static_cast<int64_t>(size)) count = (int64_t{1} << 40) / static_cast<int64_t>(size);
+  if (size > 0 && count > (int64_t{1} << 40) / static_cast<int64_t>(size))
+    count = (int64_t{1} << 40) / static_cast<int64_t>(size);
   runtime.spend_bytes(size * static_cast<size_t>(count));
   if (size == 0) count = 0;
   if (value.is_text()) {
@@ -99,7 +125,8 @@ Value repeated(Runtime& runtime, const Value& value, int64_t count) {
     return text;
   }
   Values items;
-  for (int64_t i = 0; i < count; ++i) items.insert(items.end(), value.list().items.begin(), value.list().items.end());
+  for (int64_t i = 0; i < count; ++i)
+    items.insert(items.end(), value.list().items.begin(), value.list().items.end());
   return value.list().tuple ? make_tuple(std::move(items)) : make_list(std::move(items));
 }
 
@@ -140,18 +167,20 @@ Value apply(Runtime& runtime, Operator op, const Value& left, const Value& right
   if (op == Operator::add && left.is_list() && right.is_list() && left.list().tuple == right.list().tuple)
     return joined(runtime, left.list(), right.list());
   if (op == Operator::multiply) {
-    if (right.is_integer() && (left.is_text() || left.is_list())) return repeated(runtime, left, right.integer());
-    if (left.is_integer() && (right.is_text() || right.is_list())) return repeated(runtime, right, left.integer());
+    if (right.is_integer() && (left.is_text() || left.is_list()))
+      return repeated(runtime, left, right.integer());
+    if (left.is_integer() && (right.is_text() || right.is_list()))
+      return repeated(runtime, right, left.integer());
   }
-  throw Failure{fmt::format("{} {} {}", type_name(left), symbol(op), type_name(right)), "operands that go together",
-                op == Operator::add && (left.is_text() || right.is_text()) ? "'~' joins values of any type" : ""};
+  throw Failure{
+      fmt::format("{} {} {}", type_name(left), symbol(op), type_name(right)), "operands that go together",
+      op == Operator::add && (left.is_text() || right.is_text()) ? "'~' joins values of any type" : ""};
 }
 
 Value apply(Sign sign, const Value& operand) {
   if (sign == Sign::inverse) return !truth(operand);
   need_defined(operand);
-  if (!operand.is_number())
-    throw Failure{fmt::format("the sign of {}", type_name(operand)), "a number", ""};
+  if (!operand.is_number()) throw Failure{fmt::format("the sign of {}", type_name(operand)), "a number", ""};
   if (operand.is_integer()) {
     const int64_t value = operand.integer();
     return sign == Sign::plus ? value : fitting(value == std::numeric_limits<int64_t>::min(), 0) - value;
@@ -164,12 +193,18 @@ bool holds(Runtime& runtime, Relation relation, const Value& left, const Value& 
   if (relation == Relation::not_in) return !contains(runtime, right, left);
   pay_for_comparison(runtime, left, right);
   switch (relation) {
-    case Relation::equal: return equal(left, right);
-    case Relation::unequal: return !equal(left, right);
-    case Relation::less: return compare(left, right) < 0;
-    case Relation::less_equal: return compare(left, right) <= 0;
-    case Relation::greater: return compare(left, right) > 0;
-    default: return compare(left, right) >= 0;
+    case Relation::equal:
+      return equal(left, right);
+    case Relation::unequal:
+      return !equal(left, right);
+    case Relation::less:
+      return compare(left, right) < 0;
+    case Relation::less_equal:
+      return compare(left, right) <= 0;
+    case Relation::greater:
+      return compare(left, right) > 0;
+    default:
+      return compare(left, right) >= 0;
   }
 }
 
@@ -211,9 +246,8 @@ Value item(Runtime& runtime, const Value& object, const Value& index) {
       return text.substr(offsets[place], offsets[place + 1] - offsets[place]);
     }
   }
-  return make_undefined(index.is_text()
-                            ? fmt::format("a {} without '{}'", type_name(object), index.text())
-                            : fmt::format("a {} without that item", type_name(object)));
+  return make_undefined(index.is_text() ? fmt::format("a {} without '{}'", type_name(object), index.text())
+                                        : fmt::format("a {} without that item", type_name(object)));
 }
 
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step) {
@@ -224,7 +258,8 @@ Value slice(Runtime& runtime, const Value& object, const Value& start, const Val
   if (stride == 0) throw Failure{"a slice of step 0", "", ""};
   std::vector<size_t> offsets;
   if (object.is_text()) offsets = character_offsets(object.text());
-  const auto length = static_cast<int64_t>(object.is_text() ? offsets.size() - 1 : object.list().items.size());
+  const auto length =
+      static_cast<int64_t>(object.is_text() ? offsets.size() - 1 : object.list().items.size());
   const bool back = stride < 0;
   const int64_t low = back ? -1 : 0, high = back ? length - 1 : length;
   const int64_t first = clamped(start, back ? high : low, length, low, high);
@@ -263,8 +298,10 @@ std::string percent_format(Runtime& runtime, std::string_view format, const Valu
       continue;
     }
     const size_t begin = ++i;
-    while (i < format.size() && std::string_view("-+ 0123456789.").find(format[i]) != std::string_view::npos) ++i;
-    if (i == format.size() || i - begin > 8) throw Failure{"a format that ends behind its '%'", "", ""};
+    while (i < format.size() && std::string_view("-+ 0123456789.").find(format[i]) != std::string_view::npos)
+      ++i;
+    if (i == format.size()) throw Failure{"a format that ends behind its '%'", "", ""};
+    if (i - begin > 6) throw Failure{"a format of too large a width", "at most 6 characters", ""};
     const std::string_view flags = format.substr(begin, i - begin);
     if (format[i] == '%') {
       out += '%';
@@ -294,15 +331,18 @@ std::string percent_format(Runtime& runtime, std::string_view format, const Valu
       const double number = value.number();
       if (!(std::abs(number) < 9e18)) throw Failure{"a whole number beyond 64 bits", "", ""};
       spec += std::string("ll") + (kind == 'i' ? 'd' : kind);
-      out += print(value.is_integer() ? static_cast<long long>(value.integer()) : static_cast<long long>(number));
+      out += print(value.is_integer() ? static_cast<long long>(value.integer())
+                                      : static_cast<long long>(number));
     } else if (std::string_view("feEgG").find(kind) != std::string_view::npos && value.is_number()) {
       spec += kind;
       out += print(value.number());
     } else {
-      throw Failure{fmt::format("the format '%{}{}' of {}", flags, kind, type_name(value)), "s, r, d or f", ""};
+      throw Failure{fmt::format("the format '%{}{}' of {}", flags, kind, type_name(value)), "s, r, d or f",
+                    ""};
     }
   }
-  if (many && used < arguments.list().items.size()) throw Failure{"more arguments than the format asks for", "", ""};
+  if (many && used < arguments.list().items.size())
+    throw Failure{"more arguments than the format asks for", "", ""};
   runtime.spend_bytes(out.size());
   return out;
 }

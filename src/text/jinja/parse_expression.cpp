@@ -70,15 +70,16 @@ ExpressionPtr Parser::negation() {
 
 ExpressionPtr Parser::comparison() {
   static constexpr std::pair<const char*, Relation> relations[] = {
-      {"==", Relation::equal},   {"!=", Relation::unequal},       {"<", Relation::less}, {"<=", Relation::less_equal},
-      {">", Relation::greater}, {">=", Relation::greater_equal},
+      {"==", Relation::equal},      {"!=", Relation::unequal}, {"<", Relation::less},
+      {"<=", Relation::less_equal}, {">", Relation::greater},  {">=", Relation::greater_equal},
   };
   const int line = now().line;
   Comparison all;
   all.first = sum();
   while (true) {
-    const auto* const found = std::find_if(std::begin(relations), std::end(relations),
-                                           [this](const auto& known) { return now().is_symbol(known.first); });
+    const auto* const found =
+        std::find_if(std::begin(relations), std::end(relations),
+                     [this](const auto& known) { return now().is_symbol(known.first); });
     Relation relation = Relation::in;
     if (found != std::end(relations)) {
       relation = found->second;
@@ -117,13 +118,16 @@ ExpressionPtr Parser::concatenation() {
 }
 
 ExpressionPtr Parser::product() {
-  static constexpr std::pair<const char*, Operator> operators[] = {
-      {"*", Operator::multiply}, {"/", Operator::divide}, {"//", Operator::floor_divide}, {"%", Operator::modulo}};
+  static constexpr std::pair<const char*, Operator> operators[] = {{"*", Operator::multiply},
+                                                                   {"/", Operator::divide},
+                                                                   {"//", Operator::floor_divide},
+                                                                   {"%", Operator::modulo}};
   const int line = now().line;
   ExpressionPtr left = power();
   while (true) {
-    const auto* const found = std::find_if(std::begin(operators), std::end(operators),
-                                           [this](const auto& known) { return now().is_symbol(known.first); });
+    const auto* const found =
+        std::find_if(std::begin(operators), std::end(operators),
+                     [this](const auto& known) { return now().is_symbol(known.first); });
     if (found == std::end(operators)) return left;
     deeper();
     step();
@@ -175,13 +179,15 @@ ExpressionPtr Parser::primary() {
       return make(Literal{std::move(text)}, line);
     }
     case Token::Kind::integer:
-    case Token::Kind::number: return number();
+    case Token::Kind::number:
+      return number();
     case Token::Kind::symbol:
       if (token.text == "(") return parenthesis();
       if (token.text == "[") return list_display();
       if (token.text == "{") return dict_display();
       break;
-    default: break;
+    default:
+      break;
   }
   unexpected("an expression");
 }
@@ -341,8 +347,9 @@ ExpressionPtr Parser::test(ExpressionPtr input) {
   const bool value = now().kind == Token::Kind::name || now().kind == Token::Kind::text ||
                      now().kind == Token::Kind::integer || now().kind == Token::Kind::number ||
                      now().is_symbol("[") || now().is_symbol("{");
-  const bool word = now().is_name("else") || now().is_name("or") || now().is_name("and") || now().is_name("if") ||
-                    now().is_name("is") || now().is_name("in") || now().is_name("not") || now().is_name("recursive");
+  const bool word = now().is_name("else") || now().is_name("or") || now().is_name("and") ||
+                    now().is_name("if") || now().is_name("is") || now().is_name("in") ||
+                    now().is_name("not") || now().is_name("recursive");
   if (now().is_symbol("(")) {
     use.arguments = arguments();
   } else if (value && !word) {

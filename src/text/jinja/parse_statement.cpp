@@ -11,14 +11,22 @@ constexpr int max_syntax_depth = 200;
 
 std::string shown(const Token& token) {
   switch (token.kind) {
-    case Token::Kind::data: return "text";
-    case Token::Kind::print_begin: return "'{{'";
-    case Token::Kind::print_end: return "'}}'";
-    case Token::Kind::block_begin: return "'{%'";
-    case Token::Kind::block_end: return "'%}'";
-    case Token::Kind::text: return "a string";
-    case Token::Kind::end: return "the end of the template";
-    default: return fmt::format("'{}'", token.text);
+    case Token::Kind::data:
+      return "text";
+    case Token::Kind::print_begin:
+      return "'{{'";
+    case Token::Kind::print_end:
+      return "'}}'";
+    case Token::Kind::block_begin:
+      return "'{%'";
+    case Token::Kind::block_end:
+      return "'%}'";
+    case Token::Kind::text:
+      return "a string";
+    case Token::Kind::end:
+      return "the end of the template";
+    default:
+      return fmt::format("'{}'", token.text);
   }
 }
 
@@ -124,8 +132,8 @@ void Parser::statement(Body& body) {
   if (name == "with") return body.push_back(with());
   if (name == "generation") return body.push_back(generation());
   if (name == "break" || name == "continue") return loop_control(body, name == "break");
-  static const std::vector<std::string> known = {"set",    "if",   "for",        "macro", "call",
-                                                 "filter", "with", "generation", "break", "continue", "raw"};
+  static const std::vector<std::string> known = {"set",  "if",         "for",   "macro",    "call", "filter",
+                                                 "with", "generation", "break", "continue", "raw"};
   fail(fmt::format("'{{% {} %}}'", name), "a statement that chat templates have", suggest(name, known));
 }
 

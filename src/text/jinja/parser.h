@@ -9,8 +9,8 @@
 
 namespace coppice::jinja {
 
-// The syntax of a whole template. What is not Jinja, or Jinja that a chat template cannot use (includes, inheritance),
-// is an Error with its line.
+// The syntax of a whole template. What is not Jinja, or Jinja that a chat template cannot use (includes,
+// inheritance), is an Error with its line.
 Body parse(std::vector<Token> tokens, const std::string& where);
 
 // What is common to statements and expressions: the tokens, and how deep the syntax is.

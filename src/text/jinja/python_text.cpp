@@ -1,10 +1,9 @@
 #include "text/jinja/python_text.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <utf8proc.h>
 
 #include "text/utf8.h"
 
@@ -14,7 +13,8 @@ namespace {
 std::string convert(std::string_view text, utf8proc_int32_t (*change)(utf8proc_int32_t)) {
   std::string out;
   for (size_t at = 0; at < text.size();)
-    append_character(out, static_cast<char32_t>(change(static_cast<utf8proc_int32_t>(next_character(text, at)))));
+    append_character(out,
+                     static_cast<char32_t>(change(static_cast<utf8proc_int32_t>(next_character(text, at)))));
   return out;
 }
 
@@ -56,7 +56,8 @@ size_t trailing_space(std::string_view text) {
 }
 
 int64_t count_characters(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
 }
 
 std::vector<size_t> character_offsets(std::string_view text) {
@@ -82,7 +83,8 @@ std::optional<std::string> unescape(std::string_view literal) {
       continue;  // a line that goes on
     } else if (c >= '0' && c <= '7') {
       size_t length = 1;
-      while (length < 3 && i + length < literal.size() && literal[i + length] >= '0' && literal[i + length] <= '7')
+      while (length < 3 && i + length < literal.size() && literal[i + length] >= '0' &&
+             literal[i + length] <= '7')
         ++length;
       append_character(out, *parse_digits(literal.substr(i, length), 8));
       i += length - 1;
@@ -132,7 +134,8 @@ std::vector<std::string> split_lines(std::string_view text, bool keep_ends) {
   for (size_t at = 0; at < text.size();) {
     const size_t end = at;
     const char32_t c = next_character(text, at);
-    const bool newline = (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    const bool newline =
+        (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
     if (!newline) continue;
     if (c == '\r' && at < text.size() && text[at] == '\n') ++at;
     lines.emplace_back(text.substr(begin, (keep_ends ? at : end) - begin));

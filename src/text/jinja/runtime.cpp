@@ -15,10 +15,12 @@ void Runtime::spend_steps(int64_t count) {
 }
 
 void Runtime::spend_bytes(size_t count) {
-  // No count comes near the type's limits: it is the size of what exists or is about to, checked by the caller.
+  // No count comes near the type's limits: it is the size of what exists or is about to, checked by the
+  // caller.
   bytes_ += static_cast<int64_t>(std::min<size_t>(count, size_t{1} << 40));
   if (bytes_ > limits_.bytes)
-    throw Failure{"the template makes too much text", fmt::format("at most {} bytes", limits_.bytes), ""};
+    throw Failure{"the template makes too much text or too many lists",
+                  fmt::format("at most {} bytes", limits_.bytes), ""};
 }
 
 Runtime::Level::Level(Runtime& runtime) : runtime_(runtime) {
@@ -36,7 +38,8 @@ std::vector<std::optional<Value>> Arguments::bind(std::string_view what,
   std::vector<std::optional<Value>> bound(positional.begin(), positional.end());
   bound.resize(names.size());
   for (const auto& [name, value] : named) {
-    const auto* const at = std::find_if(names.begin(), names.end(), [&](const char* known) { return name == known; });
+    const auto* const at =
+        std::find_if(names.begin(), names.end(), [&](const char* known) { return name == known; });
     if (at == names.end())
       throw Failure{fmt::format("unknown argument '{}' of '{}'", name, what), "",
                     suggest(name, std::vector<std::string>(names.begin(), names.end()))};
@@ -64,7 +67,8 @@ void Namespace::set(const std::string& name, Value value) {
 
 int64_t need_integer(const Value& value, std::string_view what) {
   need_defined(value);
-  if (!value.is_integer()) throw Failure{fmt::format("{} as {}", type_name(value), what), "a whole number", ""};
+  if (!value.is_integer())
+    throw Failure{fmt::format("{} as {}", type_name(value), what), "a whole number", ""};
   return value.integer();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What every part of a rendering shares: its limits, its clock and the objects that it owns. And the arguments of
-// calls, as functions, filters, tests and methods see them.
+// What every part of a rendering shares: its limits, its clock and the objects that it owns. And the
+// arguments of calls, as functions, filters, tests and methods see them.
 
 #include <functional>
 #include <initializer_list>
@@ -16,9 +16,9 @@ namespace coppice::jinja {
 
 // A template is foreign code: what it may do is bounded, so that none runs or grows for ever.
 struct Limits {
-  int64_t steps = 20'000'000;      // parts of the template evaluated, and items gone through
-  int64_t bytes = int64_t{1} << 28;  // of all texts made, including those thrown away
-  int depth = 600;                 // evaluations within each other
+  int64_t steps = 5'000'000;         // parts of the template evaluated, and items gone through
+  int64_t bytes = int64_t{1} << 28;  // of all texts and lists made, also of those thrown away
+  int depth = 600;                   // evaluations within each other
 };
 
 class Runtime {
@@ -66,9 +66,10 @@ struct Arguments {
   Values positional;
   std::vector<std::pair<std::string, Value>> named;
 
-  // The arguments by the names of the parameters, in that order; those not given are empty. `what` is called. More
-  // arguments than names, an unknown name and one given twice are Failures.
-  std::vector<std::optional<Value>> bind(std::string_view what, std::initializer_list<const char*> names) const;
+  // The arguments by the names of the parameters, in that order; those not given are empty. `what` is called.
+  // More arguments than names, an unknown name and one given twice are Failures.
+  std::vector<std::optional<Value>> bind(std::string_view what,
+                                         std::initializer_list<const char*> names) const;
 };
 
 // What a template calls: range(…), a bound method.

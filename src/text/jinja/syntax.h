@@ -88,8 +88,8 @@ struct DictDisplay {
 
 struct Expression {
   int line = 1;
-  std::variant<Literal, Name, Attribute, Subscript, Slice, Call, FilterUse, TestUse, Binary, Unary, Logic, Comparison,
-               Concatenation, Conditional, ListDisplay, DictDisplay>
+  std::variant<Literal, Name, Attribute, Subscript, Slice, Call, FilterUse, TestUse, Binary, Unary, Logic,
+               Comparison, Concatenation, Conditional, ListDisplay, DictDisplay>
       node;
 };
 
@@ -109,7 +109,8 @@ struct MacroDefinition {
   std::string name;
   std::vector<Parameter> parameters;
   Body body;
-  bool varargs = false, kwargs = false;  // the body speaks of them, and so takes more arguments than parameters
+  bool varargs = false,
+       kwargs = false;  // the body speaks of them, and so takes more arguments than parameters
 };
 
 struct Data {
@@ -157,7 +158,8 @@ struct With {  // also {% generation %}, which marks what training looks at
 
 struct Statement {
   int line = 1;
-  std::variant<Data, Print, Set, SetBlock, If, For, Break, Continue, Macro, CallBlock, FilterBlock, With> node;
+  std::variant<Data, Print, Set, SetBlock, If, For, Break, Continue, Macro, CallBlock, FilterBlock, With>
+      node;
 };
 
 }  // namespace coppice::jinja

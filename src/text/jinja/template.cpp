@@ -22,7 +22,8 @@ std::string Template::render(const Json& variables, int64_t now, const Limits& l
     for (const auto& [name, value] : variables.items()) scope->set(name, from_json(value));
     return Interpreter(runtime, where_).render(body_, scope);
   } catch (const Failure& failure) {
-    throw Error({.where = where_, .found = failure.found, .expected = failure.expected, .advice = failure.advice});
+    throw Error(
+        {.where = where_, .found = failure.found, .expected = failure.expected, .advice = failure.advice});
   }
 }
 

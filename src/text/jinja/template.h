@@ -1,10 +1,11 @@
 #pragma once
-// Jinja templates, as far as chat templates use them, with the meaning that they have in Transformers: an immutable
-// sandbox with trim_blocks, lstrip_blocks and loop controls. docs/formats.md says what is supported.
+// Jinja templates, as far as chat templates use them, with the meaning that they have in Transformers: an
+// immutable sandbox with trim_blocks, lstrip_blocks and loop controls. docs/formats.md says what is
+// supported.
 //
-// Goals: the same text as Jinja for every template that a model brings, and a clear Error with its line for every other;
-// bounded time and memory whatever the template does. Not goals: web pages, hence no HTML escaping by itself, no
-// inheritance, no files.
+// Goals: the same text as Jinja for every template that a model brings, and a clear Error with its line for
+// every other; bounded time and memory whatever the template does. Not goals: web pages, hence no HTML
+// escaping by itself, no inheritance, no files.
 
 #include <string>
 #include <string_view>
@@ -20,8 +21,8 @@ class Template {
   // `where` names the template in Errors. What is no template is an Error with its line.
   Template(std::string_view source, std::string where);
 
-  // The text with these variables (an object). `now`: seconds since 1970, for strftime_now. What the template refuses,
-  // or what it cannot do, is an Error with the line.
+  // The text with these variables (an object). `now`: seconds since 1970, for strftime_now. What the template
+  // refuses, or what it cannot do, is an Error with the line.
   std::string render(const Json& variables, int64_t now, const Limits& limits = {}) const;
 
  private:

@@ -76,7 +76,8 @@ Value make_dict(Pairs items) {
     } else if (const Value* known = dict.find(key)) {
       while (&dict.items[--at].second != known) continue;
     } else if (dict.items.size() - texts.size() >= max_keys_without_text) {
-      throw Failure{"a dict of too many keys that are no strings", fmt::format("at most {}", max_keys_without_text), ""};
+      throw Failure{"a dict of too many keys that are no strings",
+                    fmt::format("at most {}", max_keys_without_text), ""};
     }
     if (at == dict.items.size())
       dict.items.emplace_back(std::move(key), std::move(value));
@@ -92,15 +93,21 @@ Value make_undefined(std::string hint) {
 
 Value from_json(const Json& json) {
   switch (json.type()) {
-    case Json::value_t::null: return None{};
-    case Json::value_t::boolean: return json.get<bool>();
-    case Json::value_t::number_integer: return json.get<int64_t>();
+    case Json::value_t::null:
+      return None{};
+    case Json::value_t::boolean:
+      return json.get<bool>();
+    case Json::value_t::number_integer:
+      return json.get<int64_t>();
     case Json::value_t::number_unsigned:
       if (json.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-        throw Failure{fmt::format("the number {}", json.get<uint64_t>()), "one of at most 64 bits with its sign", ""};
+        throw Failure{fmt::format("the number {}", json.get<uint64_t>()),
+                      "one of at most 64 bits with its sign", ""};
       return json.get<int64_t>();
-    case Json::value_t::number_float: return json.get<double>();
-    case Json::value_t::string: return json.get<std::string>();
+    case Json::value_t::number_float:
+      return json.get<double>();
+    case Json::value_t::string:
+      return json.get<std::string>();
     case Json::value_t::array: {
       Values items;
       for (const auto& item : json) items.push_back(from_json(item));
@@ -116,7 +123,8 @@ Value from_json(const Json& json) {
       }
       return std::make_shared<const Dict>(std::move(dict));
     }
-    default: throw Failure{"a value that is no JSON", "", ""};
+    default:
+      throw Failure{"a value that is no JSON", "", ""};
   }
 }
 
@@ -147,7 +155,8 @@ bool equal(const Value& a, const Value& b) {
   if (a.is_text() && b.is_text()) return a.text() == b.text();
   if (a.is_list() && b.is_list())
     return a.list().tuple == b.list().tuple &&
-           std::equal(a.list().items.begin(), a.list().items.end(), b.list().items.begin(), b.list().items.end(), equal);
+           std::equal(a.list().items.begin(), a.list().items.end(), b.list().items.begin(),
+                      b.list().items.end(), equal);
   if (a.is_dict() && b.is_dict()) {
     if (a.dict().items.size() != b.dict().items.size()) return false;
     return std::all_of(a.dict().items.begin(), a.dict().items.end(), [&b](const auto& item) {
@@ -172,7 +181,8 @@ int compare(const Value& a, const Value& b) {
       if (!equal(x[i], y[i])) return compare(x[i], y[i]);
     return x.size() < y.size() ? -1 : x.size() > y.size();
   }
-  throw Failure{fmt::format("a comparison of {} and {}, which have no order", type_name(a), type_name(b)), "", ""};
+  throw Failure{fmt::format("a comparison of {} and {}, which have no order", type_name(a), type_name(b)), "",
+                ""};
 }
 
 Values items_of(const Value& value) {

@@ -1,6 +1,6 @@
 #pragma once
-// The values that a template computes with. All are immutable, as in the sandbox that Transformers renders chat
-// templates in; only a namespace, which is an Object, can be changed.
+// The values that a template computes with. All are immutable, as in the sandbox that Transformers renders
+// chat templates in; only a namespace, which is an Object, can be changed.
 
 #include <cstdint>
 #include <memory>
@@ -14,14 +14,14 @@
 
 namespace coppice::jinja {
 
-// What goes wrong inside a template, thrown by whatever does not know the line; the evaluator adds the line and makes
-// an Error of it.
+// What goes wrong inside a template, thrown by whatever does not know the line; the evaluator adds the line
+// and makes an Error of it.
 struct Failure {
   std::string found, expected, advice;
 };
 
-// A name, key or attribute that is not there; `hint` says which. It prints as nothing and is false, but most other
-// uses of it fail.
+// A name, key or attribute that is not there; `hint` says which. It prints as nothing and is false, but most
+// other uses of it fail.
 struct Undefined {
   std::shared_ptr<const std::string> hint;
 };
@@ -78,8 +78,8 @@ class Value {
 using Values = std::vector<Value>;
 using Pairs = std::vector<std::pair<Value, Value>>;
 
-// What it takes to walk a value: the lists and dicts within each other, and the values in all. A list may hold another
-// many times, so that a few steps can make a value of any extent; therefore both are bounded.
+// What it takes to walk a value: the lists and dicts within each other, and the values in all. A list may
+// hold another many times, so that a few steps can make a value of any extent; therefore both are bounded.
 struct Extent {
   int depth = 0;
   int64_t values = 1;
@@ -133,8 +133,8 @@ bool equal(const Value& a, const Value& b);
 // -1, 0 or 1; values without an order are a Failure.
 int compare(const Value& a, const Value& b);
 
-// The items that a loop over `value` goes through: of a list its own, of a dict its keys, of a text its characters, of
-// what is undefined none. Anything else is a Failure.
+// The items that a loop over `value` goes through: of a list its own, of a dict its keys, of a text its
+// characters, of what is undefined none. Anything else is a Failure.
 Values items_of(const Value& value);
 
 // Throws the Failure that a use of an undefined value is; anything else passes.

@@ -1,11 +1,10 @@
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
+#include <utf8proc.h>
 
 #include "text/jinja/python_text.h"
 #include "text/utf8.h"
@@ -21,9 +20,12 @@ bool is_printable(char32_t c) {
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_CN:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return false;
-    case UTF8PROC_CATEGORY_ZS: return c == ' ';
-    default: return true;
+    case UTF8PROC_CATEGORY_ZP:
+      return false;
+    case UTF8PROC_CATEGORY_ZS:
+      return c == ' ';
+    default:
+      return true;
   }
 }
 
@@ -33,14 +35,22 @@ std::string python_quoted(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     const char32_t c = next_character(text, at);
-    if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\\' || c == static_cast<char32_t>(quote)) (out += '\\') += static_cast<char>(c);
-    else if (is_printable(c)) out += text.substr(begin, at - begin);
-    else if (c < 0x100) out += fmt::format("\\x{:02x}", static_cast<uint32_t>(c));
-    else if (c < 0x10000) out += fmt::format("\\u{:04x}", static_cast<uint32_t>(c));
-    else out += fmt::format("\\U{:08x}", static_cast<uint32_t>(c));
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\\' || c == static_cast<char32_t>(quote))
+      (out += '\\') += static_cast<char>(c);
+    else if (is_printable(c))
+      out += text.substr(begin, at - begin);
+    else if (c < 0x100)
+      out += fmt::format("\\x{:02x}", static_cast<uint32_t>(c));
+    else if (c < 0x10000)
+      out += fmt::format("\\u{:04x}", static_cast<uint32_t>(c));
+    else
+      out += fmt::format("\\U{:08x}", static_cast<uint32_t>(c));
   }
   return out + quote;
 }
@@ -52,7 +62,8 @@ std::string json_quoted(std::string_view text, bool ascii) {
     const size_t begin = at;
     const char32_t c = next_character(text, at);
     static constexpr std::string_view letters = "\"\\nrtbf", meanings = "\"\\\n\r\t\b\f";
-    if (const size_t known = c < 0x80 ? meanings.find(static_cast<char>(c)) : meanings.npos; known != meanings.npos)
+    if (const size_t known = c < 0x80 ? meanings.find(static_cast<char>(c)) : meanings.npos;
+        known != meanings.npos)
       (out += '\\') += letters[known];
     else if (c < 0x20 || (ascii && c >= 0x7F && c < 0x10000 && c != 0x7F))
       escape(c);
@@ -189,7 +200,8 @@ std::string number_text(double number) {
   if (std::isnan(number)) return "nan";
   if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
   std::array<char, 64> buffer{};
-  const auto written = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number, std::chars_format::scientific);
+  const auto written =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), number, std::chars_format::scientific);
   std::string text(buffer.data(), written.ptr);
   const size_t e = text.find('e');
   const int exponent = std::stoi(text.substr(e + 1));

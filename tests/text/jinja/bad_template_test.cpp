@@ -37,7 +37,8 @@ TEST_P(BadTemplate, IsAnErrorWithItsLine) {
   const Json variables = {{"text", "abc"}, {"list", {1, 2}}, {"dict", {{"a", 1}}}, {"nothing", nullptr}};
   const std::string message =
       test::error_of([&] { Template(source, "chat_template.jinja").render(variables, 0); });
-  EXPECT_THAT(message, AllOf(HasSubstr("chat_template.jinja" + (line.empty() ? "" : ", line " + line)), HasSubstr(says)));
+  EXPECT_THAT(message, AllOf(HasSubstr("chat_template.jinja" + (line.empty() ? "" : ", line " + line)),
+                             HasSubstr(says)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -61,8 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"unknown_statement", "{% fro x in y %}", "1", "did you mean 'for'"},
         Bad{"inheritance", "{% extends 'base.html' %}", "1", "extends"},
         Bad{"include", "{% include '/etc/hostname' %}", "1", "include"},
-        Bad{"nothing_to_print", "{{ }}", "1", "an expression"},
-        Bad{"two_values", "{{ 1 2 }}", "1", "'}}'"},
+        Bad{"nothing_to_print", "{{ }}", "1", "an expression"}, Bad{"two_values", "{{ 1 2 }}", "1", "'}}'"},
         Bad{"break_outside", "{% break %}", "1", "outside of a loop"},
         Bad{"assign_to_constant", "{% set true = 1 %}", "1", "'true'"},
         Bad{"assign_to_no_namespace", "{% set dict.a = 2 %}", "1", "namespace"},
@@ -89,18 +89,22 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"json_of_a_function", "{{ range | tojson }}", "1", "JSON"},
         Bad{"list_as_key", "{{ {[1]: 2} }}", "1", "key"},
         Bad{"raised", "a\n\n{{ raise_exception('roles must alternate') }}", "3", "roles must alternate"},
-        Bad{"raised_in_a_macro", "{% macro m() %}\n{{ raise_exception('no') }}{% endmacro %}\n{{ m() }}", "2", "no"},
+        Bad{"raised_in_a_macro", "{% macro m() %}\n{{ raise_exception('no') }}{% endmacro %}\n{{ m() }}", "2",
+            "no"},
         Bad{"long_range", "{{ range(100001) | list }}", "1", "at most 100000"},
         Bad{"endless_range", "{{ range(-9223372036854775807, 9223372036854775807) }}", "1", "at most 100000"},
-        Bad{"loops_in_loops",
-            repeated("{% for x in range(1000) %}", 4) + "\n" + repeated("{% endfor %}", 4), "1", "come to an end"},
+        Bad{"loops_in_loops", repeated("{% for x in range(1000) %}", 4) + "\n" + repeated("{% endfor %}", 4),
+            "1", "come to an end"},
         Bad{"macro_for_ever", "{% macro m() %}\n{{ m() }}{% endmacro %}{{ m() }}", "2", "calls itself"},
-        Bad{"doubling_text", "{% set n = namespace(t='ab') %}\n{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+        Bad{"doubling_text",
+            "{% set n = namespace(t='ab') %}\n{% for i in range(99) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
             "2", "too much text"},
-        Bad{"doubling_list", "{% set n = namespace(l=[1]) %}\n{% for i in range(99) %}{% set n.l = [n.l, n.l] %}{% endfor %}",
+        Bad{"doubling_list",
+            "{% set n = namespace(l=[1]) %}\n{% for i in range(99) %}{% set n.l = [n.l, n.l] %}{% endfor %}",
             "2", "too many values"},
-        Bad{"deepening_list", "{% set n = namespace(l=[]) %}{% for i in range(999) %}\n{% set n.l = [n.l] %}{% endfor %}",
-            "2", "too deeply"},
+        Bad{"deepening_list",
+            "{% set n = namespace(l=[]) %}{% for i in range(999) %}\n{% set n.l = [n.l] %}{% endfor %}", "2",
+            "too deeply"},
         Bad{"repeated_text", "{{ 'x' * 9223372036854775807 }}", "1", "too much text"},
         Bad{"wide_format", "{{ '%99999999d' % 1 }}", "1", "format"},
         Bad{"wide_text", "{{ 'x'.center(9223372036854775807) }}", "1", "too much text"},
@@ -114,8 +118,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(BadTemplates, EveryPartOfATemplateIsRefusedOrRendered) {
   const std::string whole =
-      "{% set n = namespace(a=1) %}{% for m in list if m is odd %}{{ m | string ~ 'x'[0:1] }}{% else %}-{% endfor %}"
-      "{% macro f(a, b=2) -%} {{ a if b else [1, (2,), {'k': 3}] }} {%- endmacro %}{{ f(1) }}{% raw %}{{{% endraw %}{# #}";
+      "{% set n = namespace(a=1) %}{% for m in list if m is odd %}{{ m | string ~ 'x'[0:1] }}{% else %}-{% "
+      "endfor %}"
+      "{% macro f(a, b=2) -%} {{ a if b else [1, (2,), {'k': 3}] }} {%- endmacro %}{{ f(1) }}{% raw %}{{{% "
+      "endraw %}{# #}";
   const Json variables = {{"list", {1, 2, 3}}};
   EXPECT_EQ(Template(whole, "t").render(variables, 0), "1x3x1{{");
   for (size_t begin = 0; begin < whole.size(); ++begin)
@@ -130,8 +136,10 @@ TEST(BadTemplates, EveryPartOfATemplateIsRefusedOrRendered) {
 TEST(BadTemplates, LimitsAreThoseThatAreGiven) {
   const Template loop("{% for i in range(100) %}x{% endfor %}", "t");
   EXPECT_EQ(loop.render(Json::object(), 0).size(), 100u);
-  EXPECT_THAT(test::error_of([&] { loop.render(Json::object(), 0, {.steps = 50}); }), HasSubstr("at most 50 steps"));
-  EXPECT_THAT(test::error_of([&] { loop.render(Json::object(), 0, {.bytes = 50}); }), HasSubstr("at most 50 bytes"));
+  EXPECT_THAT(test::error_of([&] { loop.render(Json::object(), 0, {.steps = 50}); }),
+              HasSubstr("at most 50 steps"));
+  EXPECT_THAT(test::error_of([&] { loop.render(Json::object(), 0, {.bytes = 50}); }),
+              HasSubstr("at most 50 bytes"));
 }
 
 }  // namespace
