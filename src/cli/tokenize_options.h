@@ -8,7 +8,7 @@ struct TokenizeOptions {
   std::filesystem::path model, file;
   std::string text;
   std::optional<std::string> decode;
-  bool no_special = false;
+  bool no_special = false, lines = false;
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
@@ -23,6 +23,8 @@ struct TokenizeOptions {
           Field{.help = "decode these ids, separated by commas or spaces", .value_name = "IDS"});
     field("no_special", self.no_special,
           Field{.help = "add no special tokens when encoding, leave none out when decoding"});
+    field("lines", self.lines,
+          Field{.help = "every line of --file is a JSON string and a text of its own, and so is its result"});
     CommonOptions::fields(self.common, field);
   }
 };

@@ -4,7 +4,6 @@
 
 #include "base/strings.h"
 #include "text/byte_alphabet.h"
-#include "text/utf8.h"
 
 namespace coppice {
 namespace {
@@ -25,22 +24,10 @@ void mend_utf8(Rewrite& rewrite) {
   rewrite.keep(kept, text.size());
 }
 
-// `range` of `text`, any bytes, less the white space at its ends.
-TextRange without_space(std::string_view text, TextRange range) {
-  while (range.begin < range.end) {
-    const size_t length = utf8_sequence(text.substr(range.begin));
-    size_t behind = range.begin;
-    if (length == 0 || range.begin + length > range.end || !is_space(next_character(text, behind))) break;
-    range.begin = behind;
-  }
-  while (range.begin < range.end) {
-    const size_t before = previous_character(text, range.end);
-    size_t at = before;
-    if (before < range.begin || before + utf8_sequence(text.substr(before)) != range.end ||
-        !is_space(next_character(text, at)))
-      break;
-    range.end = before;
-  }
+// `range` of `text` without the spaces at its ends. (Of white space only ' ' goes: so does Hugging Face.)
+TextRange without_spaces(std::string_view text, TextRange range) {
+  while (range.begin < range.end && text[range.begin] == ' ') ++range.begin;
+  while (range.begin < range.end && text[range.end - 1] == ' ') --range.end;
   return range;
 }
 
@@ -143,7 +130,7 @@ void PipelineTokenizer::encode_word(const Piece& word, Output& output) const {
   const bool trims = parts_.post_processor && parts_.post_processor->trims_offsets;
   for (const auto& [id, range] : tokens) {
     add_token(id, word.origins, range, output);
-    if (trims) output.traced->offsets.back() = without_space(output.text, output.traced->offsets.back());
+    if (trims) output.traced->offsets.back() = without_spaces(output.text, output.traced->offsets.back());
   }
 }
 

@@ -42,6 +42,14 @@ class Rewrite {
     if (traces_) origins_.insert(origins_.end(), text.size(), from);
   }
 
+  // `text` is put before the source's first character and stands for that, as in Hugging Face.
+  void put_in_front(std::string_view text) {
+    size_t end = 0;
+    if (!source_.empty())
+      for (++end; end < source_.size() && (static_cast<unsigned char>(source_[end]) & 0xC0) == 0x80;) ++end;
+    put(text, {0, end});
+  }
+
   // The whole result at once; as many origins as bytes, if they are traced.
   void replace(std::string text, Origins origins) {
     text_ = std::move(text);

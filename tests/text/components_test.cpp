@@ -57,6 +57,31 @@ TEST(Normalizers, change_texts_as_documented) {
       "e\u0301");
 }
 
+TEST(Normalizers, bert_cleans_spaces_ideographs_and_drops_accents) {
+  const Json bert = {{"type", "BertNormalizer"}};
+  EXPECT_EQ(normalize(bert, "\tHéllo\x01 wörld\u00a0\u200d!"), " hello world !");
+  EXPECT_EQ(normalize(bert, "ab漢字"), "ab 漢  字 ");
+  EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"lowercase", false}}, "Á漢\n"), "Á 漢  ");
+  EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"lowercase", false}, {"strip_accents", true}}, "Á"), "A");
+  EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"strip_accents", false}}, "Á"), "á");
+  EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"clean_text", false}, {"handle_chinese_chars", false}}, "漢\t"),
+            "漢\t");
+}
+
+TEST(Normalizers, marks_control_characters_and_bytes_change_as_documented) {
+  EXPECT_EQ(normalize({{"type", "StripAccents"}}, "e\u0301é\u0903"), "eé");
+  EXPECT_EQ(normalize({{"type", "Nmt"}}, "a\x01\u200b\tb\x7f\uFEFF"), "a  b ");
+  EXPECT_EQ(normalize({{"type", "ByteLevel"}}, "é a"), "Ã©Ġa");
+}
+
+TEST(PreTokenizers, of_bert_scripts_delimiters_and_lengths_cut_as_documented) {
+  EXPECT_EQ(cut({{"type", "BertPreTokenizer"}}, " Hey,  you?!a$"), (Words{"Hey", ",", "you", "?", "!", "a", "$"}));
+  EXPECT_EQ(cut({{"type", "CharDelimiterSplit"}, {"delimiter", "-"}}, "a--b-"), (Words{"a", "b"}));
+  EXPECT_EQ(cut({{"type", "FixedLength"}, {"length", 2}}, "aéi漢u"), (Words{"aé", "i漢", "u"}));
+  EXPECT_EQ(cut({{"type", "UnicodeScripts"}}, "どこで生れ。Yes"), (Words{"どこで生れ", "。", "Yes"}));
+  EXPECT_EQ(cut({{"type", "UnicodeScripts"}}, "Apples are りんご 林檎ー"), (Words{"Apples are ", "りんご 林檎ー"}));
+}
+
 TEST(PreTokenizers, split_keeps_matches_as_its_behavior_says) {
   EXPECT_EQ(cut(split_on("String", "-", "Removed"), "the-final--countdown"),
             (Words{"the", "final", "countdown"}));
@@ -98,6 +123,14 @@ TEST(TokenDecoders, join_tokens_as_documented) {
             " a b");
   EXPECT_EQ(decode({{"type", "BPEDecoder"}, {"suffix", "</w>"}}, {"a", "b</w>", "c</w>"}), "ab c");
   EXPECT_EQ(decode({{"type", "ByteLevel"}}, {"H", "Ã", "©", "Ġyou", "ではない"}), "Hé youではない");
+}
+
+TEST(TokenDecoders, of_word_pieces_and_ctc_join_as_documented) {
+  EXPECT_EQ(decode({{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}, {"##uelo", "##s", ",", "Ara", "##új"}),
+            "##uelos, Araúj");
+  EXPECT_EQ(decode({{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", false}}, {"a", "."}), "a .");
+  const Words heard = {"<pad>", "<pad>", "h", "e", "e", "l", "l", "<pad>", "l", "o", "o", "|", "w"};
+  EXPECT_EQ(decode({{"type", "CTC"}}, heard), "hello w");
 }
 
 // Every pair of kinds of characters, and all of Unicode one by one, against the pattern that gpt2_words

@@ -143,6 +143,34 @@ INSTANTIATE_TEST_SUITE_P(
                    "twice"},
         Corruption{"added_token_without_content", [](Json& f) { f["added_tokens"][0].erase("content"); },
                    "content"},
+        Corruption{"padding_of_negative_length",
+                   [](Json& f) { f["padding"] = {{"strategy", {{"Fixed", -1}}}}; }, "padding.strategy.Fixed"},
+        Corruption{"unknown_padding_strategy", [](Json& f) { f["padding"] = {{"strategy", "Longest"}}; },
+                   "BatchLongest"},
+        Corruption{"unknown_truncation_strategy",
+                   [](Json& f) {
+                     f["truncation"] = {{"max_length", 4}, {"strategy", "Longest"}};
+                   },
+                   "truncation.strategy"},
+        Corruption{"template_of_a_third_text",
+                   [](Json& f) { f["post_processor"]["single"][1]["Sequence"]["id"] = "C"; }, "sequence 'C'"},
+        Corruption{"template_for_pairs_without_second_text",
+                   [](Json& f) { f["post_processor"]["pair"] = f["post_processor"]["single"]; }, "Sequence B once"},
+        Corruption{"two_processors_that_add",
+                   [](Json& f) {
+                     const Json one = f["post_processor"];
+                     f["post_processor"] = {{"type", "Sequence"}, {"processors", Json::array({one, one})}};
+                   },
+                   "two processors"},
+        Corruption{"word_piece_without_unknown_token",
+                   [](Json& f) { f["model"] = {{"type", "WordPiece"}, {"vocab", {{"<s>", 0}}}}; }, "'[UNK]'"},
+        Corruption{"word_level_without_vocabulary", [](Json& f) { f["model"] = {{"type", "WordLevel"}}; },
+                   "no vocabulary"},
+        Corruption{"delimiter_of_two_characters",
+                   [](Json& f) {
+                     f["pre_tokenizer"] = {{"type", "CharDelimiterSplit"}, {"delimiter", "ab"}};
+                   },
+                   "one character"},
         Corruption{"unknown_part", [](Json& f) { f["decoders"] = nullptr; }, "did you mean 'decoder'"},
         Corruption{"not_an_object", [](Json& f) { f = Json::array(); }, "an object"}),
     [](const auto& tested) { return tested.param.name; });

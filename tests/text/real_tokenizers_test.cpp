@@ -78,6 +78,23 @@ TEST(RealTokenizers, gpt2_gives_the_ids_of_llama_cpp) {
   for (const auto& [text, ids] : read_cases("ggml-vocab-gpt-2")) EXPECT_EQ(tokenizer->decode(ids), text);
 }
 
+TEST(RealTokenizers, gpt2_s_vocabulary_files_give_the_same) {
+  COPPICE_NEEDS_DATA("llamacpp-vocabs");
+  COPPICE_NEEDS_DATA("tokenizers");
+  const auto tokenizer = load_tokenizer(data_folder() / "tokenizers" / "gpt2");
+  expect_cases(*tokenizer, "ggml-vocab-gpt-2");
+  EXPECT_EQ(tokenizer->encode("<|endoftext|>"), Ids{50256});
+}
+
+TEST(RealTokenizers, bert_s_vocabulary_file_gives_the_ids_of_llama_cpp) {
+  COPPICE_NEEDS_DATA("llamacpp-vocabs");
+  COPPICE_NEEDS_DATA("tokenizers");
+  const auto tokenizer = load_tokenizer(data_folder() / "tokenizers" / "bert-base-uncased");
+  expect_cases(*tokenizer, "ggml-vocab-bert-bge");
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("Hello, World! I'm")), "hello, world! i ' m");
+  EXPECT_EQ(tokenizer->leading_token(), 101);
+}
+
 TEST(RealTokenizers, special_tokens_inside_a_text_are_recognised) {
   COPPICE_NEEDS_DATA("tokenizers");
   const auto llama = load_tokenizer(data_folder() / "tokenizers" / "llama2");
@@ -96,11 +113,11 @@ TEST(RealTokenizers, special_tokens_inside_a_text_are_recognised) {
 
 TEST(RealTokenizers, a_sentencepiece_normalization_table_is_used) {
   COPPICE_NEEDS_DATA("tokenizers");
-  const test::TemporaryFolder folder;
-  write_file(folder / "tokenizer.model", read_file(data_folder() / "tokenizers" / "t5" / "spiece.model"));
-  const auto tokenizer = load_tokenizer(folder.path());
+  const auto tokenizer = load_tokenizer(data_folder() / "tokenizers" / "t5");
   EXPECT_EQ(tokenizer->encode("ﬁne Ａ"), tokenizer->encode("fine A"));
   EXPECT_EQ(tokenizer->decode(tokenizer->encode("a fine test")), "a fine test");
+  EXPECT_EQ(tokenizer->vocabulary(), 32100);
+  EXPECT_EQ(tokenizer->encode("<extra_id_0>"), (Ids{32099, 1}));
 }
 
 }  // namespace

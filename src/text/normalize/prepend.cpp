@@ -16,7 +16,7 @@ class PrependNormalizer : public Normalizer {
   explicit PrependNormalizer(PrependOptions options) : options_(std::move(options)) {}
   void apply(Rewrite& rewrite) const override {
     if (rewrite.source().empty()) return;
-    rewrite.put(options_.prepend, {0, 0});
+    rewrite.put_in_front(options_.prepend);
     rewrite.keep(0, rewrite.source().size());
   }
 

@@ -37,11 +37,7 @@ size_t stretch_end(std::string_view text, size_t begin, size_t limit, utf8proc_o
     if (end - begin > longest) return limit;
     const size_t behind = end + utf8_length(text[end]);
     std::string joined = in_form(text.substr(begin, behind - begin), options);
-    if (joined == form + in_form(text.substr(end, behind - end), options)) {
-      // Marks belong to what they follow, although they may lie beside it unchanged.
-      size_t at = end;
-      if (!is_mark(next_character(text, at))) return end;
-    }
+    if (joined == form + in_form(text.substr(end, behind - end), options)) return end;
     form = std::move(joined);
     end = behind;
   }

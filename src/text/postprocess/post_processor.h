@@ -15,7 +15,7 @@ namespace coppice {
 struct PostProcessor {
   std::vector<TemplatePart> single = {{.text = 0}};
   std::vector<TemplatePart> pair = {{.text = 0}, {.text = 1, .type = 1}};
-  bool trims_offsets = false;  // offsets of a token leave out the white space at its ends
+  bool trims_offsets = false;  // offsets of a token leave out the spaces at its ends
 
   bool adds_tokens() const;
 };

@@ -22,7 +22,7 @@ class ByteLevelPreTokenizer : public PreTokenizer {
   void cut(Piece piece, std::vector<Piece>& parts) const override {
     if (options_.add_prefix_space && !piece.text.starts_with(' '))
       piece.rewrite([](Rewrite& rewrite) {
-        rewrite.put(" ", {0, 0});
+        rewrite.put_in_front(" ");
         rewrite.keep(0, rewrite.source().size());
       });
     const size_t first = parts.size();

@@ -19,7 +19,7 @@ class MetaspacePreTokenizer : public PreTokenizer {
         scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && piece.at_start);
     const bool prepends = wanted && !piece.text.starts_with(' ') && !piece.text.starts_with(mark_);
     piece.rewrite([&](Rewrite& rewrite) {
-      if (prepends) rewrite.put(mark_, {0, 0});
+      if (prepends) rewrite.put_in_front(mark_);
       space_.replace_all(rewrite, mark_);
     });
     if (!split_) return parts.push_back(std::move(piece));

@@ -1,5 +1,6 @@
 // UnicodeScripts: cut where the script changes (Unicode Standard Annex 24), as SentencePiece's trainer does.
 // Hiragana, Katakana and the prolonged sound mark count as Han, a space as whatever is beside it.
+// What has no script at the start of a text is dropped, as Hugging Face does.
 
 #include "text/pretokenize/pre_tokenizer.h"
 #include "text/unicode_script.h"
@@ -20,9 +21,8 @@ class ScriptsPreTokenizer : public PreTokenizer {
     for (size_t at = 0; at < piece.text.size();) {
       const size_t begin = at;
       const int script = script_of(next_character(piece.text, at));
-      if (words.empty() || (script != any_script && last != any_script && script != last))
-        words.push_back({begin, at});
-      words.back().end = at;
+      if (script != any_script && script != last) words.push_back({begin, at});
+      if (!words.empty()) words.back().end = at;
       if (script != any_script) last = script;
     }
     append_ranges(piece, words, parts);
