@@ -9,6 +9,7 @@
 #include "base/fields.h"
 #include "base/rng.h"
 #include "lab/convert/neuron_sets.h"
+#include "lab/convert/representatives.h"
 
 namespace coppice::lab {
 
@@ -27,6 +28,7 @@ struct CarveShape {
   int64_t shared = 1;   // of them always active; fewer than experts
   CarvePartition partition = CarvePartition::cluster;
   CarveShare share = CarveShare::rate;
+  MarkerDistance distance = MarkerDistance::cosine;
   int64_t iterations = 1;
 };
 

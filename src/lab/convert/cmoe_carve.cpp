@@ -21,14 +21,14 @@ NeuronSet choose_shared(const torch::Tensor& rates, int64_t count, CarveShare sh
   return order;
 }
 
-// Balanced clusters of marker columns by L1 distance, from centroids at the columns of highest rate.
-std::vector<NeuronSet> cluster(const torch::Tensor& markers, const NeuronSet& neurons, int64_t clusters, int64_t iterations) {
+// Balanced clusters of marker columns, from centroids at the columns of highest rate.
+std::vector<NeuronSet> cluster(const torch::Tensor& markers, const NeuronSet& neurons, int64_t clusters, const CarveShape& shape) {
   const torch::Tensor columns = markers.index_select(1, index_of(neurons));
   const torch::Tensor rates = columns.to(torch::kFloat64).mean(0);
   torch::Tensor centroids = columns.index_select(1, index_of(top_neurons(rates, clusters))).to(torch::kFloat64);
   std::vector<int64_t> labels;
-  for (int64_t i = 0; i < iterations; ++i) {
-    const torch::Tensor cost = marker_distances(columns, centroids).contiguous();
+  for (int64_t i = 0; i < shape.iterations; ++i) {
+    const torch::Tensor cost = marker_distances(columns, centroids, shape.distance).contiguous();
     auto assigned = balanced_assignment({cost.data_ptr<double>(), static_cast<size_t>(cost.numel())}, cost.size(0), clusters);
     if (assigned == labels) break;
     labels = std::move(assigned);
@@ -49,9 +49,9 @@ Carving carve(const torch::Tensor& markers, const CarveShape& shape, Rng& rng) {
   Carving result;
   result.shared = choose_shared(markers.to(torch::kFloat64).mean(0), shape.shared * width, shape.share, rng);
   const NeuronSet rest = complement(result.shared, neurons);
-  result.routed = shape.partition == CarvePartition::cluster ? cluster(markers, rest, clusters, shape.iterations)
+  result.routed = shape.partition == CarvePartition::cluster ? cluster(markers, rest, clusters, shape)
                                                              : random_partition(rest, clusters, rng);
-  result.representatives = representative_neurons(markers, result.routed);
+  result.representatives = representative_neurons(markers, result.routed, shape.distance);
   return result;
 }
 

@@ -83,9 +83,10 @@ MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, con
     const auto masks = sample_masks(*masked.network, embeddings);
     const torch::Tensor ratio = active_ratio(masks);
     const double ratio_weight = training.ratio_weight + training.ratio_ramp * static_cast<double>(step);
-    torch::Tensor loss = training.kl_weight * kl + ratio_weight * ratio_loss(ratio, training.active);
+    torch::Tensor divergence = training.kl_weight * kl;
+    torch::Tensor loss = divergence + ratio_weight * ratio_loss(ratio, training.active);
     if (masks.front().size(0) > 1)  // one static mask has nothing to cover or to balance
-      loss = loss + training.union_weight * union_loss(masks) + training.balance_weight * mean_balance_loss(masked);
+      loss = loss + divergence.detach() * (training.union_weight * union_loss(masks) + training.balance_weight * mean_balance_loss(masked));
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();

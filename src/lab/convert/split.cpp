@@ -89,7 +89,7 @@ void put_router(StateDict& state, const std::string& prefix, const std::vector<N
     case SplitRouter::neurons: {
       const torch::Tensor h = hidden_neurons_by_cosine(view.ffn, view.input, view.activation);
       const torch::Tensor markers = top_markers(h, std::min(options.k_a, h.size(1)));
-      const NeuronRouter router = neuron_router(view.ffn, representative_neurons(markers, sets));
+      const NeuronRouter router = neuron_router(view.ffn, representative_neurons(markers, sets, MarkerDistance::cosine));
       state[prefix + ".gate.up.weight"] = router.up;
       state[prefix + ".gate.gate.weight"] = router.gate;
       break;

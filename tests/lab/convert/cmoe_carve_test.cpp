@@ -14,11 +14,24 @@ torch::Tensor random_markers(int64_t tokens, int64_t neurons) {
 
 TEST(MarkerDistances, AreTheL1DistancesOfColumns) {
   const torch::Tensor markers = random_markers(5000, 6), centroids = torch::rand({5000, 3}, torch::kFloat64);
-  const torch::Tensor fast = marker_distances(markers, centroids);
+  const torch::Tensor fast = marker_distances(markers, centroids, MarkerDistance::l1);
   for (int64_t n = 0; n < 6; ++n)
     for (int64_t c = 0; c < 3; ++c) {
       const double slow = (markers.select(1, n).to(torch::kFloat64) - centroids.select(1, c)).abs().sum().item<double>();
       EXPECT_NEAR(fast[n][c].item<double>(), slow, 1e-7);
+    }
+}
+
+TEST(MarkerDistances, OrTheCosineDistancesOfColumns) {
+  torch::Tensor markers = random_markers(5000, 6);
+  markers.select(1, 4).zero_();  // a neuron that never fires
+  const torch::Tensor centroids = torch::rand({5000, 3}, torch::kFloat64);
+  const torch::Tensor fast = marker_distances(markers, centroids, MarkerDistance::cosine);
+  for (int64_t n = 0; n < 6; ++n)
+    for (int64_t c = 0; c < 3; ++c) {
+      const torch::Tensor a = markers.select(1, n).to(torch::kFloat64), b = centroids.select(1, c);
+      const double slow = n == 4 ? 1 : 1 - a.dot(b).item<double>() / (a.norm() * b.norm()).item<double>();
+      EXPECT_NEAR(fast[n][c].item<double>(), slow, 1e-9);
     }
 }
 
@@ -42,15 +55,17 @@ TEST(Carve, PutsNeuronsThatFireTogetherIntoOneExpert) {
   // The clustering starts at the columns of highest rate, which must not all be of one group.
   markers[0][1] = markers[1][2] = markers[0][2] = markers[2][0] = markers[1][0] = 1;
   Rng rng(1);
-  const Carving carving = carve(markers, {.experts = 3, .shared = 0, .iterations = 5}, rng);
-  for (const auto& set : carving.routed)
-    for (const int64_t neuron : set) EXPECT_EQ(neuron % 3, set.front() % 3);
+  for (const MarkerDistance distance : {MarkerDistance::l1, MarkerDistance::cosine}) {
+    const Carving carving = carve(markers, {.experts = 3, .shared = 0, .distance = distance, .iterations = 5}, rng);
+    for (const auto& set : carving.routed)
+      for (const int64_t neuron : set) EXPECT_EQ(neuron % 3, set.front() % 3);
+  }
 }
 
 TEST(RepresentativeNeurons, AreNearestToTheMeanOfTheirSet) {
   const torch::Tensor markers = random_markers(200, 10);
   const std::vector<NeuronSet> sets = {{0, 2, 5, 7, 9}, {1, 3, 4, 6, 8}};
-  const NeuronSet chosen = representative_neurons(markers, sets);
+  const NeuronSet chosen = representative_neurons(markers, sets, MarkerDistance::l1);
   for (size_t s = 0; s < sets.size(); ++s) {
     const torch::Tensor mean = markers.index_select(1, torch::tensor(sets[s], torch::kInt64)).to(torch::kFloat64).mean(1);
     auto distance = [&](int64_t n) { return (markers.select(1, n).to(torch::kFloat64) - mean).abs().sum().item<double>(); };
