@@ -19,14 +19,27 @@ struct TensorLayout {
   // Several tensors of the same file name lie in one, stacked along their outputs: this one begins at `first_row`
   // of `fused_rows`; 0: it lies alone.
   int64_t first_row = 0, fused_rows = 0;
+  int64_t experts = 0;  // the stacked tensors belong to so many experts, over which the stack has a first dimension
 
-  bool as_is() const { return !transposed && fused_rows == 0; }
+  bool as_is() const { return !transposed && fused_rows == 0 && experts == 0; }
+};
+
+// How files hold the experts of a layer.
+enum class ExpertTensors {
+  separate,  // each matrix of each expert is a tensor
+  packed,    // all gates and ups in one, all downs in another, as Transformers 5 holds them
+};
+
+template <>
+struct EnumNames<ExpertTensors> {
+  static constexpr auto values = std::to_array<std::pair<ExpertTensors, const char*>>(
+      {{ExpertTensors::separate, "separate"}, {ExpertTensors::packed, "packed"}});
 };
 
 struct Family {
   // config.json -> spec. Keys that would change the computation and are not understood are Errors.
   std::function<ModelSpec(const Json& config, const std::string& where)> read;
-  // Why a spec cannot be written as this family, or nothing if it can.
+  // Why a spec cannot be written as this family, or nothing if it can; called by obstacle_of, below.
   std::function<std::optional<std::string>(const ModelSpec& spec)> obstacle;
   // spec -> config.json. Call only when there is no obstacle.
   std::function<Json(const ModelSpec& spec)> write;
@@ -34,10 +47,14 @@ struct Family {
   std::function<std::string(const std::string& canonical_name)> file_name;
   // How it lies there; empty: every tensor as it is.
   std::function<TensorLayout(const TensorSpec& tensor, const ModelSpec& spec)> layout = {};
+  // The name where experts are packed (experts.h), of all tensors; empty: this family's files never pack them.
+  std::function<std::string(const std::string& canonical_name)> packed_file_name = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
   // Tensors of its files that follow from config.json; empty: none beyond those of all families.
   std::function<bool(const std::string& file_name)> is_buffer = {};
+  // Blocks may have other mixers than attention; else `obstacle` is never asked about them.
+  bool other_mixers = false;
 };
 
 // Families by config.json's model_type.
@@ -55,10 +72,15 @@ Family olmo2_family();
 Family phi_family();
 Family gpt2_family();
 Family opt_family();
+Family lfm2_family();
+Family lfm2_moe_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.
 ModelSpec spec_from_config(const Json& config, const std::string& where);
+
+// Why a spec cannot be written as that family, or nothing if it can.
+std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& spec);
 
 // The most widely readable family that can hold the spec: the spec's own, else another published one, else coppice.
 std::string writable_family(const ModelSpec& spec);
