@@ -21,7 +21,12 @@ fs::path checked_directory(const fs::path& path) {
     throw Error({.where = where, .found = "no such directory", .expected = expected, .advice = pull_hint(path)});
   if (!fs::is_directory(path)) throw Error({.where = where, .found = "a file", .expected = expected});
   if (!fs::exists(path / "config.json"))
-    throw Error({.where = where, .found = "no config.json", .expected = expected});
+    throw Error({.where = where,
+                 .found = "no config.json",
+                 .expected = expected,
+                 .advice = fs::exists(path / "modules.json")
+                               ? "its modules.json says in which folder the model is: name that one"
+                               : ""});
   return path;
 }
 
@@ -129,9 +134,20 @@ ExpertTensors ModelDirectory::find_expert_tensors(const std::vector<TensorSpec>&
 
 void ModelDirectory::bind_tensors() {
   const Family& family = families().get(spec_.family);
-  const auto table = tensor_table(spec_);
-  const ExpertTensors experts = find_expert_tensors(table);
   const auto names = tensors_.names();
+  // The files' names by the usual ones, which win over those that repeat them.
+  std::map<std::string, std::string> by_usual_name;
+  for (const auto& name : names) {
+    const std::string usual = family.usual_name ? family.usual_name(name) : name;
+    if (usual == name)
+      by_usual_name[usual] = name;
+    else
+      by_usual_name.try_emplace(usual, name);
+  }
+  const auto find = [&](const std::string& usual) {
+    const auto found = by_usual_name.find(usual);
+    return found == by_usual_name.end() ? nullptr : tensors_.find(found->second);
+  };
   const std::string& prefix = family.optional_prefix;
   const bool bare = !prefix.empty() && std::ranges::none_of(names, [&](const std::string& name) {
     return name.starts_with(prefix);
@@ -139,24 +155,37 @@ void ModelDirectory::bind_tensors() {
   const auto without_prefix = [&](const std::string& name) {
     return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   };
-  std::map<std::string, TensorSpec> wanted;  // by the name in the files, in the shape there
+  const auto file_name = [&](const std::string& canonical) { return without_prefix(family.file_name(canonical)); };
+  const HasTensor has = [&](const std::string& name) { return find(file_name(name)) != nullptr; };
+  if (family.complete) family.complete(spec_, config_, has, (path_ / "config.json").string());
+  if (bare && spec_.head == HeadKind::linear && !spec_.tied_embeddings && !has(head_name))
+    spec_.head = HeadKind::none;
+  validate(spec_, path_.string());
+  const auto table = tensor_table(spec_);
+  const ExpertTensors experts = find_expert_tensors(table);
+  std::map<std::string, TensorSpec> wanted;  // by the usual name in the files, in the shape there
   for (const auto& tensor : table) {
-    const auto [file_name, layout] = place_of(family, experts, tensor, spec_);
-    const std::string name = without_prefix(file_name);
+    const TensorPlace place = place_of(family, experts, tensor, spec_);
+    const TensorLayout& layout = place.layout;
+    const std::string name = without_prefix(place.file_name);
     wanted.emplace(name, TensorSpec{tensor.name, stored_shape(tensor, layout), tensor.integer});
-    if (!layout.as_is()) rearranged_->sources[tensor.name] = {name, tensor, layout};
+    if (!layout.as_is() && find(name) != nullptr)
+      rearranged_->sources[tensor.name] = {by_usual_name.at(name), tensor, layout};
   }
   // A tied model may carry its head too, which is then the embedding once more.
-  const std::string head = without_prefix(family.file_name(head_name));
-  const bool spare_head = spec_.tied_embeddings && tensors_.find(head) != nullptr;
+  const std::string head = file_name(head_name);
+  const bool spare_head = spec_.tied_embeddings && find(head) != nullptr;
   if (spare_head) wanted.emplace(head, TensorSpec{head_name, {spec_.vocabulary, spec_.width}});
 
   std::vector<std::string> missing, unread;
   for (const auto& [name, tensor] : wanted)
-    if (tensors_.find(name) == nullptr) missing.push_back(name);
-  for (const auto& name : names)
-    if (!wanted.contains(name) && !is_derived_buffer(name) && !(family.is_buffer && family.is_buffer(name)))
-      unread.push_back(name);
+    if (find(name) == nullptr) missing.push_back(name);
+  for (const auto& name : names) {
+    const std::string usual = family.usual_name ? family.usual_name(name) : name;
+    if (wanted.contains(usual) && by_usual_name.at(usual) == name) continue;
+    const bool repeated = wanted.contains(usual), buffer = family.is_buffer && family.is_buffer(name);
+    (repeated || buffer || is_derived_buffer(name) ? passed_over_ : unread).push_back(name);
+  }
   const auto did_you_mean = [](const std::string& name, const std::vector<std::string>& known) {
     const std::string nearest = nearest_name(name, known);
     return nearest.empty() ? nearest : fmt::format("the nearest is '{}'", nearest);
@@ -174,10 +203,13 @@ void ModelDirectory::bind_tensors() {
          .found = fmt::format("tensor '{}'{}, for which a {} model with this config.json has no place",
                               unread[0], and_others(unread.size() - 1), spec_.family)});
   for (const auto& [name, tensor] : wanted) {
-    check_type(*tensors_.find(name), tensor, path_.string() + ": " + name);
-    if (!spare_head || tensor.name != head_name) by_canonical_name_[tensor.name] = tensors_.find(name);
+    check_type(*find(name), tensor, path_.string() + ": " + by_usual_name.at(name));
+    if (spare_head && tensor.name == head_name)
+      passed_over_.push_back(name);
+    else
+      by_canonical_name_[tensor.name] = find(name);
   }
-  if (spare_head) check_spare_head(*tensors_.find(head));
+  if (spare_head) check_spare_head(*find(head));
 }
 
 // Readers differ in whether they would use another head, so it must not be another.

@@ -1,4 +1,5 @@
 """Writes the expected logits of every family into tests/data/families/."""
+import encoders
 import gpt2
 import lfm2
 import llama_shaped
@@ -6,5 +7,5 @@ import olmo2
 import opt
 import phi
 
-for family in (llama_shaped, olmo2, phi, gpt2, opt, lfm2):
+for family in (llama_shaped, olmo2, phi, gpt2, opt, lfm2, encoders):
     family.make()

@@ -9,10 +9,12 @@
 
 namespace coppice::lab {
 
-// A sequence mixer of any kind, causal: [batch, length, width] -> the same.
+// A sequence mixer of any kind.
 class Mixer : public torch::nn::Module {
  public:
-  virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  // [batch, length, width] -> the same. `lengths` as in Sight; attention that is not causal needs them if the
+  // sequences of the batch differ in length.
+  virtual torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& lengths = {}) = 0;
 };
 
 // The mixer of a spec with freshly initialised parameters, and the name under which a block has it.

@@ -13,7 +13,7 @@ ShortConv::ShortConv(const ShortConvSpec& spec, int64_t width)
   output_ = register_module("out_proj", std::make_shared<Linear>(width, width, spec.bias));
 }
 
-torch::Tensor ShortConv::forward(const torch::Tensor& x) {
+torch::Tensor ShortConv::forward(const torch::Tensor& x, const torch::Tensor&) {
   const auto parts = input_->forward(x).split(width_, -1);
   const torch::Tensor gated = (parts[0] * parts[2]).transpose(1, 2);  // [batch, width, length]
   // Zeros stand where the sequence had not begun.

@@ -10,7 +10,7 @@ namespace coppice::lab {
 class ShortConv : public Mixer {
  public:
   ShortConv(const ShortConvSpec& spec, int64_t width);
-  torch::Tensor forward(const torch::Tensor& x) override;
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& lengths = {}) override;
 
  private:
   int64_t width_, kernel_size_;

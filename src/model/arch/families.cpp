@@ -17,6 +17,11 @@ const Registry<Family>& families() {
                                                    {"opt", opt_family()},
                                                    {"lfm2", lfm2_family()},
                                                    {"lfm2_moe", lfm2_moe_family()},
+                                                   {"bert", bert_family()},
+                                                   {"roberta", roberta_family()},
+                                                   {"xlm-roberta", xlm_roberta_family()},
+                                                   {"distilbert", distilbert_family()},
+                                                   {"modernbert", modernbert_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }

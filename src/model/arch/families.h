@@ -36,6 +36,9 @@ struct EnumNames<ExpertTensors> {
       {{ExpertTensors::separate, "separate"}, {ExpertTensors::packed, "packed"}});
 };
 
+// Whether the files have the tensor of that canonical name.
+using HasTensor = std::function<bool(const std::string& canonical_name)>;
+
 struct Family {
   // config.json -> spec. Keys that would change the computation and are not understood are Errors.
   std::function<ModelSpec(const Json& config, const std::string& where)> read;
@@ -51,10 +54,17 @@ struct Family {
   std::function<std::string(const std::string& canonical_name)> packed_file_name = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
-  // Tensors of its files that follow from config.json; empty: none beyond those of all families.
+  // Tensors of its files that are passed over, as they follow from config.json or serve another task; empty:
+  // none beyond those of all families.
   std::function<bool(const std::string& file_name)> is_buffer = {};
   // Blocks may have other mixers than attention; else `obstacle` is never asked about them.
   bool other_mixers = false;
+  // The usual name of a tensor that files may call otherwise, or repeat under another name; empty: all have
+  // one name.
+  std::function<std::string(std::string file_name)> usual_name = {};
+  // Sets what config.json leaves open and the files' tensors tell: which parts stand on top of an encoder.
+  std::function<void(ModelSpec& spec, const Json& config, const HasTensor& has, const std::string& where)>
+      complete = {};
 };
 
 // Families by config.json's model_type.
@@ -74,6 +84,11 @@ Family gpt2_family();
 Family opt_family();
 Family lfm2_family();
 Family lfm2_moe_family();
+Family bert_family();
+Family roberta_family();
+Family xlm_roberta_family();
+Family distilbert_family();
+Family modernbert_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.
