@@ -43,6 +43,11 @@ int run_eval(const EvalOptions& options) {
     throw Error({.where = options.text.string(), .found = "an empty text", .expected = "text to predict"});
   const auto tokenizer = load_tokenizer(options.model);
   Decoder decoder = open_decoder(options.model, options.runtime);
+  if (decoder.spec().encoder)
+    throw Error({.where = options.model.string(),
+                 .found = "an encoder-decoder, which answers a source text",
+                 .expected = "a model that continues text, for the perplexity of one",
+                 .advice = "try its answers with coppice run"});
   const int64_t ctx = options.ctx.value_or(decoder.spec().context);
   if (ctx > decoder.spec().context)
     throw Error({.where = "--ctx",

@@ -129,7 +129,7 @@ void ModelDirectory::bind_tensors() {
     return name.starts_with(prefix);
   });
   const auto file_name = [&](const std::string& canonical_name) {
-    const std::string name = family.file_name(canonical_name);
+    const std::string name = file_name_of(family, canonical_name, spec_);
     return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   };
   const HasTensor has = [&](const std::string& name) { return find(file_name(name)) != nullptr; };
@@ -222,7 +222,7 @@ const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) 
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "tokenizer_config.json",
                            "special_tokens_map.json", "added_tokens.json", "generation_config.json",
                            "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt"})
     if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
@@ -247,7 +247,7 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
     COPPICE_CHECK(wanted.integer ? tensor.dtype == DType::i32 : is_floating(tensor.dtype),
                   "dtype of " + wanted.name);
     ++placed;
-    const std::string file_name = family.file_name(wanted.name);
+    const std::string file_name = file_name_of(family, wanted.name, spec);
     const TensorLayout layout = layout_of(family, wanted, spec);
     if (layout.as_is()) {
       ordered.push_back({file_name, tensor.dtype, tensor.shape, tensor.bytes});

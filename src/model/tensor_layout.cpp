@@ -31,6 +31,10 @@ size_t bytes_of(int64_t elements, size_t element) {
 
 }  // namespace
 
+std::string file_name_of(const Family& family, const std::string& canonical_name, const ModelSpec& spec) {
+  return family.file_name_for ? family.file_name_for(canonical_name, spec) : family.file_name(canonical_name);
+}
+
 TensorLayout layout_of(const Family& family, const TensorSpec& tensor, const ModelSpec& spec) {
   return family.layout ? family.layout(tensor, spec) : TensorLayout{};
 }

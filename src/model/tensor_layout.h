@@ -12,6 +12,9 @@
 
 namespace coppice {
 
+// What a family's files call a tensor of tensor_table, or the one that it is part of.
+std::string file_name_of(const Family& family, const std::string& canonical_name, const ModelSpec& spec);
+
 // The layout of a tensor in a family's files.
 TensorLayout layout_of(const Family& family, const TensorSpec& tensor, const ModelSpec& spec);
 

@@ -5,6 +5,7 @@ import llama_shaped
 import olmo2
 import opt
 import phi
+import t5
 
-for family in (llama_shaped, olmo2, phi, gpt2, opt, encoders):
+for family in (llama_shaped, olmo2, phi, gpt2, opt, encoders, t5):
     family.make()

@@ -57,7 +57,12 @@ std::shared_ptr<LanguageModel> starting_model(const TrainOptions& options, const
   if (to_json(options.arch) != to_json(ArchOptions{}))
     throw Error({.where = "--model", .found = "together with --arch options", .expected = "one of them"},
                 Fault::usage);
-  return lab::load_model(ModelDirectory(options.model));
+  const ModelDirectory directory(options.model);
+  if (directory.spec().encoder)
+    throw Error({.where = options.model.string(),
+                 .found = "an encoder-decoder",
+                 .expected = "a model that continues text: training is on running text"});
+  return lab::load_model(directory);
 }
 
 DType stored_dtype(TrainDtype dtype) {

@@ -128,6 +128,10 @@ ConversionResult convert_model(const std::filesystem::path& dense, const Convert
 
   const ModelDirectory directory(dense);
   const ModelSpec& spec = directory.spec();
+  if (spec.encoder)
+    throw Error({.where = dense.string(),
+                 .found = "an encoder-decoder",
+                 .expected = "a model that continues text: conversions calibrate on running text"});
   require_dense(spec, dense.string());
   AtomicDirectory target(out, request.overwrite);
   at::set_num_threads(thread_count());
