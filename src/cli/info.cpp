@@ -68,6 +68,7 @@ Json describe_model(const ModelFiles& model) {
                {"active_params", count.active},
                {"ffn_params", count.ffn_total},
                {"active_ffn_params", count.ffn_active},
+               {"encoder_layers", spec.encoder ? spec.encoder->blocks.size() : 0},
                {"layers", spec.blocks.size()},
                {"width", spec.width},
                {"context", spec.context},
@@ -194,7 +195,12 @@ std::string in_words(const Json& json) {
   line("  in FFNs", grouped(number("ffn_params")));
   line("  active in FFNs",
        grouped(number("active_ffn_params")) + share(number("active_ffn_params"), number("ffn_params")));
-  line("layers", grouped(number("layers")));
+  if (number("encoder_layers") > 0) {
+    line("encoder layers", grouped(number("encoder_layers")));
+    line("decoder layers", grouped(number("layers")));
+  } else {
+    line("layers", grouped(number("layers")));
+  }
   line("width", grouped(number("width")));
   const auto layers_of = [&](const std::string& mixer) {
     const auto count = json["mixers"][mixer].get<int64_t>();

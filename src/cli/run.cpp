@@ -32,9 +32,11 @@ int run_run(const RunOptions& options) {
   const auto prompt = tokenizer->encode(options.prompt);
 
   StreamDecoder stream(*tokenizer);
-  bool begun = false;  // the prompt is shown once the model took it
+  // The prompt is shown once the model took it; what an encoder-decoder says does not continue it.
+  const std::string shown = decoder.spec().encoder ? "" : options.prompt;
+  bool begun = false;
   const TokenSink print = [&](int32_t id) {
-    if (!begun) std::cout << options.prompt;
+    if (!begun) std::cout << shown;
     begun = true;
     std::cout << stream.push(id) << std::flush;
     return static_cast<bool>(std::cout);
@@ -47,7 +49,7 @@ int run_run(const RunOptions& options) {
                                      options.trace ? collect_into(trace) : TraceSink{});
   if (options.trace) write_trace(*options.trace, trace);
   print_result(options.common, generation_json(prompt, result, tokenizer->decode(result.ids)),
-               (begun ? "" : options.prompt) + stream.finish() + "\n");
+               (begun ? "" : shown) + stream.finish() + "\n");
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/parallel.h"
+#include "model/mix_heads.h"
 
 namespace coppice {
 
@@ -57,6 +58,7 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
   for (const auto& slice : pass.slices) {
     const int64_t length = slice.past() + slice.count;
     rope_->extend(length);
+    if (relative_bias_) relative_bias_->extend(length);
     for (int64_t t = 0; t < slice.count; ++t) store_new(pass, slice, t);
     work += slice.count * length * query_.rows;
     for (int64_t head = 0; head < spec_.kv_heads; ++head)
@@ -127,50 +129,29 @@ void Attention::attend(const Pass& pass, const Task& task) {
   // The positions that any of the queries sees: the first query sees the first of them, the last query the
   // last.
   const int64_t start = first_seen_by(first), length = end_seen_by(first + task.count - 1) - start;
-  const int64_t panel = task.count * group;  // queries of all tokens and heads of this task
-  thread_local std::vector<float> query, score, mixed;
-  query.resize(static_cast<size_t>(panel * dim));
-  score.resize(static_cast<size_t>(panel * length));
-  mixed.resize(static_cast<size_t>(panel * dim));
-
-  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  const auto source = [&](int64_t t) {
-    return (task.slice->begin + task.begin + t) * query_.rows + task.head * group * dim;
-  };
-  for (int64_t t = 0; t < task.count; ++t)
-    for (int64_t i = 0; i < group * dim; ++i)
-      query[static_cast<size_t>(t * group * dim + i)] = queries_[static_cast<size_t>(source(t) + i)] * scale;
-
-  pass.kernels.product({.x = query.data(),
-                        .x_stride = dim,
-                        .tokens = panel,
-                        .w = state.keys(task.head, start),
-                        .element = kernels::Element::f32,
-                        .rows = length,
-                        .in = dim,
-                        .y = score.data(),
-                        .y_stride = length});
-  for (int64_t t = 0; t < task.count; ++t) {
-    for (int64_t g = 0; g < group; ++g) {
-      float* scores = score.data() + (t * group + g) * length;
-      const int64_t begin = first_seen_by(first + t) - start, end = end_seen_by(first + t) - start;
-      pass.kernels.softmax(scores + begin, end - begin);
-      std::fill(scores, scores + begin, 0.0f);         // what lies before the window weighs nothing,
-      std::fill(scores + end, scores + length, 0.0f);  // nor what lies behind it, or ahead
+  const int64_t queries = (task.slice->begin + task.begin) * query_.rows + task.head * group * dim;
+  const auto to_shares = [&](int64_t t, int64_t head, float* scores) {
+    const int64_t begin = first_seen_by(first + t) - start, end = end_seen_by(first + t) - start;
+    if (relative_bias_) {
+      const float* biases = relative_bias_->biases(task.head * group + head, first + t, start + begin);
+      pass.kernels.add(scores + begin, biases, 1, end - begin);
     }
-  }
-  pass.kernels.combine({.h = score.data(),
-                        .h_stride = length,
-                        .tokens = panel,
-                        .w = state.values(task.head, start),
-                        .element = kernels::Element::f32,
-                        .w_stride = dim,
-                        .neurons = length,
-                        .columns = dim,
-                        .y = mixed.data(),
-                        .y_stride = dim});
-  for (int64_t t = 0; t < task.count; ++t)
-    std::copy_n(mixed.data() + t * group * dim, group * dim, mixed_.data() + source(t));
+    pass.kernels.softmax(scores + begin, end - begin);
+    std::fill(scores, scores + begin, 0.0f);         // what lies before the window weighs nothing,
+    std::fill(scores + end, scores + length, 0.0f);  // nor what lies behind it, or ahead
+  };
+  mix_heads(pass.kernels,
+            {.queries = queries_.data() + queries,
+             .mixed = mixed_.data() + queries,
+             .stride = query_.rows,
+             .tokens = task.count,
+             .group = group,
+             .head_dim = dim,
+             .scale = score_scale(spec_),
+             .keys = state.keys(task.head, start),
+             .values = state.values(task.head, start),
+             .length = length},
+            to_shares);
 }
 
 }  // namespace coppice

@@ -8,6 +8,7 @@
 
 #include "model/linear.h"
 #include "model/pass.h"
+#include "model/relative_bias.h"
 #include "model/rope_table.h"
 
 namespace coppice {
@@ -17,6 +18,9 @@ class Attention {
   // `norm_epsilon` is that of the norms of queries and keys.
   Attention(const AttentionSpec& spec, double norm_epsilon, WeightStore& weights, const std::string& prefix,
             RopeTables& ropes);
+
+  // The biases that AttentionSpec asks for: of the block itself, or shared by its stack.
+  void set_relative_bias(std::shared_ptr<RelativeBias> bias) { relative_bias_ = std::move(bias); }
 
   // y[row] = attention(x)[row]; attention that sees both ways needs whole sequences, slices without a past.
   // New keys and values go into each slice's cache, whose length stays for the caller to advance. x and y have
@@ -39,6 +43,7 @@ class Attention {
   std::vector<float> query_norm_, key_norm_;
   std::vector<float> query_bias_, key_bias_, value_bias_, output_bias_;
   std::shared_ptr<RopeTable> rope_;
+  std::shared_ptr<RelativeBias> relative_bias_;
   std::vector<float> queries_, keys_, values_, gates_, mixed_;
 };
 

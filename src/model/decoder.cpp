@@ -6,6 +6,7 @@
 
 #include "kernels/isa.h"
 #include "model/attention.h"
+#include "model/cross_attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
 #include "model/short_conv.h"
@@ -21,6 +22,8 @@ struct Block {
   Norm mixer_norm, ffn_norm;
   MixerPart mixer;
   FfnPart ffn;
+  Norm cross_norm;
+  std::optional<CrossAttention> cross;
 };
 
 struct MixerLoader {
@@ -53,18 +56,14 @@ struct Decoder::State {
       copy_row(weights.matrix("model.embed_token_types.weight"), 0, token_type.data());
     }
     if (spec.embedding_norm) embedding_norm = Norm(spec, weights, "model.embed_norm");
-    RopeTables ropes;
-    for (size_t i = 0; i < spec.blocks.size(); ++i) {
-      const std::string prefix = fmt::format("model.layers.{}.", i);
-      const NormNames norms = norm_names(spec.blocks[i].norms);
-      blocks.push_back({spec.blocks[i].norms,
-                        spec.blocks[i].mixer_norm ? Norm(spec, weights, prefix + norms.mixer) : Norm(),
-                        norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
-                        std::visit(MixerLoader{weights, prefix, spec.norm_epsilon, ropes}, spec.blocks[i].mixer),
-                        std::visit(FfnLoader{weights, prefix + "mlp."}, spec.blocks[i].ffn)});
-      if (const auto* moe = std::get_if<Moe>(&blocks.back().ffn))
-        load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
+    if (spec.encoder) {
+      load_blocks(encoder, spec.encoder->blocks, "model.encoder.");
+      if (spec.final_norm) encoder_norm = Norm(spec, weights, "model.encoder.norm");
     }
+    load_blocks(blocks, spec.blocks, "model.");
+    for (size_t i = 0; i < blocks.size(); ++i)
+      if (const auto* moe = std::get_if<Moe>(&blocks[i].ffn))
+        load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
     if (spec.final_norm) final_norm = Norm(spec, weights, "model.norm");
     if (spec.pooler) {
       pooler = weights.matrix("model.pooler.weight");
@@ -80,8 +79,33 @@ struct Decoder::State {
     if (spec.head_bias) head_bias = weights.vector("lm_head.bias");
   }
 
+  void load_blocks(std::vector<Block>& into, const std::vector<BlockSpec>& specs, const std::string& stack) {
+    RelativeBiases biases;
+    for (size_t i = 0; i < specs.size(); ++i) {
+      const std::string prefix = fmt::format("{}layers.{}.", stack, i);
+      const NormNames norms = norm_names(specs[i].norms);
+      into.push_back({specs[i].norms,
+                      specs[i].mixer_norm ? Norm(spec, weights, prefix + norms.mixer) : Norm(),
+                      norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
+                      std::visit(MixerLoader{weights, prefix, spec.norm_epsilon, ropes}, specs[i].mixer),
+                      std::visit(FfnLoader{weights, prefix + "mlp."}, specs[i].ffn), Norm(), std::nullopt});
+      Block& block = into.back();
+      if (auto* attention = std::get_if<Attention>(&block.mixer))
+        attention->set_relative_bias(biases.get(specs[i], i, weights, prefix + "self_attn."));
+      if (const auto& cross = specs[i].cross_attention) {
+        block.cross_norm = Norm(spec, weights, prefix + "cross_attention_layernorm");
+        block.cross.emplace(*cross, weights, prefix + "cross_attn.");
+      }
+    }
+  }
+
+  void check_tokens(std::span<const int32_t> tokens, int64_t past) const;
   void check(std::span<const Input> inputs) const;
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
+  void run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x, std::vector<float>& normed,
+                  std::vector<float>& y);
+  // The encoder's output of every row.
+  std::vector<float> encode(const Pass& first, std::span<const Input> inputs);
   // The hidden states behind the final norm.
   std::vector<float> run(Pass& pass, std::span<const Input> inputs);
   std::vector<float> logits(const Pass& pass, std::span<const Input> inputs,
@@ -91,8 +115,9 @@ struct Decoder::State {
   WeightStore weights;
   Matrix embedding, positions, head_dense, head, pooler;
   std::vector<float> token_type;
-  std::vector<Block> blocks;
-  Norm embedding_norm, final_norm, head_norm;
+  RopeTables ropes;
+  std::vector<Block> encoder, blocks;
+  Norm embedding_norm, encoder_norm, final_norm, head_norm;
   std::vector<float> head_dense_bias, head_bias, pooler_bias;
   std::vector<ExpertLoad> load;
 };
@@ -120,18 +145,28 @@ void Decoder::State::check(std::span<const Input> inputs) const {
                    .found = "a cache, for a model whose attention sees both ways",
                    .expected = "whole sequences, which nothing continues"});
     const int64_t past = input.cache ? input.cache->length() : 0;
-    const int64_t length = past + static_cast<int64_t>(input.tokens.size());
-    if (length > spec.context)
+    check_tokens(input.tokens, past);
+    COPPICE_CHECK(spec.encoder || input.source == nullptr, "a source for a model without an encoder");
+    if (spec.encoder && input.source == nullptr)
       throw Error({.where = "sequence",
-                   .found = fmt::format("{} tokens", length),
-                   .expected = fmt::format("at most the model's context of {}", spec.context),
-                   .advice = "shorten the text"});
-    for (const int32_t token : input.tokens)
-      if (token < 0 || token >= spec.vocabulary)
-        throw Error({.where = "sequence",
-                     .found = fmt::format("token id {}", token),
-                     .expected = fmt::format("0 to {}", spec.vocabulary - 1)});
+                   .found = "no source text",
+                   .expected = "one for the encoder: this model is an encoder-decoder",
+                   .advice = "use it where a prompt is answered, as by coppice run"});
   }
+}
+
+void Decoder::State::check_tokens(std::span<const int32_t> tokens, int64_t past) const {
+  const int64_t length = past + static_cast<int64_t>(tokens.size());
+  if (length > spec.context)
+    throw Error({.where = "sequence",
+                 .found = fmt::format("{} tokens", length),
+                 .expected = fmt::format("at most the model's context of {}", spec.context),
+                 .advice = "shorten the text"});
+  for (const int32_t token : tokens)
+    if (token < 0 || token >= spec.vocabulary)
+      throw Error({.where = "sequence",
+                   .found = fmt::format("token id {}", token),
+                   .expected = fmt::format("0 to {}", spec.vocabulary - 1)});
 }
 
 // x[row] = the token's vector, plus that of its position if positions are learned, plus that of the first
@@ -152,14 +187,12 @@ void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, floa
   if (embedding_norm) embedding_norm.forward(pass, x, x);
 }
 
-std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs) {
-  const auto size = static_cast<size_t>(pass.rows * pass.width);
-  std::vector<float> x(size), normed(size), y(size);
-  embed(pass, inputs, x.data());
-  if (pass.trace) pass.trace("embedding", pass.rows, pass.width, x.data());
-
+// Takes x, the residual stream, through all blocks. The others are room to work in, of the same size.
+void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x,
+                                std::vector<float>& normed, std::vector<float>& y) {
+  pass.layer = 0;
   auto moe_load = load.begin();
-  for (auto& block : blocks) {
+  for (auto& block : stack) {
     const auto norm = [&](const char* name, const Norm& part, const float* from, float* to) {
       part.forward(pass, from, to);
       pass.report(name, pass.width, to);
@@ -180,6 +213,12 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
         if (block.mixer_norm) norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
         mix(block.mixer_norm ? normed.data() : x.data());
         add_rows(pass, x.data(), y.data());
+        if (block.cross) {
+          norm("cross_norm", block.cross_norm, x.data(), normed.data());
+          block.cross->forward(pass, normed.data(), y.data());
+          pass.report("cross", pass.width, y.data());
+          add_rows(pass, x.data(), y.data());
+        }
         norm("ffn_norm", block.ffn_norm, x.data(), normed.data());
         feed(normed.data());
         add_rows(pass, x.data(), y.data());
@@ -211,7 +250,28 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
     pass.report("output", pass.width, x.data());
     ++pass.layer;
   }
+}
 
+std::vector<float> Decoder::State::encode(const Pass& first, std::span<const Input> inputs) {
+  Pass pass = first;
+  pass.stack = "encoder.";
+  const auto size = static_cast<size_t>(pass.rows * pass.width);
+  std::vector<float> x(size), normed(size), y(size);
+  embed(pass, inputs, x.data());
+  if (pass.trace) pass.trace("encoder.embedding", pass.rows, pass.width, x.data());
+  run_blocks(pass, encoder, x, normed, y);
+  if (!encoder_norm) return x;
+  encoder_norm.forward(pass, x.data(), x.data());
+  if (pass.trace) pass.trace("encoder.norm", pass.rows, pass.width, x.data());
+  return x;
+}
+
+std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs) {
+  const auto size = static_cast<size_t>(pass.rows * pass.width);
+  std::vector<float> x(size), normed(size), y(size);
+  embed(pass, inputs, x.data());
+  if (pass.trace) pass.trace("embedding", pass.rows, pass.width, x.data());
+  run_blocks(pass, blocks, x, normed, y);
   if (!final_norm) return x;
   final_norm.forward(pass, x.data(), x.data());
   if (pass.trace) pass.trace("norm", pass.rows, pass.width, x.data());
@@ -242,6 +302,8 @@ std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Inpu
     head_norm.forward(part, y.data(), x.data());
     if (pass.trace) pass.trace("head", wanted, pass.width, x.data());
   }
+  if (spec.logit_scale != 1)
+    for (float& value : x) value *= static_cast<float>(spec.logit_scale);
   std::vector<float> logits(static_cast<size_t>(wanted * spec.vocabulary));
   const LinearJob output[] = {{head, head_bias, x.data(), logits.data()}};
   run_linear(pass.kernels, output, wanted);
@@ -262,7 +324,7 @@ std::vector<float> in_one_pass(const Decoder& decoder, std::span<const Decoder::
     if (cache == nullptr) cache = own.emplace_back(decoder.new_cache()).get();
     const auto count = static_cast<int64_t>(input.tokens.size());
     cache->reserve(count);
-    pass.slices.push_back({pass.rows, count, cache});
+    pass.slices.push_back({pass.rows, count, cache, input.source});
     pass.rows += count;
   }
   auto result = work(pass);
@@ -308,11 +370,51 @@ void require_next_token_model(const ModelSpec& spec, const std::string& where) {
     found = "a text encoder, whose attention sees both ways";
   else if (spec.head != HeadKind::linear)
     found = "a model without an output head";
+  if (spec.encoder)
+    throw Error({.where = where,
+                 .found = "an encoder-decoder, which answers a source text",
+                 .expected = "a model that continues text",
+                 .advice = "try its answers with `coppice run`"});
   if (found != nullptr)
     throw Error({.where = where,
                  .found = found,
                  .expected = "a model that predicts the next token",
                  .advice = "`coppice embed` turns texts into vectors with it"});
+}
+
+std::vector<std::shared_ptr<const EncodedSource>> Decoder::encode(
+    std::span<const std::span<const int32_t>> sources, const TraceSink& trace) {
+  State& state = *state_;
+  if (!state.spec.encoder)
+    throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
+  ModelSpec encoder = state.spec;  // whose blocks the caches are for
+  encoder.blocks = state.spec.encoder->blocks;
+  Pass pass{.kernels = kernels::active(), .trace = trace, .width = state.spec.width};
+  std::vector<Input> inputs;
+  std::vector<std::unique_ptr<KvCache>> caches;
+  std::vector<std::shared_ptr<EncodedSource>> encoded;
+  for (const auto& tokens : sources) {
+    state.check_tokens(tokens, 0);
+    const auto count = static_cast<int64_t>(tokens.size());
+    if (count == 0)
+      throw Error({.where = "source", .found = "no tokens", .expected = "text for the encoder"});
+    inputs.push_back({.tokens = tokens});
+    caches.push_back(std::make_unique<KvCache>(encoder));
+    caches.back()->reserve(count);
+    encoded.push_back(std::make_shared<EncodedSource>());
+    encoded.back()->length_ = count;
+    encoded.back()->layers_.resize(state.blocks.size());
+    pass.slices.push_back({pass.rows, count, caches.back().get(), nullptr});
+    pass.rows += count;
+  }
+  const std::vector<float> states = state.encode(pass, inputs);
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    const float* begin = states.data() + pass.slices[i].begin * pass.width;
+    encoded[i]->states_.assign(begin, begin + pass.slices[i].count * pass.width);
+  }
+  for (size_t i = 0; i < state.blocks.size(); ++i)
+    if (state.blocks[i].cross) state.blocks[i].cross->prepare(pass.kernels, static_cast<int64_t>(i), encoded);
+  return {encoded.begin(), encoded.end()};
 }
 
 const std::vector<ExpertLoad>& Decoder::expert_load() const {
@@ -348,6 +450,7 @@ int64_t Decoder::bytes_per_token() const {
   auto load = state.load.begin();
   for (const auto& block : state.blocks) {
     std::visit([&](const auto& mixer) { bytes += mixer.bytes(); }, block.mixer);
+    if (block.cross) bytes += block.cross->bytes();
     if (const auto* moe = std::get_if<Moe>(&block.ffn))
       bytes += moe->bytes_per_token(*load++);
     else

@@ -14,6 +14,7 @@ namespace coppice {
 
 // What every layer keeps of one sequence; grows with it up to the model's context, or only to what windows see.
 class KvCache;
+class EncodedSource;
 
 enum class WeightType { as_stored, f32, bf16 };
 
@@ -50,7 +51,14 @@ class Decoder {
     std::span<const int32_t> tokens;
     KvCache* cache = nullptr;  // nullptr: a whole sequence that nothing will continue
     bool all_logits = false;   // logits for every new token, else for the last only
+    const EncodedSource* source = nullptr;  // what an encoder-decoder made of its source, and only one
   };
+
+  // What the encoder of an encoder-decoder makes of whole sequences, none of them empty, for Input::source: computed
+  // once, with the keys and values that every block's cross-attention reads of it. A model without an encoder is an
+  // Error.
+  std::vector<std::shared_ptr<const EncodedSource>> encode(std::span<const std::span<const int32_t>> sources,
+                                                           const TraceSink& trace = {});
 
   // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats. An Input that
   // would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "model/cross_attention.h"
 #include "model/kv_cache.h"
 
 namespace coppice {
@@ -32,6 +33,16 @@ void check_prompt(const Decoder& decoder, std::span<const int32_t> prompt) {
                  .advice = "shorten the prompt"});
 }
 
+// What the output of an encoder-decoder begins behind.
+int32_t start_token(const ModelSpec& spec) {
+  const auto start = spec.decoder_start_id ? spec.decoder_start_id : spec.bos_id;
+  if (!start)
+    throw Error({.where = "model",
+                 .found = "no decoder_start_token_id",
+                 .expected = "one: the output of an encoder-decoder begins behind it"});
+  return static_cast<int32_t>(*start);
+}
+
 }  // namespace
 
 Generation generate(Decoder& decoder, std::span<const int32_t> prompt, const GenerateOptions& options,
@@ -40,17 +51,23 @@ Generation generate(Decoder& decoder, std::span<const int32_t> prompt, const Gen
   const ModelSpec& spec = decoder.spec();
   const auto cache = decoder.new_cache();
   Sampler sampler(options.sampler);
-  std::vector<int32_t> history(prompt.begin(), prompt.end());
   Generation result;
   auto start = Clock::now();
-  std::span<const int32_t> next = prompt;
+  std::vector<int32_t> history(prompt.begin(), prompt.end());
+  std::shared_ptr<const EncodedSource> source;
+  if (spec.encoder) {
+    history = {start_token(spec)};
+    source = decoder.encode({&prompt, 1}, trace).front();
+  }
+  const std::vector<int32_t> first = history;
+  std::span<const int32_t> next = first;
   int64_t passes = 0;
   while (static_cast<int64_t>(result.ids.size()) < options.tokens) {
     if (cache->length() + static_cast<int64_t>(next.size()) > spec.context) {
       result.stopped = StopReason::context;
       break;
     }
-    const Decoder::Input input{.tokens = next, .cache = cache.get()};
+    const Decoder::Input input{.tokens = next, .cache = cache.get(), .source = source.get()};
     const auto logits = decoder.forward({&input, 1}, trace);
     if (passes++ == 0) {
       result.prompt_seconds = seconds_since(start);

@@ -155,7 +155,7 @@ void ModelDirectory::bind_tensors() {
   const auto without_prefix = [&](const std::string& name) {
     return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   };
-  const auto file_name = [&](const std::string& canonical) { return without_prefix(family.file_name(canonical)); };
+  const auto file_name = [&](const std::string& canonical) { return without_prefix(file_name_of(family, canonical, spec_)); };
   const HasTensor has = [&](const std::string& name) { return find(file_name(name)) != nullptr; };
   if (family.complete) family.complete(spec_, config_, has, (path_ / "config.json").string());
   if (bare && spec_.head == HeadKind::linear && !spec_.tied_embeddings && !has(head_name))
@@ -269,7 +269,7 @@ const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) 
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "tokenizer_config.json",
                            "special_tokens_map.json", "added_tokens.json", "generation_config.json",
                            "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt"})
     if (fs::exists(from / name)) write_file(to / name, read_file(from / name));

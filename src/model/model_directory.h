@@ -55,7 +55,7 @@ class ModelDirectory : public ModelFiles {
 };
 
 // The files of a model directory that describe its tokenizer and generation defaults, where present in
-// `from`: tokenizer.json, tokenizer.model, tokenizer_config.json, special_tokens_map.json,
+// `from`: tokenizer.json, tokenizer.model, spiece.model, tokenizer_config.json, special_tokens_map.json,
 // generation_config.json, chat template, vocab.json, merges.txt.
 void copy_companion_files(const std::filesystem::path& from, const std::filesystem::path& to);
 

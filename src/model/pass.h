@@ -12,10 +12,13 @@
 
 namespace coppice {
 
+class EncodedSource;
+
 // Rows [begin, begin + count) of the flattened batch are consecutive new tokens of one sequence.
 struct Slice {
   int64_t begin = 0, count = 0;
   KvCache* cache = nullptr;
+  const EncodedSource* source = nullptr;  // what cross-attention reads
 
   int64_t past() const { return cache->length(); }
 };
@@ -27,10 +30,11 @@ struct Pass {
   int64_t rows = 0;   // tokens of all slices
   int64_t width = 0;  // of the residual stream
   int64_t layer = 0;
+  std::string stack = {};  // what the names of its activations begin with
 
   // Reports an activation of the current layer.
   void report(const char* name, int64_t columns, const float* values) const {
-    if (trace) trace("layers." + std::to_string(layer) + "." + name, rows, columns, values);
+    if (trace) trace(stack + "layers." + std::to_string(layer) + "." + name, rows, columns, values);
   }
 };
 

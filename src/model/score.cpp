@@ -10,6 +10,11 @@ namespace coppice {
 
 WindowScorer window_scorer(Decoder& decoder) {
   require_next_token_model(decoder.spec(), "perplexity");
+  if (decoder.spec().encoder)
+    throw Error({.where = "perplexity",
+                 .found = "an encoder-decoder, which answers a source text",
+                 .expected = "a model that continues text",
+                 .advice = "try its answers with coppice run"});
   return [&decoder](const Window& window) {
     const auto count = static_cast<int64_t>(window.tokens.size());
     // The last token predicts nothing that is asked for.

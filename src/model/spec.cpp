@@ -30,6 +30,19 @@ std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim) {
   return frequencies;
 }
 
+int64_t relative_bucket(const RelativeBiasSpec& bias, bool causal, int64_t offset) {
+  const int64_t buckets = causal ? bias.buckets : bias.buckets / 2;
+  const int64_t first = !causal && offset > 0 ? buckets : 0;
+  const int64_t distance = causal ? std::max<int64_t>(0, -offset) : std::abs(offset);
+  const int64_t exact = buckets / 2;
+  if (distance < exact) return first + distance;
+  // In single precision, like the models were trained.
+  const float share = std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+                      static_cast<float>(std::log(static_cast<double>(bias.max_distance) / static_cast<double>(exact)));
+  const auto step = static_cast<int64_t>(share * static_cast<float>(buckets - exact));
+  return first + std::min(exact + step, buckets - 1);
+}
+
 NormNames norm_names(NormPlacement placement) {
   if (placement == NormPlacement::post || placement == NormPlacement::post_sum)
     return {"post_attention_layernorm", "post_feedforward_layernorm"};
@@ -39,12 +52,27 @@ NormNames norm_names(NormPlacement placement) {
 
 namespace {
 
+void validate_relative_bias(const AttentionSpec& attention, const std::string& where) {
+  const RelativeBiasSpec& bias = attention.relative_bias;
+  if (bias.buckets == 0) return;
+  const int64_t least = attention.causal ? 2 : 4, exact = bias.buckets / least;
+  if (exact == 0)
+    throw Error({.where = where,
+                 .found = fmt::format("{} buckets of distances", bias.buckets),
+                 .expected = fmt::format("at least {}", least)});
+  if (bias.max_distance <= exact)
+    throw Error({.where = where,
+                 .found = fmt::format("max_distance {} of the relative bias", bias.max_distance),
+                 .expected = fmt::format("above {}, the distances with a bucket of their own", exact)});
+}
+
 void validate_mixer(const AttentionSpec& attention, const std::string& where) {
   if (attention.heads % attention.kv_heads != 0)
     throw Error(
         {.where = where,
          .found = fmt::format("{} query heads on {} key-value heads", attention.heads, attention.kv_heads),
          .expected = "a multiple"});
+  validate_relative_bias(attention, where);
   const RopeSpec& rope = attention.rope;
   if (rotary_width(rope, attention.head_dim) % 2 != 0)
     throw Error({.where = where,
@@ -58,6 +86,64 @@ void validate_mixer(const AttentionSpec& attention, const std::string& where) {
 }
 
 void validate_mixer(const ShortConvSpec&, const std::string&) {}
+
+// A table that blocks share is that of the first, and fits them all.
+void validate_shared_bias(const std::vector<BlockSpec>& blocks, const std::string& where) {
+  const auto* first = std::get_if<AttentionSpec>(&blocks.front().mixer);
+  for (const auto& block : blocks) {
+    const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
+    if (attention == nullptr || attention->relative_bias.buckets == 0 || !attention->relative_bias.shared) continue;
+    if (first == nullptr || first->relative_bias != attention->relative_bias || first->heads != attention->heads ||
+        first->causal != attention->causal)
+      throw Error({.where = where, .found = "a shared relative bias that is not the first block's"});
+  }
+}
+
+// Cross-attention knows no positions: the encoder's output has them in it.
+void validate_cross_attention(const ModelSpec& spec, const BlockSpec& block, const std::string& where) {
+  if (!block.cross_attention) return;
+  const AttentionSpec& cross = *block.cross_attention;
+  validate_mixer(cross, where);
+  if (!spec.encoder)
+    throw Error({.where = where, .found = "cross-attention in a model without an encoder"});
+  if (block.norms != NormPlacement::pre)
+    throw Error({.where = where, .found = "cross-attention in a block without norms before its parts"});
+  const AttentionSpec plain = {.heads = cross.heads,
+                               .kv_heads = cross.kv_heads,
+                               .head_dim = cross.head_dim,
+                               .qkv_bias = cross.qkv_bias,
+                               .output_bias = cross.output_bias,
+                               .scale = cross.scale,
+                               .rope = {.fraction = 0},
+                               .causal = false};
+  if (cross != plain)
+    throw Error({.where = where,
+                 .found = "cross-attention with positions, norms, gates, a window or a causal mask",
+                 .expected = "heads, biases and a scale alone"});
+}
+
+void validate_encoder(const ModelSpec& spec, const std::string& where) {
+  if (!spec.encoder) return;
+  const auto& blocks = spec.encoder->blocks;
+  if (blocks.empty() || static_cast<int64_t>(blocks.size()) > max_layers)
+    throw Error({.where = where,
+                 .found = fmt::format("{} blocks", blocks.size()),
+                 .expected = fmt::format("1 to {}", max_layers)});
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const std::string at = fmt::format("{}: block {}", where, i);
+    const auto* attention = std::get_if<AttentionSpec>(&blocks[i].mixer);
+    if (attention == nullptr || attention->causal)
+      throw Error({.where = at, .found = "a mixer that sees no later tokens", .expected = "attention with causal false"});
+    if (blocks[i].cross_attention) throw Error({.where = at, .found = "cross-attention in an encoder"});
+    if (moe_of(blocks[i]) != nullptr)
+      throw Error({.where = at, .found = "a mixture of experts in an encoder", .expected = "a dense feed-forward"});
+    validate_mixer(*attention, at);
+  }
+  validate_shared_bias(blocks, where);
+  const auto reads_it = [](const BlockSpec& block) { return block.cross_attention.has_value(); };
+  if (std::none_of(spec.blocks.begin(), spec.blocks.end(), reads_it))
+    throw Error({.where = where, .found = "an encoder that no block's cross-attention reads"});
+}
 
 void validate_ffn(const DenseFfnSpec&, const std::string&) {}
 
@@ -80,7 +166,7 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
 
 double rough_parameters(double width, const AttentionSpec& a) {
   const int64_t gated_heads = a.gate == AttentionGate::none ? 0 : a.heads;
-  return width * static_cast<double>((2 * a.heads + 2 * a.kv_heads + gated_heads) * a.head_dim);
+  return static_cast<double>(a.relative_bias.buckets * a.heads) + width * static_cast<double>((2 * a.heads + 2 * a.kv_heads + gated_heads) * a.head_dim);
 }
 
 double rough_parameters(double width, const ShortConvSpec& conv) {
@@ -98,6 +184,15 @@ double rough_parameters(double width, const MoeSpec& moe) {
   return 3.0 * width * neurons + experts * (2.0 * width + experts);
 }
 
+// The blocks of the encoder, if there is one, and those of the model.
+std::vector<const BlockSpec*> blocks_of(const ModelSpec& spec) {
+  std::vector<const BlockSpec*> all;
+  if (spec.encoder)
+    for (const auto& block : spec.encoder->blocks) all.push_back(&block);
+  for (const auto& block : spec.blocks) all.push_back(&block);
+  return all;
+}
+
 // Keeps later sums of sizes within 64 bits and lists of tensors within reason.
 void validate_size(const ModelSpec& spec, const std::string& where) {
   const auto width = static_cast<double>(spec.width);
@@ -107,7 +202,9 @@ void validate_size(const ModelSpec& spec, const std::string& where) {
   if (spec.head == HeadKind::masked) parameters += width * width;
   if (spec.pooler) parameters += width * width;
   int64_t experts = 0;
-  for (const auto& block : spec.blocks) {
+  for (const auto* block_of : blocks_of(spec)) {
+    const BlockSpec& block = *block_of;
+    if (block.cross_attention) parameters += rough_parameters(width, *block.cross_attention);
     parameters += std::visit([&](const auto& mixer) { return rough_parameters(width, mixer); }, block.mixer);
     parameters += std::visit([&](const auto& ffn) { return rough_parameters(width, ffn); }, block.ffn);
     if (const MoeSpec* moe = moe_of(block)) experts += moe->experts();
@@ -133,16 +230,8 @@ class Collector {
       add("model.embed_positions.weight", {spec_.context + spec_.position_offset, spec_.width});
     if (spec_.token_types > 0) add("model.embed_token_types.weight", {spec_.token_types, spec_.width});
     if (spec_.embedding_norm) add_norm("model.embed_norm");
-    for (size_t i = 0; i < spec_.blocks.size(); ++i) {
-      prefix_ = fmt::format("model.layers.{}.", i);
-      const NormNames norms = norm_names(spec_.blocks[i].norms);
-      if (spec_.blocks[i].mixer_norm) add_norm(norms.mixer);
-      std::visit([this](const auto& mixer) { add_mixer(mixer); }, spec_.blocks[i].mixer);
-      if (!norms.ffn.empty()) add_norm(norms.ffn);
-      std::visit([this](const auto& ffn) { add_ffn(ffn); }, spec_.blocks[i].ffn);
-    }
-    prefix_.clear();
-    if (spec_.final_norm) add_norm("model.norm");
+    if (spec_.encoder) add_stack("model.encoder.", spec_.encoder->blocks);
+    add_stack("model.", spec_.blocks);
     if (spec_.pooler) add_linear("model.pooler", spec_.width, spec_.width, true);
     if (spec_.head == HeadKind::none) return std::move(tensors_);
     if (spec_.head == HeadKind::masked) {
@@ -157,6 +246,28 @@ class Collector {
  private:
   void add(const std::string& name, std::vector<int64_t> shape, bool integer = false) {
     tensors_.push_back({prefix_ + name, std::move(shape), integer});
+  }
+
+  void add_stack(const std::string& prefix, const std::vector<BlockSpec>& blocks) {
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      prefix_ = fmt::format("{}layers.{}.", prefix, i);
+      const NormNames norms = norm_names(blocks[i].norms);
+      if (blocks[i].mixer_norm) add_norm(norms.mixer);
+      std::visit([this](const auto& mixer) { add_mixer(mixer); }, blocks[i].mixer);
+      if (has_bias_table(blocks[i], i)) add_bias_table(std::get<AttentionSpec>(blocks[i].mixer));
+      if (const auto& cross = blocks[i].cross_attention) {
+        add_norm("cross_attention_layernorm");
+        add_projections("cross_attn.", *cross);
+      }
+      if (!norms.ffn.empty()) add_norm(norms.ffn);
+      std::visit([this](const auto& ffn) { add_ffn(ffn); }, blocks[i].ffn);
+    }
+    prefix_.clear();
+    if (spec_.final_norm) add_norm(prefix + "norm");
+  }
+
+  void add_bias_table(const AttentionSpec& a) {
+    add("self_attn.relative_bias.weight", {a.relative_bias.buckets, a.heads});
   }
 
   void add_norm(const std::string& name) {
@@ -175,11 +286,15 @@ class Collector {
     add_linear(name + ".down_proj", spec_.width, width, bias);
   }
 
+  void add_projections(const std::string& name, const AttentionSpec& a) {
+    add_linear(name + "q_proj", a.heads * a.head_dim, spec_.width, a.qkv_bias);
+    add_linear(name + "k_proj", a.kv_heads * a.head_dim, spec_.width, a.qkv_bias);
+    add_linear(name + "v_proj", a.kv_heads * a.head_dim, spec_.width, a.qkv_bias);
+    add_linear(name + "o_proj", spec_.width, a.heads * a.head_dim, a.output_bias);
+  }
+
   void add_mixer(const AttentionSpec& a) {
-    add_linear("self_attn.q_proj", a.heads * a.head_dim, spec_.width, a.qkv_bias);
-    add_linear("self_attn.k_proj", a.kv_heads * a.head_dim, spec_.width, a.qkv_bias);
-    add_linear("self_attn.v_proj", a.kv_heads * a.head_dim, spec_.width, a.qkv_bias);
-    add_linear("self_attn.o_proj", spec_.width, a.heads * a.head_dim, a.output_bias);
+    add_projections("self_attn.", a);
     if (a.qk_norm != QkNorm::none) {
       const bool whole = a.qk_norm == QkNorm::projection;
       add("self_attn.q_norm.weight", {whole ? a.heads * a.head_dim : a.head_dim});
@@ -273,7 +388,10 @@ void validate(const ModelSpec& spec, const std::string& where) {
           {.where = block,
            .found = fmt::format("no norm of the mixer, with norms '{}'", to_string(spec.blocks[i].norms)),
            .expected = "norms 'pre'"});
+    validate_cross_attention(spec, spec.blocks[i], block);
   }
+  validate_shared_bias(spec.blocks, where);
+  validate_encoder(spec, where + ": encoder");
   if (spec.head == HeadKind::none && (spec.tied_embeddings || spec.head_bias))
     throw Error({.where = where,
                  .found = spec.head_bias ? "a bias of the output head" : "a tied output head",
@@ -293,9 +411,9 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   ParameterCount count;
   for (const auto& tensor : tensor_table(spec))
     if (!tensor.integer) count.total += tensor.count();
-  for (const auto& block : spec.blocks) {
+  for (const auto* block : blocks_of(spec)) {
     const auto [total, active] =
-        std::visit([&](const auto& ffn) { return ffn_parameters(spec.width, ffn); }, block.ffn);
+        std::visit([&](const auto& ffn) { return ffn_parameters(spec.width, ffn); }, block->ffn);
     count.ffn_total += total;
     count.ffn_active += active;
   }
@@ -308,6 +426,12 @@ bool is_causal(const ModelSpec& spec) {
     const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
     return attention != nullptr && !attention->causal;
   });
+}
+
+bool has_bias_table(const BlockSpec& block, size_t index) {
+  const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
+  return attention != nullptr && attention->relative_bias.buckets > 0 &&
+         (index == 0 || !attention->relative_bias.shared);
 }
 
 const MoeSpec* moe_of(const BlockSpec& block) {

@@ -61,6 +61,25 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim);
 // The inverse period of each of the rotary_width/2 rotation planes, scaling applied.
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim);
 
+// A learned bias of each head's scores by the distance between key and query, in buckets (Raffel et al. 2020): half of
+// them for single distances, the others growing logarithmically up to max_distance, beyond which all share the last.
+// Attention that sees both ways has one half of the buckets for each direction.
+struct RelativeBiasSpec {
+  int64_t buckets = 0;  // 0: no bias
+  int64_t max_distance = 128;
+  bool shared = false;  // the blocks of a stack use the first block's table; else each has its own
+
+  bool operator==(const RelativeBiasSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("buckets", self.buckets, {.help = "kinds of distances; 0 = no bias", .min = 0, .max = 65536});
+    field("max_distance", self.max_distance, {.help = "distances from here on share the last bucket", .min = 1, .max = 1 << 30});
+    field("shared", self.shared, {.help = "the blocks use the first block's table; else each has its own"});
+  }
+};
+
+// The bucket of a key `offset` positions behind its query (before it: negative), as the published models compute it.
+int64_t relative_bucket(const RelativeBiasSpec& bias, bool causal, int64_t offset);
+
 // RMSNorm of queries and keys before they turn (Dehghani et al. 2023), with a weight per element of a head that all
 // heads share (Qwen3), or over the whole projection at once (OLMo 2, OLMoE).
 enum class QkNorm { none, head, projection };
@@ -88,7 +107,9 @@ struct AttentionSpec {
   static constexpr const char* kind = "attention";
   int64_t heads = 1, kv_heads = 1, head_dim = 64;
   bool qkv_bias = false, output_bias = false;
+  std::optional<double> scale;  // of the scores; nothing: 1 / sqrt(head_dim)
   RopeSpec rope;
+  RelativeBiasSpec relative_bias;
   QkNorm qk_norm = QkNorm::none;
   AttentionGate gate = AttentionGate::none;
   int64_t window = 0;  // 0: no window
@@ -101,7 +122,9 @@ struct AttentionSpec {
     field("head_dim", self.head_dim, {.help = "width of a head", .min = 2, .max = 65536, .required = true});
     field("qkv_bias", self.qkv_bias, {.help = "query, key and value projections have biases"});
     field("output_bias", self.output_bias, {.help = "the output projection has a bias"});
+    field("scale", self.scale, {.help = "multiplies scores; null = 1 / sqrt(head_dim)"});
     field("rope", self.rope, {.help = "rotary position embedding"});
+    field("relative_bias", self.relative_bias, {.help = "learned bias of scores by distance"});
     field("qk_norm", self.qk_norm, {.help = "RMSNorm of queries and keys, per head or over the whole projection"});
     field("gate", self.gate, {.help = "sigmoid gates on what the heads mixed"});
     field("window", self.window, {.help = "positions that a token sees, itself included; 0 = all", .min = 0, .max = 1 << 30});
@@ -253,11 +276,14 @@ struct NormNames {
 };
 NormNames norm_names(NormPlacement placement);
 
+// With cross-attention (Vaswani et al. 2017), queries from the block see the keys and values of the encoder's output:
+// x += cross_attention(norm(x)) between mixer and feed-forward.
 struct BlockSpec {
   MixerSpec mixer;
   FfnSpec ffn;
   NormPlacement norms = NormPlacement::pre;
   bool mixer_norm = true;  // with norms `pre`: there is one before the mixer (not in ModernBERT's first block)
+  std::optional<AttentionSpec> cross_attention;
 
   bool operator==(const BlockSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -265,6 +291,7 @@ struct BlockSpec {
     field("ffn", self.ffn, {.help = "feed-forward", .required = true});
     field("norms", self.norms, {.help = "where the norms stand"});
     field("mixer_norm", self.mixer_norm, {.help = "norms `pre`: there is one before the mixer"});
+    field("cross_attention", self.cross_attention, {.help = "attention to the encoder's output; null = none"});
   }
 };
 
@@ -292,6 +319,17 @@ struct EnumNames<HeadKind> {
       {{HeadKind::linear, "linear"}, {HeadKind::masked, "masked"}, {HeadKind::none, "none"}});
 };
 
+// The encoder of an encoder-decoder: tokens of its own sequence, the model's embedding, blocks that see both ways, and
+// a final norm. Its output is what cross-attention reads.
+struct EncoderSpec {
+  std::vector<BlockSpec> blocks;
+
+  bool operator==(const EncoderSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("blocks", self.blocks, {.help = "the encoder's blocks, from input to output", .required = true});
+  }
+};
+
 struct ModelSpec {
   std::string family = "coppice";  // name in the registry of families (model/arch/families.h)
   int64_t vocabulary = 0, width = 0, context = 0;
@@ -309,8 +347,11 @@ struct ModelSpec {
   NormKind norm = NormKind::rms;   // of all norms but those of queries and keys
   bool norm_bias = true;           // LayerNorms have biases
   double norm_epsilon = 1e-5;
+  double logit_scale = 1;          // multiplies what enters the output head
   std::optional<int64_t> bos_id;
   std::vector<int64_t> eos_ids;
+  std::optional<int64_t> decoder_start_id;  // what an encoder-decoder's output begins behind
+  std::optional<EncoderSpec> encoder;
   std::vector<BlockSpec> blocks;
 
   bool operator==(const ModelSpec&) const = default;
@@ -332,8 +373,11 @@ struct ModelSpec {
     field("norm", self.norm, {.help = "kind of the norms: RMSNorm or LayerNorm"});
     field("norm_bias", self.norm_bias, {.help = "LayerNorms have biases"});
     field("norm_epsilon", self.norm_epsilon, {.help = "added to the mean square or variance inside norms", .min = 0});
+    field("logit_scale", self.logit_scale, {.help = "multiplies what enters the output head", .min = 0, .above_min = true});
     field("bos_id", self.bos_id, {.help = "token that begins a sequence", .min = 0});
     field("eos_ids", self.eos_ids, {.help = "tokens that end a sequence", .min = 0});
+    field("decoder_start_id", self.decoder_start_id, {.help = "token that an encoder-decoder's output begins behind", .min = 0});
+    field("encoder", self.encoder, {.help = "the encoder that cross-attention reads; null = none"});
     field("blocks", self.blocks, {.help = "the blocks, from input to output", .required = true});
   }
 };
@@ -368,6 +412,8 @@ struct TensorSpec {
 //     self_attn.gate_proj.weight                                    (heads, width) or (heads * head_dim, width)
 //     conv.{in,out}_proj.{weight,bias}                              short convolution: (3 width, width), (width, width)
 //     conv.conv.{weight,bias}                                       (width, 1, kernel_size), (width)
+//     self_attn.relative_bias.weight                                (buckets, heads); shared: of block 0 only
+//     cross_attention_layernorm.weight, cross_attn.{q,k,v,o}_proj.{weight,bias}   with cross-attention
 //     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed experts
 //     mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
 //     mlp.expert_neurons.E                                          indexed experts: int32, ascending
@@ -377,6 +423,7 @@ struct TensorSpec {
 //     mlp.gate.{up,gate}.weight                                     neurons router (E, width) each
 //     mlp.gate.scale                                                one_plus weights (E)
 //     mlp.gate.selection_bias                                       (E)
+// An encoder has model.encoder.layers.N.… and model.encoder.norm.weight, named alike.
 std::vector<TensorSpec> tensor_table(const ModelSpec& spec);
 
 // Parameters of the whole model, and those that one token uses: all but the experts that are not selected and, for
@@ -390,6 +437,9 @@ ParameterCount count_parameters(const ModelSpec& spec);
 
 // Whether no token sees later ones, so that sequences can grow token by token. Not so for an encoder.
 bool is_causal(const ModelSpec& spec);
+
+// Whether block `index` of its stack holds a table of relative biases: its own, or the one that all share.
+bool has_bias_table(const BlockSpec& block, size_t index);
 
 // The MoE part of a block, or nullptr.
 const MoeSpec* moe_of(const BlockSpec& block);

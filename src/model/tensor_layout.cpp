@@ -32,10 +32,14 @@ size_t bytes_of(int64_t elements, size_t element) {
 
 }  // namespace
 
+std::string file_name_of(const Family& family, const std::string& canonical_name, const ModelSpec& spec) {
+  return family.file_name_for ? family.file_name_for(canonical_name, spec) : family.file_name(canonical_name);
+}
+
 TensorPlace place_of(const Family& family, ExpertTensors experts, const TensorSpec& tensor,
                      const ModelSpec& spec) {
   const TensorLayout plain = family.layout ? family.layout(tensor, spec) : TensorLayout{};
-  if (experts == ExpertTensors::separate) return {family.file_name(tensor.name), plain};
+  if (experts == ExpertTensors::separate) return {file_name_of(family, tensor.name, spec), plain};
   return {family.packed_file_name(tensor.name), packed_experts_layout(tensor, spec).value_or(plain)};
 }
 

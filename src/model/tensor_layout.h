@@ -12,6 +12,9 @@
 
 namespace coppice {
 
+// What a family's files call a tensor of tensor_table, when every expert has its own.
+std::string file_name_of(const Family& family, const std::string& canonical_name, const ModelSpec& spec);
+
 // What a family's files call a tensor of tensor_table, or the one that it is part of, and how it lies there.
 struct TensorPlace {
   std::string file_name;

@@ -7,10 +7,12 @@
 //   layers.N.ffn_norm              after the norm before (behind) the feed-forward; parallel blocks have none
 //   layers.N.router.logits         [rows, experts], mixture-of-experts blocks only
 //   layers.N.ffn                   output of the feed-forward, before the residual
+//   layers.N.cross_norm, layers.N.cross   before and behind cross-attention, where there is one
 //   layers.N.output                residual stream after block N
 //   norm                           after the final norm, if any
 //   head                           a masked head's input to its last product
 //   logits
+//   encoder.embedding, encoder.layers.N.…, encoder.norm   an encoder-decoder's encoder
 
 #include <cstdint>
 #include <filesystem>

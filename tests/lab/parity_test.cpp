@@ -2,6 +2,7 @@
 // with prompts of unequal length in one batch, with and without a cache.
 
 #include "gradient_check.h"
+#include "model/cross_attention.h"
 #include "model/arch/families.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
@@ -137,6 +138,72 @@ TEST(Parity, EveryFamily) {
     EXPECT_EQ(writable_family(spec), spec.family);
     expect_parity(spec.family, spec);
   }
+}
+
+// Rows of `ids` of unequal length, padded at the end.
+torch::Tensor padded(const std::vector<std::vector<int32_t>>& rows) {
+  size_t longest = 0;
+  for (const auto& row : rows) longest = std::max(longest, row.size());
+  torch::Tensor ids = torch::zeros({static_cast<int64_t>(rows.size()), static_cast<int64_t>(longest)}, torch::kInt64);
+  for (size_t i = 0; i < rows.size(); ++i)
+    for (size_t t = 0; t < rows[i].size(); ++t)
+      ids[static_cast<int64_t>(i)][static_cast<int64_t>(t)] = rows[i][t];
+  return ids;
+}
+
+// Sources and prompts of unequal length: padded into one batch in the lab, one by one and whole or in pieces in the
+// runtime.
+TEST(Parity, EncoderDecoders) {
+  const std::vector<std::vector<int32_t>> sources = {{4, 9, 1}, {7, 7, 30, 2, 19, 33, 12, 1}, {1}};
+  for (const auto& spec : tiny_encoder_decoders()) {
+    SCOPED_TRACE(spec.family);
+    EXPECT_EQ(writable_family(spec), spec.family);
+    const auto model = random_model(spec, 78);
+    const TemporaryFolder folder;
+    lab::save_model(folder.path(), spec, lab::state_of(*model), DType::f32);
+    Decoder decoder(std::make_shared<ModelDirectory>(folder.path()), WeightType::f32);
+
+    std::vector<Trace> expected(sources.size());
+    const TraceSink split = [&](const std::string& name, int64_t rows, int64_t width, const float* values) {
+      const int64_t longest = rows / static_cast<int64_t>(sources.size());
+      for (size_t i = 0; i < sources.size(); ++i) {
+        const float* begin = values + static_cast<int64_t>(i) * longest * width;
+        const auto length = static_cast<int64_t>((name.starts_with("encoder.") ? sources : prompts)[i].size());
+        expected[i][name] = {{length, width}, std::vector<float>(begin, begin + length * width)};
+      }
+    };
+    const torch::NoGradGuard no_gradient;
+    std::vector<int64_t> lengths;
+    for (const auto& source : sources) lengths.push_back(static_cast<int64_t>(source.size()));
+    const lab::Source source = model->encode(padded(sources), torch::tensor(lengths, torch::kInt64), split);
+    model->forward(padded(prompts), split, {}, source);
+
+    float largest = 0;
+    for (size_t i = 0; i < sources.size(); ++i)
+      for (const bool in_pieces : {false, true}) {
+        Trace trace;
+        const std::span<const int32_t> ids = sources[i];
+        const auto encoded = decoder.encode({&ids, 1}, collect_into(trace)).front();
+        const auto cache = decoder.new_cache();
+        const size_t step = in_pieces ? 2 : prompts[i].size();
+        for (size_t at = 0; at < prompts[i].size(); at += step) {
+          const Decoder::Input input = {
+              .tokens = std::span(prompts[i]).subspan(at, std::min(step, prompts[i].size() - at)),
+              .cache = cache.get(),
+              .all_logits = true,
+              .source = encoded.get()};
+          decoder.forward(std::span(&input, 1), collect_into(trace));
+        }
+        largest = std::max(largest, expect_equal(expected[i], trace, fmt::format("source {}", i)));
+      }
+    RecordProperty("relative_difference_" + spec.family, fmt::format("{:.1e}", largest));
+  }
+}
+
+TEST(Parity, EncoderDecodersNeedASource) {
+  const auto model = random_model(tiny_encoder_decoders().front(), 79);
+  EXPECT_THROW(model->forward(random_ids(1, 3, 40, 1)), Error);
+  EXPECT_THROW(random_model(tiny_dense(), 1)->encode(random_ids(1, 3, 40, 1)), Error);
 }
 
 TEST(Parity, EveryRouterSourceAndStorage) {

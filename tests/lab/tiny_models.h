@@ -154,6 +154,36 @@ inline std::vector<ModelSpec> tiny_families() {
   return specs;
 }
 
+// An encoder-decoder as T5 1.0, mT5 and umT5 are.
+inline std::vector<ModelSpec> tiny_encoder_decoders() {
+  std::vector<ModelSpec> specs;
+  for (const char* family : {"t5", "mt5", "umt5"}) {
+    const bool first = specs.empty();
+    AttentionSpec attention{.heads = 3, .kv_heads = 3, .head_dim = 6, .scale = 1, .rope = {.fraction = 0}};
+    AttentionSpec cross = attention;
+    cross.causal = false;
+    attention.relative_bias = {.buckets = 8, .max_distance = 6, .shared = std::string(family) != "umt5"};
+    AttentionSpec both_ways = attention;
+    both_ways.causal = false;
+    const DenseFfnSpec ffn{.width = 20,
+                           .gated = !first,
+                           .activation = first ? Activation::relu : Activation::gelu_tanh};
+    ModelSpec spec{.family = family,
+                   .vocabulary = 40,
+                   .width = 16,
+                   .context = 32,
+                   .tied_embeddings = first,
+                   .norm_epsilon = 1e-6,
+                   .logit_scale = first ? 0.25 : 1,
+                   .eos_ids = {1},
+                   .decoder_start_id = 0};
+    spec.encoder.emplace().blocks.assign(2, {both_ways, ffn});
+    spec.blocks.assign(3, {.mixer = attention, .ffn = ffn, .cross_attention = cross});
+    specs.push_back(spec);
+  }
+  return specs;
+}
+
 // A mixture of each router source, score, weight, storage and width pattern, each with a name.
 inline std::vector<std::pair<std::string, MoeSpec>> mixtures() {
   return {

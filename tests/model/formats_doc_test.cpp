@@ -24,9 +24,8 @@ template <class T>
 std::string field_table() {
   std::string text = "| field | type | default | limits | meaning |\n|---|---|---|---|---|\n";
   for (const auto& doc : describe<T>()) {
-    const std::string fallback = doc.info.required      ? "required"
-                                 : doc.type == "object" ? "its own"
-                                                        : "`" + doc.fallback + "`";
+    const bool own = doc.type == "object" && doc.fallback != "null";
+    const std::string fallback = doc.info.required ? "required" : own ? "its own" : "`" + doc.fallback + "`";
     text += fmt::format("| `{}` | {} | {} | {} | {} |\n", doc.name, escaped(doc.type), fallback,
                         limits_of(doc.info), escaped(doc.info.help));
   }
@@ -46,6 +45,8 @@ TEST(FormatsPage, HoldsTheFieldsOfEveryStruct) {
   expect_documented<AttentionSpec>();
   expect_documented<ShortConvSpec>();
   expect_documented<RopeSpec>();
+  expect_documented<RelativeBiasSpec>();
+  expect_documented<EncoderSpec>();
   expect_documented<DenseFfnSpec>();
   expect_documented<MoeSpec>();
   expect_documented<RouterSpec>();

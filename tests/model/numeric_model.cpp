@@ -128,6 +128,7 @@ class Reference {
         v = norm(v, "lm_head.norm");
       }
       Vector row = multiply(spec_.tied_embeddings ? "model.embed_tokens" : "lm_head", v, false);
+      for (double& logit : row) logit *= spec_.logit_scale;
       for (size_t i = 0; i < row.size() && spec_.head_bias; ++i) row[i] += floats("lm_head.bias")[i];
       all.insert(all.end(), row.begin(), row.end());
     }
@@ -245,7 +246,13 @@ class Reference {
         for (size_t s = first; s < end; ++s) {
           double score = 0;
           for (size_t i = 0; i < dim; ++i) score += queries[t][head * dim + i] * keys[s][from + i];
-          total += weights.emplace_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
+          score *= a.scale.value_or(1 / std::sqrt(static_cast<double>(dim)));
+          if (a.relative_bias.buckets > 0) {
+            const auto offset = static_cast<int64_t>(s) - static_cast<int64_t>(t);
+            const int64_t bucket = relative_bucket(a.relative_bias, a.causal, offset);
+            score += row(prefix_ + "self_attn.relative_bias.weight", bucket, a.heads)[head];
+          }
+          total += weights.emplace_back(std::exp(score));
         }
         Vector sum(dim);
         for (size_t s = first; s < end; ++s)

@@ -126,6 +126,15 @@ inline ModelSpec random_spec(Rng& rng) {
     spec.blocks.push_back(block);
   }
   draw_encoder_parts(spec, rng.fork("encoder parts"));
+  Rng scores = rng.fork("scores");
+  if (scores.chance(0.3)) spec.logit_scale = scores.uniform(0.2, 2);
+  for (auto& block : spec.blocks) {
+    auto* attention = std::get_if<AttentionSpec>(&block.mixer);
+    if (attention == nullptr) continue;
+    if (scores.chance(0.3)) attention->scale = scores.uniform(0.2, 2);
+    if (scores.chance(0.5))
+      attention->relative_bias = {.buckets = between(scores, 4, 9), .max_distance = between(scores, 6, 12)};
+  }
   return spec;
 }
 
@@ -134,6 +143,7 @@ inline ModelSpec random_llama_frame(Rng& rng) {
   ModelSpec spec = random_spec(rng);
   spec.learned_positions = spec.head_bias = false;
   spec.position_offset = spec.token_types = 0;
+  spec.logit_scale = 1;
   spec.norm = NormKind::rms;
   spec.embedding_norm = spec.pooler = false;
   spec.final_norm = spec.norm_bias = spec.head_dense_bias = true;

@@ -6,6 +6,7 @@ import llama_shaped
 import olmo2
 import opt
 import phi
+import t5
 
-for family in (llama_shaped, olmo2, phi, gpt2, opt, lfm2, encoders):
+for family in (llama_shaped, olmo2, phi, gpt2, opt, lfm2, encoders, t5):
     family.make()

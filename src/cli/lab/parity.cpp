@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "lab/nn/language_model.h"
+#include "model/cross_attention.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
 #include "text/tokenizer.h"
@@ -15,7 +16,10 @@ Trace runtime_trace(const std::shared_ptr<const ModelDirectory>& directory, cons
   Trace trace;
   Decoder decoder(directory);
   const auto cache = is_causal(decoder.spec()) ? decoder.new_cache() : nullptr;
-  const Decoder::Input input = {.tokens = ids, .cache = cache.get(), .all_logits = true};
+  Decoder::Input input = {.tokens = ids, .cache = cache.get(), .all_logits = true};
+  std::shared_ptr<const EncodedSource> source;  // an encoder-decoder is to answer a text with itself
+  if (decoder.spec().encoder) source = decoder.encode({&input.tokens, 1}, collect_into(trace)).front();
+  input.source = source.get();
   if (decoder.spec().head == HeadKind::none)
     decoder.hidden_states(std::span(&input, 1), collect_into(trace));
   else
@@ -28,7 +32,9 @@ Trace lab_trace(const ModelDirectory& directory, const std::vector<TokenId>& ids
   const torch::NoGradGuard no_gradients;
   const auto model = lab::load_model(directory);
   const auto tokens = torch::tensor(std::vector<int64_t>(ids.begin(), ids.end())).unsqueeze(0);
-  model->forward(tokens, collect_into(trace));
+  lab::Source source;
+  if (model->spec().encoder) source = model->encode(tokens, {}, collect_into(trace));
+  model->forward(tokens, collect_into(trace), {}, source);
   return trace;
 }
 
@@ -51,7 +57,12 @@ double magnitude(const Activation32& a) {
 
 // "layers.10.ffn" sorts after "layers.9.ffn": in the order in which the forward pass makes them.
 std::pair<int, int> place(const std::string& name) {
-  static const std::vector<std::string> within = {"mixer_norm", "mixer", "ffn_norm", "router.logits", "ffn", "output"};
+  static const std::vector<std::string> within = {"mixer_norm", "mixer",         "cross_norm", "cross",
+                                                  "ffn_norm",   "router.logits", "ffn",        "output"};
+  if (const std::string encoder = "encoder."; name.starts_with(encoder)) {
+    const auto [layer, part] = place(name.substr(encoder.size()));
+    return {layer - (1 << 30) - 1, part};
+  }
   if (name == "embedding") return {-1, 0};
   if (name == "norm") return {1 << 30, 0};
   if (name == "head") return {1 << 30, 1};

@@ -42,17 +42,31 @@ torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, c
 
 torch::Tensor attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                         const Sight& sight) {
-  const int64_t length = q.size(1), heads = q.size(2), group = heads / k.size(2);
+  return mix_heads(q, k, v, {.hidden = hidden_positions(q.size(1), sight)});
+}
+
+torch::Tensor mix_heads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                        const Scoring& scoring) {
+  const int64_t heads = q.size(2), group = heads / k.size(2);
   const auto by_head = [group](const torch::Tensor& x) {
     const torch::Tensor moved = x.transpose(1, 2);
     return group == 1 ? moved : moved.repeat_interleave(group, 1);
   };
   const torch::Tensor keys = by_head(k), values = by_head(v);
-  const torch::Tensor hidden = hidden_positions(length, sight).to(q.device());
-  const torch::Tensor scores = torch::matmul(q.transpose(1, 2), keys.transpose(2, 3)) / std::sqrt(q.size(3));
+  const double scale = scoring.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
+  torch::Tensor scores = torch::matmul(q.transpose(1, 2), keys.transpose(2, 3)) * scale;
+  if (scoring.bias.defined()) scores = scores + scoring.bias;
   const torch::Tensor shares =
-      torch::softmax(scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()), -1);
+      torch::softmax(scores.masked_fill(scoring.hidden.to(q.device()), -std::numeric_limits<double>::infinity()), -1);
   return torch::matmul(shares, values).transpose(1, 2);
+}
+
+torch::Tensor relative_biases(const torch::Tensor& table, const RelativeBiasSpec& spec, bool causal, int64_t length) {
+  std::vector<int64_t> buckets;
+  for (int64_t query = 0; query < length; ++query)
+    for (int64_t key = 0; key < length; ++key) buckets.push_back(relative_bucket(spec, causal, key - query));
+  const torch::Tensor rows = torch::tensor(buckets, torch::kInt64).to(table.device());
+  return table.index_select(0, rows).view({length, length, -1}).permute({2, 0, 1});
 }
 
 Attention::Attention(const AttentionSpec& spec, int64_t width, double norm_epsilon) : spec_(spec) {
@@ -75,6 +89,11 @@ Attention::Attention(const AttentionSpec& spec, int64_t width, double norm_epsil
         std::make_shared<Linear>(width, spec.gate == AttentionGate::head ? spec.heads : query_width));
 }
 
+void Attention::own_relative_bias() {
+  bias_table_ = register_module("relative_bias",
+                                std::make_shared<BiasTable>(spec_.relative_bias.buckets, spec_.heads));
+}
+
 torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& lengths) {
   const int64_t batch = x.size(0), length = x.size(1);
   if (!rotary_.cosine.defined() || rotary_.cosine.size(0) < length ||
@@ -88,7 +107,10 @@ torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& le
   const torch::Tensor q = rotate(normed_heads(q_->forward(x), q_norm_), rotary_);
   const torch::Tensor k = rotate(normed_heads(k_->forward(x), k_norm_), rotary_);
   const torch::Tensor v = heads_of(v_->forward(x));
-  torch::Tensor mixed = attention(q, k, v, {spec_.window, spec_.causal, lengths});
+  Scoring scoring{.hidden = hidden_positions(length, {spec_.window, spec_.causal, lengths}), .scale = spec_.scale};
+  if (bias_table_ != nullptr)
+    scoring.bias = relative_biases(bias_table_->weight, spec_.relative_bias, spec_.causal, length);
+  torch::Tensor mixed = mix_heads(q, k, v, scoring);
   // One gate per head, or one per element of each.
   if (gate_ != nullptr)
     mixed = mixed * torch::sigmoid(gate_->forward(x)).view({batch, length, spec_.heads, -1});

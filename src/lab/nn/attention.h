@@ -32,6 +32,21 @@ struct Sight {
 // length].
 torch::Tensor hidden_positions(int64_t length, const Sight& sight);
 
+// How scores become shares.
+struct Scoring {
+  torch::Tensor hidden;               // as hidden_positions gives it
+  std::optional<double> scale = {};   // of the scores; nothing: 1 / sqrt(head_dim)
+  torch::Tensor bias = {};            // added to them, [heads, query, key], or undefined
+};
+
+// The core of all softmax attention: q [batch, queries, heads, head_dim], k and v [batch, keys, kv_heads, head_dim] ->
+// [batch, queries, heads, head_dim].
+torch::Tensor mix_heads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                        const Scoring& scoring);
+
+// The learned biases by distance of `length` positions, [heads, query, key], from a table [buckets, heads].
+torch::Tensor relative_biases(const torch::Tensor& table, const RelativeBiasSpec& spec, bool causal, int64_t length);
+
 // q [batch, length, heads, head_dim], k and v [batch, length, kv_heads, head_dim] -> [batch, length, heads,
 // head_dim]. Rows behind a sequence's end have no meaning, but are finite.
 torch::Tensor attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
@@ -42,6 +57,13 @@ torch::Tensor attention(const torch::Tensor& q, const torch::Tensor& k, const to
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                int64_t window = 0);
 
+// A bias per bucket of distances and head.
+class BiasTable : public torch::nn::Module {
+ public:
+  BiasTable(int64_t buckets, int64_t heads) { weight = register_parameter("weight", new_weight(buckets, heads)); }
+  torch::Tensor weight;
+};
+
 // Registered as "self_attn".
 class Attention : public Mixer {
  public:
@@ -49,10 +71,15 @@ class Attention : public Mixer {
   Attention(const AttentionSpec& spec, int64_t width, double norm_epsilon);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& lengths = {}) override;
 
+  // Whose table of relative biases it uses: its own, registered as "relative_bias", or that of another.
+  void own_relative_bias();
+  void share_relative_bias(const Attention& other) { bias_table_ = other.bias_table_; }
+
  private:
   AttentionSpec spec_;
   std::shared_ptr<Linear> q_, k_, v_, o_, gate_;
   std::shared_ptr<Norm> q_norm_, k_norm_;
+  std::shared_ptr<BiasTable> bias_table_;
   RotaryTable rotary_;
 };
 

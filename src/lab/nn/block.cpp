@@ -1,3 +1,5 @@
+#include "lab/nn/attention.h"
+#include "lab/nn/cross_attention.h"
 #include "lab/nn/language_model.h"
 #include "lab/nn/mixer.h"
 #include "lab/nn/norm.h"
@@ -9,9 +11,11 @@ struct Block::Parts {
   NormPlacement placement = NormPlacement::pre;
   std::shared_ptr<Norm> mixer_norm, ffn_norm;
   std::shared_ptr<Mixer> mixer;
+  std::shared_ptr<Norm> cross_norm;
+  std::shared_ptr<CrossAttention> cross;  // nullptr: none
 };
 
-Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_shared<Parts>()) {
+Block::Block(const BlockSpec& spec, const ModelSpec& model) : spec_(spec), parts_(std::make_shared<Parts>()) {
   const auto norm = [&](const std::string& name) {
     return register_module(
         name, std::make_shared<Norm>(model.norm, model.width, model.norm_epsilon, model.norm_bias));
@@ -21,6 +25,11 @@ Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_s
   if (spec.mixer_norm) parts_->mixer_norm = norm(names.mixer);
   const NamedMixer mixer = make_mixer(spec.mixer, model.width, model.norm_epsilon);
   parts_->mixer = register_module(mixer.name, mixer.mixer);
+  if (spec.cross_attention) {
+    parts_->cross_norm = norm("cross_attention_layernorm");
+    parts_->cross =
+        register_module("cross_attn", std::make_shared<CrossAttention>(*spec.cross_attention, model.width));
+  }
   if (!names.ffn.empty()) parts_->ffn_norm = norm(names.ffn);
   ffn = register_module("mlp", make_ffn(spec.ffn, model.width));
 }
@@ -29,10 +38,21 @@ void Block::set_ffn(std::shared_ptr<FeedForward> replacement) {
   ffn = replace_module("mlp", std::move(replacement));
 }
 
+void Block::join(const Block& first, size_t index, const std::string& stack) {
+  stack_ = stack;
+  const auto* attention = std::get_if<AttentionSpec>(&spec_.mixer);
+  if (attention == nullptr || attention->relative_bias.buckets == 0) return;
+  auto& own = dynamic_cast<Attention&>(*parts_->mixer);
+  if (has_bias_table(spec_, index))
+    own.own_relative_bias();
+  else
+    own.share_relative_bias(dynamic_cast<const Attention&>(*first.parts_->mixer));
+}
+
 torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
-                             const torch::Tensor& lengths) {
+                             const torch::Tensor& lengths, const Source& source) {
   const auto named = [&](const char* name, const torch::Tensor& value) {
-    if (trace) report(trace, fmt::format("layers.{}.{}", layer, name), value);
+    if (trace) report(trace, fmt::format("{}layers.{}.{}", stack_, layer, name), value);
     return value;
   };
   const auto norm_mixer = [&](const torch::Tensor& y) {
@@ -53,6 +73,8 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
   switch (parts_->placement) {
     case NormPlacement::pre:
       x = x + mix(parts_->mixer_norm == nullptr ? x : norm_mixer(x));
+      if (parts_->cross != nullptr)
+        x = x + named("cross", parts_->cross->forward(named("cross_norm", parts_->cross_norm->forward(x)), source));
       x = x + feed(norm_ffn(x));
       break;
     case NormPlacement::post:

@@ -37,10 +37,22 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
     positions_ = matrix(*body, "embed_positions", spec.context + spec.position_offset, spec.width);
   if (spec.token_types > 0) token_types_ = matrix(*body, "embed_token_types", spec.token_types, spec.width);
   if (spec.embedding_norm) embedding_norm_ = body->register_module("embed_norm", new_norm());
-  const auto layers = body->register_module("layers", std::make_shared<Group>());
-  for (size_t i = 0; i < spec.blocks.size(); ++i)
-    blocks_.push_back(
-        layers->register_module(std::to_string(i), std::make_shared<Block>(spec.blocks[i], spec)));
+  const auto stack = [&spec](torch::nn::Module& owner, const std::vector<BlockSpec>& specs,
+                             const std::string& name) {
+    const auto layers = owner.register_module("layers", std::make_shared<Group>());
+    std::vector<std::shared_ptr<Block>> blocks;
+    for (size_t i = 0; i < specs.size(); ++i) {
+      blocks.push_back(layers->register_module(std::to_string(i), std::make_shared<Block>(specs[i], spec)));
+      blocks.back()->join(*blocks.front(), i, name);
+    }
+    return blocks;
+  };
+  if (spec.encoder) {
+    const auto encoder = body->register_module("encoder", std::make_shared<Group>());
+    encoder_ = stack(*encoder, spec.encoder->blocks, "encoder.");
+    if (spec.final_norm) encoder_norm_ = encoder->register_module("norm", new_norm());
+  }
+  blocks_ = stack(*body, spec.blocks, "");
   if (spec.final_norm) norm_ = body->register_module("norm", new_norm());
   if (spec.pooler)
     pooler_ = body->register_module("pooler", std::make_shared<Linear>(spec.width, spec.width, true));
@@ -76,19 +88,37 @@ torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
   return embedding_norm_ == nullptr ? x : embedding_norm_->forward(x);
 }
 
+Source LanguageModel::encode(const torch::Tensor& ids, const torch::Tensor& lengths, const TraceSink& trace) {
+  if (encoder_.empty()) throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
+  const auto named = [&trace](const char* name, const torch::Tensor& value) {
+    if (trace) report(trace, name, value);
+    return value;
+  };
+  torch::Tensor x = named("encoder.embedding", embed(ids));
+  for (size_t i = 0; i < encoder_.size(); ++i)
+    x = encoder_[i]->forward(x, static_cast<int64_t>(i), trace, lengths);
+  if (encoder_norm_ != nullptr) x = named("encoder.norm", encoder_norm_->forward(x));
+  return {x, lengths};
+}
+
 torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& trace,
-                                     const torch::Tensor& lengths) {
+                                     const torch::Tensor& lengths, const Source& source) {
+  if (spec_.encoder && !source.states.defined())
+    throw Error({.where = "model",
+                 .found = "an encoder-decoder",
+                 .expected = "a model that continues text: this one needs a source text too"});
   const auto named = [&trace](const char* name, const torch::Tensor& value) {
     if (trace) report(trace, name, value);
     return value;
   };
   torch::Tensor x = named("embedding", embed(ids));
   for (size_t i = 0; i < blocks_.size(); ++i)
-    x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, lengths);
+    x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, lengths, source);
   if (norm_ != nullptr) x = named("norm", norm_->forward(x));
   if (spec_.head == HeadKind::none) return x;
   if (head_dense_ != nullptr)
     x = named("head", head_norm_->forward(activate(spec_.head_activation, head_dense_->forward(x))));
+  if (spec_.logit_scale != 1) x = x * spec_.logit_scale;
   return named("logits", torch::linear(x, head_, head_bias_));
 }
 

@@ -19,8 +19,15 @@
 
 namespace coppice::lab {
 
+class Attention;
 class Norm;
 class Linear;
+
+// What cross-attention reads: the encoder's output [batch, length, width], and the sequences' lengths, int64 [batch], or
+// nothing where all are of that length.
+struct Source {
+  torch::Tensor states = {}, lengths = {};
+};
 
 // A feed-forward of any kind: [..., width] -> [..., width].
 class FeedForward : public torch::nn::Module {
@@ -36,8 +43,11 @@ std::shared_ptr<FeedForward> make_ffn(const FfnSpec& spec, int64_t width);
 class Block : public torch::nn::Module {
  public:
   Block(const BlockSpec& spec, const ModelSpec& model);
-  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
-                        const torch::Tensor& lengths = {});
+  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace, const torch::Tensor& lengths = {},
+                        const Source& source = {});
+
+  // Block `index` of a stack, whose first block and name in traces these are.
+  void join(const Block& first, size_t index, const std::string& stack);
 
   std::shared_ptr<FeedForward> ffn;  // registered as "mlp"; `set_ffn` replaces it
   void set_ffn(std::shared_ptr<FeedForward> replacement);
@@ -46,6 +56,8 @@ class Block : public torch::nn::Module {
 
  private:
   struct Parts;
+  BlockSpec spec_;
+  std::string stack_;
   std::shared_ptr<Parts> parts_;
 };
 
@@ -57,9 +69,13 @@ class LanguageModel : public torch::nn::Module {
 
   // ids [batch, length] int64 -> logits [batch, length, vocabulary], or without an output head the hidden
   // states. Position 0 is the first column. Rows of unequal length are padded at the end. Causality keeps
-  // padding from mattering; a model that sees both ways needs the `lengths`, int64 [batch], for that.
+  // padding from mattering; a model that sees both ways needs the `lengths`, int64 [batch], for that. An
+  // encoder-decoder needs a source, what encode made of the texts that it answers.
   torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {},
-                        const torch::Tensor& lengths = {});
+                        const torch::Tensor& lengths = {}, const Source& source = {});
+
+  // An encoder-decoder's encoder: ids [batch, length], of sequences of these lengths if they differ.
+  Source encode(const torch::Tensor& ids, const torch::Tensor& lengths = {}, const TraceSink& trace = {});
 
   // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added,
   // normed if the model does so.
@@ -73,8 +89,8 @@ class LanguageModel : public torch::nn::Module {
   void register_head(const ModelSpec& spec);
 
   ModelSpec spec_;
-  std::vector<std::shared_ptr<Block>> blocks_;
-  std::shared_ptr<Norm> embedding_norm_, norm_, head_norm_;
+  std::vector<std::shared_ptr<Block>> encoder_, blocks_;
+  std::shared_ptr<Norm> embedding_norm_, encoder_norm_, norm_, head_norm_;
   std::shared_ptr<Linear> pooler_, head_dense_;
   torch::Tensor embedding_, positions_, token_types_, head_, head_bias_;
 };

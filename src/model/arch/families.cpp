@@ -22,6 +22,9 @@ const Registry<Family>& families() {
                                                    {"xlm-roberta", xlm_roberta_family()},
                                                    {"distilbert", distilbert_family()},
                                                    {"modernbert", modernbert_family()},
+                                                   {"t5", t5_family()},
+                                                   {"mt5", mt5_family()},
+                                                   {"umt5", umt5_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }
@@ -49,11 +52,28 @@ std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& sp
   return family.obstacle(spec);
 }
 
+namespace {
+
+// Whether the spec comes back from the config.json that this family writes of it, but for what only tensors tell.
+bool holds(const Family& family, const ModelSpec& spec) {
+  if (obstacle_of(family, spec)) return false;
+  if (family.complete) return !spec.encoder;
+  try {
+    ModelSpec again = family.read(family.write(spec), "config.json");
+    again.family = spec.family;
+    return again == spec;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 std::string writable_family(const ModelSpec& spec) {
   const Family* own = families().find(spec.family);
-  if (own != nullptr && !obstacle_of(*own, spec)) return spec.family;
+  if (own != nullptr && holds(*own, spec)) return spec.family;
   for (const auto& [name, family] : families())
-    if (!obstacle_of(family, spec)) return name;
+    if (holds(family, spec)) return name;
   COPPICE_CHECK(false, "the coppice family holds every spec");
 }
 

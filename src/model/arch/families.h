@@ -65,6 +65,8 @@ struct Family {
   // Sets what config.json leaves open and the files' tensors tell: which parts stand on top of an encoder.
   std::function<void(ModelSpec& spec, const Json& config, const HasTensor& has, const std::string& where)>
       complete = {};
+  // Instead of file_name, where that depends on the spec too.
+  std::function<std::string(const std::string& canonical_name, const ModelSpec& spec)> file_name_for = {};
 };
 
 // Families by config.json's model_type.
@@ -89,6 +91,9 @@ Family roberta_family();
 Family xlm_roberta_family();
 Family distilbert_family();
 Family modernbert_family();
+Family t5_family();
+Family mt5_family();
+Family umt5_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.

@@ -14,6 +14,7 @@ TEST(LanguageModel, ParametersAreThoseOfTheTensorTable) {
                                   tiny_spec(DenseFfnSpec{.width = 8, .gated = false, .bias = true}, true)};
   for (const auto& [name, moe] : mixtures()) specs.push_back(tiny_spec(moe));
   for (const auto& spec : tiny_families()) specs.push_back(spec);
+  for (const auto& spec : tiny_encoder_decoders()) specs.push_back(spec);
   std::get<AttentionSpec>(specs[0].blocks[1].mixer).qkv_bias = true;
   std::get<AttentionSpec>(specs[0].blocks[1].mixer).output_bias = true;
   for (const auto& spec : specs) {
