@@ -20,12 +20,17 @@ Arguments behind(const Arguments& arguments, size_t count) {
   return rest;
 }
 
+// What is false has no items, even if it could have none, as false itself.
+Values items_if_any(const Value& value) {
+  return truth(value) ? items_of(value) : Values{};
+}
+
 Value map(Interpreter& in, const Value& input, const Arguments& arguments) {
   Values result;
   if (arguments.positional.empty()) {
     const auto given = arguments.bind("map", {"attribute", "default"});
     if (!given[0]) throw Failure{"'map' without a filter and without an attribute", "one of them", ""};
-    for (const auto& item : items_of(input)) {
+    for (const auto& item : items_if_any(input)) {
       in.runtime().spend_steps(1);
       Value value = attribute_path(in, item, *given[0]);
       result.push_back(value.is_undefined() && given[1] ? *given[1] : std::move(value));
@@ -34,7 +39,7 @@ Value map(Interpreter& in, const Value& input, const Arguments& arguments) {
   }
   const Filter filter = find_filter(need_text(arguments.positional[0], "the name of a filter"));
   const Arguments rest = behind(arguments, 1);
-  for (const auto& item : items_of(input)) {
+  for (const auto& item : items_if_any(input)) {
     in.runtime().spend_steps(1);
     result.push_back(filter(in, item, rest));
   }
@@ -50,7 +55,7 @@ Value chosen(Interpreter& in, const Value& input, const Arguments& arguments, bo
       named ? find_test(need_text(arguments.positional[before], "the name of a test")) : nullptr;
   const Arguments rest = named ? behind(arguments, before + 1) : Arguments{};
   Values result;
-  for (const auto& item : items_of(input)) {
+  for (const auto& item : items_if_any(input)) {
     in.runtime().spend_steps(1);
     const Value value = attribute ? attribute_path(in, item, arguments.positional[0]) : item;
     if ((test != nullptr ? test(in, value, rest) : truth(value)) == wanted) result.push_back(item);

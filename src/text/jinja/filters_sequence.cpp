@@ -100,7 +100,8 @@ bool flag(const std::optional<Value>& value) {
 
 Values sorted(Interpreter& in, const Values& values, const Keys& key, bool reverse) {
   std::vector<std::pair<Value, Value>> keyed;
-  for (const auto& value : values) keyed.emplace_back(key(value), value);
+  // In a list, as Jinja has them: there two that are equal need no order.
+  for (const auto& value : values) keyed.emplace_back(make_list({key(value)}), value);
   const auto before = [&](const auto& a, const auto& b) {
     in.runtime().spend_steps(1 + std::min(extent_of(a.first).values, extent_of(b.first).values));
     return reverse ? compare(b.first, a.first) < 0 : compare(a.first, b.first) < 0;

@@ -120,7 +120,7 @@ bool is_iterable(const Value& v) {
 }
 
 bool is_callable(const Value& v) {
-  return v.object() != nullptr && v.object()->callable();
+  return v.is_undefined() || (v.object() != nullptr && v.object()->callable());
 }
 
 bool is_escaped(const Value&) {

@@ -252,8 +252,9 @@ Value item(Runtime& runtime, const Value& object, const Value& index) {
 
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop, const Value& step) {
   need_defined(object);
+  // As with any item that is not there.
   if (!object.is_list() && !object.is_text())
-    throw Failure{fmt::format("a slice of {}", type_name(object)), "a list or a string", ""};
+    return make_undefined(fmt::format("a {} without a slice", type_name(object)));
   const int64_t stride = step.is<None>() || step.is_undefined() ? 1 : need_integer(step, "a part of a slice");
   if (stride == 0) throw Failure{"a slice of step 0", "", ""};
   std::vector<size_t> offsets;
@@ -341,7 +342,7 @@ std::string percent_format(Runtime& runtime, std::string_view format, const Valu
                     ""};
     }
   }
-  if (many && used < arguments.list().items.size())
+  if (many ? used < arguments.list().items.size() : used == 0 && !arguments.is_list() && !arguments.is_dict())
     throw Failure{"more arguments than the format asks for", "", ""};
   runtime.spend_bytes(out.size());
   return out;

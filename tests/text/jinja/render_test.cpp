@@ -50,6 +50,16 @@ TEST(Jinja, WhitespaceAroundTagsIsControlled) {
   });
 }
 
+TEST(Jinja, WhatHasNoItemsIsLenientWhereJinjaIs) {
+  expect_texts({
+      {"{{ half[1:] is defined }} {{ none[:2] | default('x') }}", "False x"},
+      {"{{ none | selectattr('a') | list }} {{ false | map('upper') | list }} {{ missing | reject | list }}",
+       "[] [] []"},
+      {"{{ [dict, dict] | sort | length }}", "2"},  // equal, so that they need no order
+      {"{{ missing is callable }} {{ none is callable }}", "True False"},
+  });
+}
+
 TEST(Jinja, ValuesPrintAsInPython) {
   expect_texts({
       {"{{ yes }} {{ none }} {{ half }} {{ 10 / 5 }} {{ 1e20 }} {{ 1e-5 }} {{ 123456789.0 }}",
