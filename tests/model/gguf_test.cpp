@@ -25,21 +25,55 @@ using testing::HasSubstr;
 
 constexpr int64_t vocabulary = 262;
 
-// What the architecture `llama` can hold.
-ModelSpec random_gguf_spec(Rng& rng, bool mixture) {
-  ModelSpec spec = mixture ? test::random_mixtral_spec(rng) : test::random_llama_spec(rng);
+// A random model of a family, changed to what GGUF's architecture for it can hold.
+struct GgufFamily {
+  const char* family;
+  const char* architecture;
+  ModelSpec (*draw)(Rng& rng);
+};
+
+ModelSpec random_gguf_spec(Rng& rng, const GgufFamily& family) {
+  ModelSpec spec = family.draw(rng);
   spec.vocabulary = vocabulary;
   spec.bos_id = 1;
   spec.eos_ids = {2};
+  const bool llama = family.architecture == std::string("llama");
+  spec.blocks.assign(spec.blocks.size(), spec.blocks.front());  // whose FFN is a mixture if any is
   for (auto& block : spec.blocks) {
     auto& attention = std::get<AttentionSpec>(block.mixer);
-    if (attention.rope.scaling == RopeScaling::llama3)
-      attention.rope = RopeSpec{.theta = attention.rope.theta};
-    if (auto* dense = std::get_if<DenseFfnSpec>(&block.ffn)) dense->activation = Activation::silu;
-    if (auto* moe = moe_of(block)) moe->activation = Activation::silu;
+    attention.window = 0;
+    if (attention.rope.scaling == RopeScaling::llama3) attention.rope = {.theta = attention.rope.theta};
+    if (!llama && spec.norm == NormKind::rms) {  // no biases but Qwen 2's
+      attention.output_bias = false;
+      attention.qkv_bias = attention.qkv_bias && std::string_view(family.architecture).starts_with("qwen2");
+    }
+    if (auto* dense = std::get_if<DenseFfnSpec>(&block.ffn))
+      dense->activation = dense->gated ? Activation::silu : Activation::gelu_tanh;
+    if (auto* moe = moe_of(block)) {
+      moe->activation = Activation::silu;
+      moe->router.weight =
+          family.architecture == std::string("qwen2moe") || family.architecture == std::string("olmoe")
+              ? ExpertWeight::score
+              : ExpertWeight::renormalised;
+    }
+    if (family.architecture == std::string("olmoe")) attention.kv_heads = attention.heads;
   }
+  const auto& free_heads = {"llama", "qwen3", "qwen3moe"};
+  if (std::ranges::find(free_heads, std::string_view(family.architecture)) == free_heads.end())
+    test::fit_heads(spec);
+  const auto& untied = {"qwen2moe", "olmoe", "olmo2", "phi2"};
+  if (std::ranges::find(untied, std::string_view(family.architecture)) != untied.end())
+    spec.tied_embeddings = false;
   return spec;
 }
+
+constexpr GgufFamily gguf_families[] = {
+    {"llama", "llama", test::random_llama_spec}, {"mixtral", "llama", test::random_mixtral_spec},
+    {"qwen2", "qwen2", test::random_qwen2_spec}, {"qwen2_moe", "qwen2moe", test::random_qwen2_moe_spec},
+    {"qwen3", "qwen3", test::random_qwen3_spec}, {"qwen3_moe", "qwen3moe", test::random_qwen3_moe_spec},
+    {"olmoe", "olmoe", test::random_olmoe_spec}, {"olmo2", "olmo2", test::random_olmo2_spec},
+    {"phi", "phi2", test::random_phi_spec},      {"gpt2", "gpt2", test::random_gpt2_spec},
+};
 
 void write_directory(const fs::path& folder, const ModelSpec& spec, Rng& rng, DType dtype = DType::f32) {
   const test::RandomWeights weights(spec, rng, dtype);
@@ -78,17 +112,25 @@ std::vector<float> logits_of(const std::shared_ptr<const ModelFiles>& model) {
   return decoder.forward({&input, 1});
 }
 
-TEST(Gguf, ModelsComeBack) {
+class GgufFamilies : public testing::TestWithParam<GgufFamily> {};
+
+TEST_P(GgufFamilies, ModelsComeBack) {
   Rng rng(11);
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 6; ++round) {
     const TemporaryFolder folder;
-    const ModelSpec spec = random_gguf_spec(rng, round % 2 == 1);
+    const ModelSpec spec = random_gguf_spec(rng, GetParam());
     write_directory(folder.path(), spec, rng, round % 3 == 0 ? DType::bf16 : DType::f32);
     const auto original = open_model(folder.path());
     const auto result = export_gguf(*original, GgufWeights::f32, folder / "m.gguf");
+    if (GetParam().family != std::string("llama")) {
+      EXPECT_EQ(result.architecture, GetParam().architecture);
+    }
     EXPECT_EQ(result.bytes, static_cast<int64_t>(fs::file_size(folder / "m.gguf")));
     const auto back = open_model(folder / "m.gguf");
     expect_same_spec(back->spec(), original->spec());
+    if (GetParam().family != std::string("llama")) {
+      EXPECT_EQ(back->spec().family, GetParam().family);
+    }
     expect_same_weights(*original, *back);
     EXPECT_EQ(load_tokenizer(folder / "m.gguf")->encode("a few words"),
               load_tokenizer(folder.path())->encode("a few words"));
@@ -101,6 +143,9 @@ TEST(Gguf, ModelsComeBack) {
           << first.tensors()[i].name;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, GgufFamilies, testing::ValuesIn(gguf_families),
+                         [](const auto& family) { return std::string(family.param.family); });
 
 // Weights of ordinary size, so that forward passes are finite.
 ModelSpec small_spec(bool mixture) {
@@ -232,6 +277,114 @@ TEST(Gguf, QwenRowsStayAsTheyAre) {
                                  original->tensor("model.layers.0.self_attn.q_proj.bias").bytes));
 }
 
+// The tensors of a file, to be changed and written again.
+std::vector<GgufTensorData> tensors_of(const GgufFile& file) {
+  std::vector<GgufTensorData> tensors;
+  for (const auto& tensor : file.tensors())
+    tensors.push_back({tensor.name, static_cast<GgmlType>(tensor.type), tensor.shape, [&tensor] {
+                         return std::vector<std::byte>(tensor.bytes.begin(), tensor.bytes.end());
+                       }});
+  return tensors;
+}
+
+// LayerNorms and biases, as Phi and GPT-2 have them.
+ModelSpec small_biased_spec(NormPlacement norms) {
+  ModelSpec spec = small_spec(false);
+  spec.norm = NormKind::layer;
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = true;
+    block.ffn = DenseFfnSpec{.width = 96, .gated = false, .bias = true, .activation = Activation::gelu_tanh};
+    block.norms = norms;
+  }
+  return spec;
+}
+
+TEST(Gguf, StackedQueriesKeysAndValuesAreRead) {
+  ModelSpec spec = small_biased_spec(NormPlacement::parallel);
+  spec.head_bias = true;
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).rope.fraction = 0.5;
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  const auto original = open_model(folder.path());
+  for (const GgufWeights type : {GgufWeights::f32, GgufWeights::q8_0}) {
+    EXPECT_EQ(export_gguf(*original, type, folder / "m.gguf").architecture, "phi2");
+    const GgufFile file(folder / "m.gguf");
+    EXPECT_EQ(file.metadata().integer("phi2.rope.dimension_count"), 8);
+    // Older files of this architecture have them in one tensor.
+    std::vector<GgufTensorData> tensors;
+    for (auto& tensor : tensors_of(file)) {
+      const size_t key = tensor.name.find("attn_k."), value = tensor.name.find("attn_v.");
+      if (const size_t query = tensor.name.find("attn_q."); query != tensor.name.npos) {
+        tensor.name.replace(query, 6, "attn_qkv");
+      } else if (key != tensor.name.npos || value != tensor.name.npos) {
+        GgufTensorData& to = tensors[tensors.size() - (tensor.name.ends_with(".bias") ? 1 : 2)];
+        to.shape.front() += tensor.shape.front();
+        to.bytes = [first = to.bytes, second = tensor.bytes] {
+          auto bytes = first();
+          const auto more = second();
+          bytes.insert(bytes.end(), more.begin(), more.end());
+          return bytes;
+        };
+        continue;
+      }
+      tensors.push_back(std::move(tensor));
+    }
+    GgufMetadata metadata("file");
+    for (const auto& [key, value] : file.metadata().entries()) metadata.add(key, value);
+    write_gguf(folder / "stacked.gguf", metadata, tensors);
+    EXPECT_NE(GgufFile(folder / "stacked.gguf").find("blk.0.attn_qkv.weight"), nullptr);
+    const auto apart = open_model(folder / "m.gguf"), stacked = open_model(folder / "stacked.gguf");
+    expect_same_spec(stacked->spec(), apart->spec());
+    expect_same_weights(*stacked, *apart);
+  }
+}
+
+TEST(Gguf, Gpt2HasStacksAndPositions) {
+  ModelSpec spec = small_biased_spec(NormPlacement::pre);
+  spec.learned_positions = true;
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.kv_heads = attention.heads;
+    attention.rope = {.fraction = 0};
+  }
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  const auto original = open_model(folder.path());
+  EXPECT_EQ(export_gguf(*original, GgufWeights::q8_0, folder / "m.gguf").architecture, "gpt2");
+  const GgufFile file(folder / "m.gguf");
+  EXPECT_EQ(file.find("blk.1.attn_qkv.weight")->shape, (std::vector<int64_t>{192, 64}));
+  EXPECT_EQ(file.find("blk.1.attn_qkv.bias")->shape, (std::vector<int64_t>{192}));
+  EXPECT_EQ(file.find("blk.1.attn_q.weight"), nullptr);
+  EXPECT_EQ(std::string(find_ggml_type(file.find("position_embd.weight")->type)->name), "F32");
+  EXPECT_EQ(std::string(find_ggml_type(file.find("blk.1.attn_qkv.weight")->type)->name), "Q8_0");
+  // The keys are the middle part, as the bytes of a Hugging Face file are (out, in).
+  const std::string name = "model.layers.1.self_attn.k_proj.weight";
+  const auto values = original->tensor(name).to_floats();
+  EXPECT_EQ(open_model(folder / "m.gguf")->tensor(name).to_floats(),
+            dequantize(8, quantize(GgmlType::q8_0, values, name), name));
+}
+
+TEST(Gguf, SharedExpertsHaveAGate) {
+  ModelSpec spec = small_spec(true);
+  for (auto& block : spec.blocks) {
+    MoeSpec& moe = *moe_of(block);
+    moe.router.weight = ExpertWeight::score;
+    moe.shared_width = 96;
+    moe.shared_gate = true;
+  }
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  export_gguf(*open_model(folder.path()), GgufWeights::q8_0, folder / "m.gguf");
+  const GgufFile file(folder / "m.gguf");
+  EXPECT_EQ(file.metadata().integer("qwen2moe.expert_feed_forward_length"), 32);
+  EXPECT_EQ(file.metadata().integer("qwen2moe.expert_shared_feed_forward_length"), 96);
+  EXPECT_EQ(file.find("blk.0.ffn_gate_inp_shexp.weight")->shape, (std::vector<int64_t>{64}));
+  EXPECT_EQ(file.find("blk.0.ffn_down_shexp.weight")->shape, (std::vector<int64_t>{64, 96}));
+  EXPECT_EQ(open_model(folder / "m.gguf")->tensor("model.layers.0.mlp.shared_expert_gate.weight").shape,
+            (std::vector<int64_t>{1, 64}));
+}
+
 TEST(Gguf, Llama31RopeComesBackAndOthersAreRefused) {
   ModelSpec spec = small_spec(false);
   const RopeSpec rope{.theta = 500000, .scaling = RopeScaling::llama3, .factor = 8, .original_context = 8192};
@@ -259,7 +412,7 @@ TEST(Gguf, WhatNoArchitectureHoldsIsRefusedWithTheReason) {
       reason(changed(false, [](auto& b) { std::get<DenseFfnSpec>(b.ffn).activation = Activation::gelu; })),
       HasSubstr("llama: blocks[0].ffn.activation is \"gelu\", where its files can only say \"silu\""));
   EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->shared_width = 8; })),
-              HasSubstr("shared_expert"));
+              HasSubstr("llama: blocks[0].ffn.shared_width is 8"));
   EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.weight = ExpertWeight::score; })),
               HasSubstr("blocks[0].ffn.router.weight is \"score\""));
   EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.scale = 2; })),
@@ -273,6 +426,23 @@ TEST(Gguf, WhatNoArchitectureHoldsIsRefusedWithTheReason) {
               HasSubstr("widths[2] is 16"));
   EXPECT_THAT(reason(changed(true, [](auto& b) { moe_of(b)->router.source = RouterSource::mlp_tanh; })),
               HasSubstr("mlp.gate.hidden"));
+  // What llama.cpp takes for granted of an architecture.
+  ModelSpec scored = small_spec(true);
+  for (auto& block : scored.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qk_norm = QkNorm::projection;
+    moe_of(block)->router.weight = ExpertWeight::score;
+  }
+  EXPECT_THAT(reason(scored), HasSubstr("olmoe: olmoe: olmoe.attention.head_count_kv: 2, expected 4"));
+  for (auto& block : scored.blocks) std::get<AttentionSpec>(block.mixer).kv_heads = 4;
+  EXPECT_EQ(writable_architecture(scored, "model"), "olmoe");
+  scored.tied_embeddings = true;
+  EXPECT_THAT(reason(scored),
+              HasSubstr("olmoe: olmoe: no tensor 'output.weight', expected a head of its own"));
+  scored.tied_embeddings = false;
+  for (auto& block : scored.blocks) std::get<AttentionSpec>(block.mixer).head_dim = 8;
+  EXPECT_THAT(reason(scored),
+              HasSubstr("4 heads of 8 elements, expected heads that add up to the width of 64"));
   ModelSpec unlike = small_spec(false);
   std::get<DenseFfnSpec>(unlike.blocks[1].ffn).width = 32;
   EXPECT_THAT(reason(unlike), HasSubstr("blocks[1].ffn.width is 32"));
@@ -291,11 +461,7 @@ class DamagedModel : public testing::Test {
   std::string error_after(Change change) {
     const GgufFile file(folder_ / "m.gguf");
     std::vector<GgufMetadata::Entry> entries = file.metadata().entries();
-    std::vector<GgufTensorData> tensors;
-    for (const auto& tensor : file.tensors())
-      tensors.push_back({tensor.name, static_cast<GgmlType>(tensor.type), tensor.shape, [&tensor] {
-                           return std::vector<std::byte>(tensor.bytes.begin(), tensor.bytes.end());
-                         }});
+    std::vector<GgufTensorData> tensors = tensors_of(file);
     change(entries, tensors);
     GgufMetadata metadata("file");
     for (auto& [key, value] : entries) metadata.add(key, value);

@@ -11,17 +11,38 @@
 
 namespace coppice {
 
+// What all files of an architecture have in common, so that their keys need not say it; the defaults are
+// those of Llama. A new architecture that differs in these points only is a line of the table.
 struct GgufArchitecture {
   // Rows of the query and key projections lie in rotary pairs (2i, 2i + 1), where Hugging Face has halves.
   bool interleaved_rope = false;
+  bool partial_rope = false;       // rope.dimension_count may be below the width of a head
+  bool rope_factors = false;       // rope_freqs.weight is read
+  bool learned_positions = false;  // position_embd.weight, and nothing turns
+  NormKind norm = NormKind::rms;
+  NormPlacement norms = NormPlacement::pre;
+  QkNorm qk_norm = QkNorm::none;
+  bool head_bias = false;
+  bool may_tie = true;        // a file without output.weight has the embedding as its head
+  bool free_heads = true;     // heads need not add up to the model's width
+  bool grouped_heads = true;  // there may be fewer key than query heads
+  bool fused_qkv = false;     // written as attn_qkv; both ways are read
   // Whether there are such biases; nothing: as the tensors in the file say.
   std::optional<bool> qkv_bias, output_bias, ffn_bias;
+  bool gated = true;
+  Activation activation = Activation::silu;
+  bool dense = true;  // FFNs may be dense
   // The router of its mixtures of experts; nothing: its FFNs are dense.
   std::optional<RouterSpec> router;
+  bool expert_width_key = false;  // written with expert_feed_forward_length beside feed_forward_length
+  bool shared_expert = false;     // every mixture has one, behind a gate
 };
 
 // By name. Where several can hold a spec, the first is written.
 const Registry<GgufArchitecture>& gguf_architectures();
+
+// The key of the norms' epsilon, below the architecture's name.
+const char* norm_epsilon_key(const GgufArchitecture& architecture);
 
 // The architecture of a file; an unknown one is an Error that lists those known.
 const GgufArchitecture& gguf_architecture(const GgufMetadata& metadata);

@@ -43,25 +43,30 @@ void add_tokenizer(const ModelFiles& model, GgufMetadata& metadata) {
 
 GgmlType type_of(const std::string& name, const std::vector<int64_t>& shape, const ModelSpec& spec,
                  GgmlType wanted) {
-  if (shape.size() < 2 || name.ends_with("ffn_gate_inp.weight")) return GgmlType::f32;
+  if (shape.size() < 2 || name.ends_with("ffn_gate_inp.weight") || name == "position_embd.weight")
+    return GgmlType::f32;
   const bool head = name == (spec.tied_embeddings ? "token_embd.weight" : "output.weight");
   const GgmlType type = head && wanted == GgmlType::q4_0 ? GgmlType::q8_0 : wanted;
   return shape.back() % ggml_type_info(type).block_elements == 0 ? type : GgmlType::f16;
 }
 
-// The tensors of the file; experts are stacked.
+// The tensors of the file; experts are stacked, and queries, keys and values where the architecture has it
+// so.
 class Layout {
  public:
   Layout(const ModelFiles& model, const GgufArchitecture& architecture, GgmlType type)
       : model_(model), interleaved_(architecture.interleaved_rope) {
     for (const auto& tensor : tensor_table(model.spec())) {
-      const auto name = gguf_tensor_name(tensor.name);
+      const auto name = gguf_tensor_name(tensor.name, architecture);
       COPPICE_CHECK(name.has_value(), "no obstacle: " + tensor.name);
       auto [place, fresh] = place_of_.emplace(name->name, parts_.size());
       if (fresh) parts_.push_back({.name = *name, .shape = tensor.shape});
-      parts_[place->second].sources.push_back(tensor.name);
+      Part& part = parts_[place->second];
+      if (name->qkv && !fresh) part.shape.front() += tensor.shape.front();
+      part.sources.push_back(tensor.name);
     }
     for (auto& part : parts_) {
+      if (part.name.flat) part.shape.erase(part.shape.begin());
       if (part.name.expert) part.shape.insert(part.shape.begin(), static_cast<int64_t>(part.sources.size()));
       part.type = type_of(part.name.name, part.shape, model.spec(), type);
       if (part.type == GgmlType::f16 && ggml_type_info(type).block_elements > 1)
@@ -92,8 +97,8 @@ class Layout {
     if (part.sources.size() == 1) return quantize(part.type, floats_of(part, part.sources.front()), where);
     std::vector<std::byte> bytes;
     for (const auto& source : part.sources) {
-      const auto expert = quantize(part.type, floats_of(part, source), where);
-      bytes.insert(bytes.end(), expert.begin(), expert.end());
+      const auto slice = quantize(part.type, floats_of(part, source), where);
+      bytes.insert(bytes.end(), slice.begin(), slice.end());
     }
     return bytes;
   }

@@ -11,8 +11,8 @@
 
 namespace coppice {
 
-// The type of matrices. Vectors and routers are F32; rows that are no multiple of a block are F16; with q4_0
-// the head, and an embedding that is the head, are Q8_0.
+// The type of matrices. Vectors, routers and learned positions are F32; rows that are no multiple of a block
+// are F16; with q4_0 the head, and an embedding that is the head, are Q8_0.
 enum class GgufWeights { f32, f16, bf16, q8_0, q4_0 };
 
 template <>

@@ -1,7 +1,9 @@
 #include "model/gguf/gguf_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <numeric>
 #include <set>
 #include <unordered_map>
 
@@ -34,17 +36,56 @@ void hold(TensorView& view, std::vector<T> values) {
   view.memory = std::move(memory);
 }
 
-// The tensor's shape, with that of all experts for a stack of them.
-std::vector<int64_t> shape_in_file(const GgufBinding& binding, int64_t experts) {
-  std::vector<int64_t> shape = binding.wanted.shape;
-  if (binding.name.expert) shape.insert(shape.begin(), experts);
-  return shape;
-}
-
 // The block that a tensor belongs to, by its canonical name, has so many experts.
 int64_t experts_of(const ModelSpec& spec) {
   const MoeSpec* moe = moe_of(spec.blocks.front());  // blocks of a GGUF file are alike
   return moe == nullptr ? 0 : moe->experts();
+}
+
+// Rows of the queries, keys and values of a block.
+std::array<int64_t, 3> qkv_rows(const ModelSpec& spec) {
+  const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
+  const int64_t kv = attention.kv_heads * attention.head_dim;
+  return {attention.heads * attention.head_dim, kv, kv};
+}
+
+// The shape of the tensor in the file, of which the wanted one may be a slice.
+std::vector<int64_t> shape_in_file(const GgufBinding& binding, const ModelSpec& spec) {
+  std::vector<int64_t> shape = binding.wanted.shape;
+  if (binding.name.expert) shape.insert(shape.begin(), experts_of(spec));
+  if (binding.name.qkv) {
+    const auto rows = qkv_rows(spec);
+    shape.front() = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  }
+  if (binding.name.flat && binding.tensor->shape.size() == 1) shape.erase(shape.begin());
+  return shape;
+}
+
+// The bytes of the wanted tensor in the file's: all of them, or those of an expert or of the queries, keys or
+// values.
+std::span<const std::byte> slice_of(const GgufBinding& binding, const ModelSpec& spec,
+                                    const std::string& where) {
+  const GgufTensor& tensor = *binding.tensor;
+  const std::span<const std::byte> bytes = tensor.bytes;
+  size_t first = 0, count = 1, all = 1;  // in rows of the first dimension
+  if (binding.name.expert) {
+    first = static_cast<size_t>(*binding.name.expert);
+    all = static_cast<size_t>(tensor.shape.front());
+  }
+  if (binding.name.qkv) {
+    const auto rows = qkv_rows(spec);
+    const auto part = static_cast<size_t>(*binding.name.qkv);
+    first = static_cast<size_t>(std::accumulate(rows.begin(), rows.begin() + *binding.name.qkv, int64_t{0}));
+    count = static_cast<size_t>(rows[part]);
+    all = static_cast<size_t>(tensor.shape.front());
+  }
+  // Blocks lie along rows, so that only those of a vector could lie across the parts.
+  if (bytes.size() % all != 0 || (binding.name.qkv && tensor.shape.size() == 1 && !plain_dtype(tensor.type)))
+    throw Error({.where = where + ": " + tensor.name,
+                 .found = fmt::format("blocks of type {}", find_ggml_type(tensor.type)->name),
+                 .expected = "plain numbers in a vector of several parts"});
+  const size_t row = bytes.size() / all;
+  return bytes.subspan(first * row, count * row);
 }
 
 }  // namespace
@@ -73,18 +114,27 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
     names.push_back(tensor.name);
   }
   std::map<std::string, GgufBinding> bindings;
-  std::set<std::string_view> used = {rope_factors_name};
+  const GgufArchitecture& architecture = gguf_architecture(content.metadata);
+  GgufArchitecture other_way = architecture;
+  other_way.fused_qkv = !architecture.fused_qkv;
+  std::set<std::string_view> used;
+  if (architecture.rope_factors) used.insert(rope_factors_name);
   for (const auto& wanted : tensor_table(spec)) {
-    const auto name = gguf_tensor_name(wanted.name);
+    auto name = gguf_tensor_name(wanted.name, architecture);
     COPPICE_CHECK(name.has_value(), "a spec from a GGUF file has GGUF's tensors: " + wanted.name);
-    const auto found = by_name.find(name->name);
+    auto found = by_name.find(name->name);
+    if (found == by_name.end()) {  // queries, keys and values may be stacked or not
+      const auto other = gguf_tensor_name(wanted.name, other_way);
+      found = by_name.find(other->name);
+      if (found != by_name.end()) name = other;
+    }
     if (found == by_name.end())
       throw Error({.where = where,
                    .found = fmt::format("no tensor '{}'", name->name),
                    .expected = shape_text(wanted.shape),
                    .advice = content.tensors.empty() ? "" : suggest(name->name, names)});
     GgufBinding binding{.tensor = found->second, .name = *name, .wanted = wanted};
-    const auto shape = shape_in_file(binding, experts_of(spec));
+    const auto shape = shape_in_file(binding, spec);
     if (binding.tensor->shape != shape)
       throw Error({.where = where + ": " + name->name,
                    .found = "shape " + shape_text(binding.tensor->shape),
@@ -103,11 +153,7 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
 TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
                             const std::string& where) {
   const GgufTensor& tensor = *binding.tensor;
-  std::span<const std::byte> bytes = tensor.bytes;
-  if (binding.name.expert) {
-    const size_t size = bytes.size() / static_cast<size_t>(tensor.shape.front());
-    bytes = bytes.subspan(static_cast<size_t>(*binding.name.expert) * size, size);
-  }
+  const std::span<const std::byte> bytes = slice_of(binding, spec, where);
   const auto plain = plain_dtype(tensor.type);
   TensorView view{.name = binding.wanted.name,
                   .dtype = plain.value_or(DType::f32),

@@ -1,5 +1,6 @@
 #include "model/gguf/tensor_names.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -12,21 +13,35 @@ namespace {
 
 using Name = std::pair<std::string_view, std::string_view>;
 
-constexpr auto outer_names = std::to_array<Name>({{"model.embed_tokens.weight", "token_embd.weight"},
-                                                  {"model.norm.weight", "output_norm.weight"},
-                                                  {"lm_head.weight", "output.weight"}});
+// Without .weight or .bias.
+constexpr auto outer_names = std::to_array<Name>({{"model.embed_tokens", "token_embd"},
+                                                  {"model.embed_positions", "position_embd"},
+                                                  {"model.norm", "output_norm"},
+                                                  {"lm_head", "output"}});
 
-// Within a block, without .weight or .bias.
-constexpr auto block_names = std::to_array<Name>({{"input_layernorm", "attn_norm"},
-                                                  {"post_attention_layernorm", "ffn_norm"},
-                                                  {"self_attn.q_proj", "attn_q"},
+// Within a block. Norms before what they belong to, and norms behind it.
+constexpr auto pre_norm_names =
+    std::to_array<Name>({{"input_layernorm", "attn_norm"}, {"post_attention_layernorm", "ffn_norm"}});
+constexpr auto post_norm_names = std::to_array<Name>(
+    {{"post_attention_layernorm", "post_attention_norm"}, {"post_feedforward_layernorm", "post_ffw_norm"}});
+
+constexpr auto block_names = std::to_array<Name>({{"self_attn.q_proj", "attn_q"},
                                                   {"self_attn.k_proj", "attn_k"},
                                                   {"self_attn.v_proj", "attn_v"},
                                                   {"self_attn.o_proj", "attn_output"},
+                                                  {"self_attn.q_norm", "attn_q_norm"},
+                                                  {"self_attn.k_norm", "attn_k_norm"},
                                                   {"mlp.gate_proj", "ffn_gate"},
                                                   {"mlp.up_proj", "ffn_up"},
                                                   {"mlp.down_proj", "ffn_down"},
-                                                  {"mlp.gate", "ffn_gate_inp"}});
+                                                  {"mlp.gate", "ffn_gate_inp"},
+                                                  {"mlp.shared_expert.gate_proj", "ffn_gate_shexp"},
+                                                  {"mlp.shared_expert.up_proj", "ffn_up_shexp"},
+                                                  {"mlp.shared_expert.down_proj", "ffn_down_shexp"},
+                                                  {"mlp.shared_expert_gate", "ffn_gate_inp_shexp"}});
+
+// In the order in which they are stacked.
+constexpr auto qkv_names = std::to_array<std::string_view>({"attn_q", "attn_k", "attn_v"});
 
 // Within an expert.
 constexpr auto expert_names = std::to_array<Name>(
@@ -56,22 +71,35 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
 
 }  // namespace
 
-std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name) {
-  std::string_view rest = canonical_name;
-  if (const auto outer = find(outer_names, rest)) return GgufTensorName{.name = std::string(*outer)};
+std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name,
+                                               const GgufArchitecture& architecture) {
+  const size_t dot = canonical_name.rfind('.');
+  if (dot == canonical_name.npos) return std::nullopt;
+  const std::string suffix = canonical_name.substr(dot);
+  if (suffix != ".weight" && suffix != ".bias") return std::nullopt;
+  std::string_view rest = std::string_view(canonical_name).substr(0, dot);
+  if (const auto outer = find(outer_names, rest)) return GgufTensorName{.name = std::string(*outer) + suffix};
   if (!take_prefix(rest, "model.layers.")) return std::nullopt;
   const auto block = take_number(rest);
-  const size_t dot = rest.rfind('.');
-  if (!block || dot == rest.npos) return std::nullopt;
-  const std::string_view suffix = rest.substr(dot);
-  if (suffix != ".weight" && suffix != ".bias") return std::nullopt;
-  std::string_view part = rest.substr(0, dot);
+  if (!block) return std::nullopt;
   const auto named = [&](std::string_view name) { return fmt::format("blk.{}.{}{}", *block, name, suffix); };
-  if (const auto name = find(block_names, part))
-    return GgufTensorName{.name = named(*name), .rotary = *name == "attn_q" || *name == "attn_k"};
-  if (!take_prefix(part, "mlp.experts.")) return std::nullopt;
-  const auto expert = take_number(part);
-  const auto name = find(expert_names, part);
+  const bool post = architecture.norms == NormPlacement::post;
+  if (const auto norm = post ? find(post_norm_names, rest) : find(pre_norm_names, rest))
+    return GgufTensorName{.name = named(*norm)};
+  if (const auto name = find(block_names, rest)) {
+    GgufTensorName result{.name = named(*name)};
+    result.rotary = *name == "attn_q" || *name == "attn_k";
+    result.flat = *name == "ffn_gate_inp_shexp";
+    const auto part = std::find(qkv_names.begin(), qkv_names.end(), *name);
+    if (architecture.fused_qkv && part != qkv_names.end()) {
+      result.name = named("attn_qkv");
+      result.qkv = static_cast<int>(part - qkv_names.begin());
+    }
+    return result;
+  }
+  if (!take_prefix(rest, "mlp.experts.")) return std::nullopt;
+  const auto expert = take_number(rest);
+  const auto name = find(expert_names, rest);
   if (!expert || !name) return std::nullopt;
   return GgufTensorName{.name = named(*name), .expert = expert};
 }

@@ -4,16 +4,21 @@
 #include <optional>
 #include <string>
 
+#include "model/gguf/architectures.h"
+
 namespace coppice {
 
 struct GgufTensorName {
   std::string name;
   std::optional<int64_t> expert;  // the slice of a tensor that stacks all experts
+  std::optional<int> qkv;         // queries, keys or values (0, 1, 2) of a tensor that stacks them
   bool rotary = false;            // a query or key projection, whose rows may be interleaved
+  bool flat = false;              // a matrix of one row that lies as a vector
 };
 
 // Nothing for a tensor that GGUF has no name for.
-std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name);
+std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name,
+                                               const GgufArchitecture& architecture);
 
 inline constexpr const char* rope_factors_name = "rope_freqs.weight";
 

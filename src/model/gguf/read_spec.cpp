@@ -1,0 +1,268 @@
+// The key-values of a GGUF file, and the names and shapes of its tensors, as a ModelSpec.
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "model/arch/families.h"
+#include "model/gguf/architectures.h"
+#include "model/gguf/tensor_names.h"
+
+namespace coppice {
+namespace {
+
+// Keys below the architecture's name that are read, and those that change nothing.
+const std::set<std::string, std::less<>>& known_keys() {
+  static const std::set<std::string, std::less<>> keys = {"context_length",
+                                                          "embedding_length",
+                                                          "block_count",
+                                                          "feed_forward_length",
+                                                          "expert_feed_forward_length",
+                                                          "expert_shared_feed_forward_length",
+                                                          "expert_count",
+                                                          "expert_used_count",
+                                                          "vocab_size",
+                                                          "attention.head_count",
+                                                          "attention.head_count_kv",
+                                                          "attention.key_length",
+                                                          "attention.value_length",
+                                                          "attention.layer_norm_rms_epsilon",
+                                                          "attention.layer_norm_epsilon",
+                                                          "rope.freq_base",
+                                                          "rope.dimension_count",
+                                                          "rope.scaling.type",
+                                                          "rope.scaling.factor",
+                                                          "rope.scale_linear",
+                                                          "rope.scaling.original_context_length",
+                                                          "rope.scaling.finetuned",
+                                                          "tensor_data_layout"};
+  return keys;
+}
+
+// Reads the keys of one architecture.
+class SpecReader {
+ public:
+  explicit SpecReader(const GgufContent& content)
+      : content_(content),
+        metadata_(content.metadata),
+        architecture_(gguf_architecture(metadata_)),
+        prefix_(metadata_.required_text("general.architecture") + ".") {}
+
+  ModelSpec read() {
+    refuse_other_keys();
+    ModelSpec spec;
+    spec.width = required("embedding_length");
+    spec.context = required("context_length");
+    spec.learned_positions = architecture_.learned_positions;
+    spec.head_bias = architecture_.head_bias;
+    spec.norm = architecture_.norm;
+    spec.norm_epsilon = metadata_.required_number(prefix_ + norm_epsilon_key(architecture_));
+    spec.tied_embeddings = find("output.weight") == nullptr;
+    if (spec.tied_embeddings && !architecture_.may_tie)
+      throw missing("output.weight", "a head of its own in a model of this architecture");
+    spec.vocabulary = vocabulary();
+    read_special_ids(spec);
+    const int64_t layers = limited("block_count", required("block_count"), 1, max_layers);
+    spec.blocks.assign(static_cast<size_t>(layers),
+                       BlockSpec{read_attention(spec.width), read_ffn(layers), architecture_.norms});
+    // The field limits of ModelSpec hold for GGUF files too.
+    spec = from_json<ModelSpec>(to_json(spec), metadata_.where());
+    validate(spec, metadata_.where());
+    spec.family.clear();  // so that the most widely readable one is found
+    spec.family = writable_family(spec);
+    return spec;
+  }
+
+ private:
+  Error error(const std::string& key, const std::string& found, const std::string& expected) const {
+    return Error({.where = metadata_.where() + ": " + prefix_ + key, .found = found, .expected = expected});
+  }
+  int64_t required(const std::string& key) const { return metadata_.required_integer(prefix_ + key); }
+  std::optional<int64_t> optional(const std::string& key) const { return metadata_.integer(prefix_ + key); }
+  Error missing(const std::string& tensor, const std::string& expected) const {
+    return Error(
+        {.where = metadata_.where(), .found = fmt::format("no tensor '{}'", tensor), .expected = expected});
+  }
+  int64_t limited(const std::string& key, int64_t value, int64_t least, int64_t most) const {
+    if (value < least || value > most)
+      throw error(key, fmt::format("{}", value), fmt::format("{} to {}", least, most));
+    return value;
+  }
+  const GgufTensor* find(std::string_view name) const {
+    for (const auto& tensor : content_.tensors)
+      if (tensor.name == name) return &tensor;
+    return nullptr;
+  }
+
+  void refuse_other_keys() const {
+    for (const auto& [key, value] : metadata_.entries())
+      if (key.starts_with(prefix_) && !known_keys().contains(key.substr(prefix_.size())))
+        throw Error({.where = metadata_.where(),
+                     .found = fmt::format("key '{}', which may change the computation", key.substr(0, 80)),
+                     .expected = "keys that Coppice knows for this architecture"});
+  }
+
+  int64_t vocabulary() const {
+    const GgufTensor* embedding = find("token_embd.weight");
+    if (embedding == nullptr || embedding->shape.size() != 2)
+      throw Error({.where = metadata_.where(),
+                   .found = content_.tensors.empty() ? "no tensors" : "no matrix 'token_embd.weight'",
+                   .expected = "a model with weights"});
+    return embedding->shape[0];
+  }
+
+  void read_special_ids(ModelSpec& spec) const {
+    const auto model = metadata_.text("tokenizer.ggml.model");
+    if (!model || *model == "no_vocab") return;
+    const bool sentencepiece = *model == "llama";  // whose ids llama.cpp takes for granted
+    spec.bos_id = metadata_.integer("tokenizer.ggml.bos_token_id");
+    auto eos = metadata_.integer("tokenizer.ggml.eos_token_id");
+    if (sentencepiece && !spec.bos_id) spec.bos_id = 1;
+    if (sentencepiece && !eos) eos = 2;
+    if (eos) spec.eos_ids.push_back(*eos);
+    const auto turn = metadata_.integer("tokenizer.ggml.eot_token_id");
+    if (turn && turn != eos) spec.eos_ids.push_back(*turn);
+  }
+
+  // Whether the blocks have such a bias, alone or in the stack that it may be part of.
+  bool has_bias(const std::string& name, std::optional<bool> always, const char* stack = "") const {
+    const bool found =
+        find("blk.0." + name + ".bias") != nullptr || find(fmt::format("blk.0.{}.bias", stack)) != nullptr;
+    if (always && *always != found)
+      throw Error({.where = metadata_.where(),
+                   .found = fmt::format("{} 'blk.0.{}.bias'", found ? "a tensor" : "no tensor", name),
+                   .expected = fmt::format("{} in a model of this architecture", found ? "none" : "one")});
+    return found;
+  }
+
+  AttentionSpec read_attention(int64_t width) const {
+    AttentionSpec attention;
+    attention.heads = limited("attention.head_count", required("attention.head_count"), 1, 65536);
+    attention.kv_heads = optional("attention.head_count_kv").value_or(attention.heads);
+    limited("attention.head_count_kv", attention.kv_heads, 1, 65536);
+    const auto key = optional("attention.key_length"), value = optional("attention.value_length");
+    if (!key && width % attention.heads != 0)
+      throw error("attention.head_count", fmt::format("{} heads in a width of {}", attention.heads, width),
+                  "a divisor, or attention.key_length");
+    attention.head_dim = key.value_or(width / attention.heads);
+    if (value && *value != attention.head_dim)
+      throw error("attention.value_length", fmt::format("{}", *value),
+                  fmt::format("{}, the width of a head", attention.head_dim));
+    limited("attention.key_length", attention.head_dim, 1, 65536);
+    refuse_odd_heads(attention, width);
+    attention.qkv_bias = has_bias("attn_q", architecture_.qkv_bias, "attn_qkv");
+    attention.output_bias = has_bias("attn_output", architecture_.output_bias);
+    attention.qk_norm = architecture_.qk_norm;
+    attention.rope = read_rope(attention.head_dim);
+    return attention;
+  }
+
+  // llama.cpp takes the sizes of some architectures' projections for granted.
+  void refuse_odd_heads(const AttentionSpec& attention, int64_t width) const {
+    if (!architecture_.free_heads && attention.heads * attention.head_dim != width)
+      throw error("attention.key_length",
+                  fmt::format("{} heads of {} elements", attention.heads, attention.head_dim),
+                  fmt::format("heads that add up to the width of {}", width));
+    if (!architecture_.grouped_heads && attention.kv_heads != attention.heads)
+      throw error("attention.head_count_kv", fmt::format("{}", attention.kv_heads),
+                  fmt::format("{}, as many as query heads", attention.heads));
+  }
+
+  RopeSpec read_rope(int64_t head_dim) const {
+    if (architecture_.learned_positions) return {.fraction = 0};
+    RopeSpec rope{.theta = metadata_.number(prefix_ + "rope.freq_base").value_or(10000)};
+    if (!(rope.theta > 0)) throw error("rope.freq_base", fmt::format("{}", rope.theta), "a number above 0");
+    const int64_t turning = optional("rope.dimension_count").value_or(head_dim);
+    if (!architecture_.partial_rope && turning != head_dim)
+      throw error("rope.dimension_count", fmt::format("{}", turning),
+                  fmt::format("{}, the width of a head", head_dim));
+    limited("rope.dimension_count", turning, 0, head_dim);
+    rope.fraction = fraction_of(turning, head_dim);
+    const auto linear = metadata_.number(prefix_ + "rope.scale_linear");
+    const auto factor = metadata_.number(prefix_ + "rope.scaling.factor");
+    const std::string type =
+        metadata_.text(prefix_ + "rope.scaling.type").value_or(linear ? "linear" : "none");
+    if (type == "linear") {
+      rope.factor = factor ? *factor : linear.value_or(1);
+      if (rope.factor != 1) rope.scaling = RopeScaling::linear;
+    } else if (type != "none") {
+      throw error("rope.scaling.type", fmt::format("'{}'", type.substr(0, 40)), "none or linear");
+    }
+    const GgufTensor* factors = architecture_.rope_factors ? find(rope_factors_name) : nullptr;
+    return factors == nullptr ? rope : stretched(rope, *factors, head_dim);
+  }
+
+  // The share of a head of which so many elements turn, whatever way the quotient is rounded.
+  static double fraction_of(int64_t turning, int64_t head_dim) {
+    const double share = static_cast<double>(turning) / static_cast<double>(head_dim);
+    const RopeSpec rope{.fraction = share};
+    return rotary_width(rope, head_dim) == turning ? share : std::nextafter(share, 2.0);
+  }
+
+  // Files of Llama 3.1 and its kin hold what its rule makes of the frequencies, not its numbers. The
+  // published models share all of them but the factor, which is that of the lowest frequency.
+  RopeSpec stretched(RopeSpec rope, const GgufTensor& tensor, int64_t head_dim) const {
+    const std::string where = metadata_.where() + ": " + tensor.name;
+    const auto factors = dequantize(tensor.type, tensor.bytes, where);
+    if (static_cast<int64_t>(factors.size()) != head_dim / 2 || rope.scaling != RopeScaling::none)
+      throw Error({.where = where,
+                   .found = fmt::format("{} factors", factors.size()),
+                   .expected = fmt::format("{}, and no other scaling", head_dim / 2)});
+    const auto is_one = [](float factor) { return factor == 1.0f; };
+    if (std::all_of(factors.begin(), factors.end(), is_one)) return rope;
+    const RopeSpec plain = rope;
+    rope.scaling = RopeScaling::llama3;
+    rope.factor = factors.back();
+    rope.original_context = optional("rope.scaling.original_context_length").value_or(8192);
+    if (rope.factor > 0 && rope.original_context > 0) {
+      const auto before = rope_frequencies(plain, head_dim), after = rope_frequencies(rope, head_dim);
+      bool equal = true;
+      for (size_t i = 0; i < factors.size(); ++i)
+        equal = equal && std::fabs(before[i] / after[i] - factors[i]) <= 1e-5 * std::fabs(factors[i]);
+      if (equal) return rope;
+    }
+    throw Error({.where = where,
+                 .found = "rotary factors that are not Llama 3.1's",
+                 .expected = "its rule with low and high frequency factors 1 and 4"});
+  }
+
+  FfnSpec read_ffn(int64_t layers) const {
+    const int64_t experts = optional("expert_count").value_or(0);
+    if (experts == 0) {
+      if (!architecture_.dense) throw error("expert_count", "0", "experts in a model of this architecture");
+      return DenseFfnSpec{.width = required("feed_forward_length"),
+                          .gated = architecture_.gated,
+                          .bias = has_bias("ffn_up", architecture_.ffn_bias),
+                          .activation = architecture_.activation};
+    }
+    if (!architecture_.router)
+      throw error("expert_count", fmt::format("{}", experts), "0 for this architecture");
+    limited("expert_count", experts, 1, max_experts_in_model / layers);
+    const auto width_at = [&](const char* key) {
+      const auto own = optional(key);
+      return own ? *own : required("feed_forward_length");
+    };
+    MoeSpec moe{
+        .widths = std::vector<int64_t>(static_cast<size_t>(experts), width_at("expert_feed_forward_length")),
+        .top_k = required("expert_used_count"),
+        .router = *architecture_.router,
+        .gated = architecture_.gated,
+        .activation = architecture_.activation};
+    if (architecture_.shared_expert) moe.shared_width = width_at("expert_shared_feed_forward_length");
+    moe.shared_gate = architecture_.shared_expert;
+    return moe;
+  }
+
+  const GgufContent& content_;
+  const GgufMetadata& metadata_;
+  const GgufArchitecture& architecture_;
+  std::string prefix_;
+};
+
+}  // namespace
+
+ModelSpec spec_from_gguf(const GgufContent& content) {
+  return SpecReader(content).read();
+}
+
+}  // namespace coppice
