@@ -9,6 +9,8 @@
 
 #include "base/strings.h"
 #include "support.h"
+#include "text/gguf/word_cuts.h"
+#include "text/pretokenize/pre_tokenizer.h"
 #include "text/tokenizer_support.h"
 #include "text/train_bpe.h"
 
@@ -49,6 +51,41 @@ INSTANTIATE_TEST_SUITE_P(Gguf, LlamaCppVocabulary,
                            std::erase(name, '-');
                            return name;
                          });
+
+// The words that a cut makes of a text, spelled in its alphabet.
+std::vector<std::string> words_of(const std::string& name, const std::string& text) {
+  const auto cut = make_component(pre_tokenizers(), word_cut(name, "file").pre_tokenizer, name);
+  std::vector<Piece> pieces;
+  cut->cut(Piece{text, true, {}}, pieces);
+  std::vector<std::string> words;
+  for (const auto& piece : pieces) words.push_back(piece.text);
+  return words;
+}
+
+TEST(GgufTokenizer, WordsAreCutAsTheNameSays) {
+  using testing::ElementsAre;
+  const std::string text = "ab1234 cd=||!\n";
+  EXPECT_THAT(words_of("gpt-2", text), ElementsAre("ab", "1234", "Ġcd", "=||!", "Ċ"));
+  EXPECT_THAT(words_of("llama-bpe", text), ElementsAre("ab", "123", "4", "Ġcd", "=||!Ċ"));
+  EXPECT_THAT(words_of("qwen2", text), ElementsAre("ab", "1", "2", "3", "4", "Ġcd", "=||!Ċ"));
+  EXPECT_THAT(words_of("deepseek-v3", text), ElementsAre("ab", "123", "4", "Ġcd", "=||!Ċ"));
+  EXPECT_THAT(words_of("deepseek-llm", text), ElementsAre("ab", "1", "2", "3", "4", "Ġcd", "=||!", "Ċ"));
+  EXPECT_THAT(words_of("deepseek-coder", text),
+              ElementsAre("ab", "1", "2", "3", "4", "Ġcd", "=||", "!", "Ċ"));
+  EXPECT_THAT(words_of("default", text), ElementsAre("ab", "123", "4", "Ġcd", "=||!", "Ċ"));
+  EXPECT_THAT(words_of("deepseek-v3", "x!y字かé"), ElementsAre("x", "!y", "åŃĹãģĭ", "Ã©"));
+}
+
+TEST(GgufTokenizer, CutsAreFoundByTheirDescription) {
+  for (const char* name : {"gpt-2", "llama-bpe", "dbrx", "qwen2", "starcoder", "falcon", "deepseek-v3",
+                           "deepseek-llm", "deepseek-coder"}) {
+    const WordCut& cut = word_cut(name, "file");
+    EXPECT_EQ(find_word_cut(cut.normalizer, cut.pre_tokenizer, cut.ignore_merges), &cut) << name;
+  }
+  const WordCut& deepseek = word_cut("deepseek-v3", "file");
+  const Json nothing = {{"type", "Sequence"}, {"normalizers", Json::array()}};
+  EXPECT_EQ(find_word_cut(nothing, deepseek.pre_tokenizer, false), &deepseek);
+}
 
 TEST(GgufTokenizer, OtherModelsAreRefused) {
   COPPICE_NEEDS_DATA("llamacpp-vocabs");

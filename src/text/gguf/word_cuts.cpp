@@ -29,12 +29,29 @@ Json llama3_words(const std::string& numbers) {
                    byte_level(false)});
 }
 
+Json digits(bool individual) {
+  return {{"type", "Digits"}, {"individual_digits", individual}};
+}
+
+constexpr const char* gpt2_words_pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))";
+
+// The letters that have a case, as DeepSeek's first tokenizer lists them.
+constexpr const char* cased_letters =
+    "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-"
+    "ᵷᵹ-"
+    "ᶚ"
+    "Ḁ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻ"
+    "Ȿ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-"
+    "𑣟𞤀-"
+    "𞥃";
+
 const std::vector<WordCut>& word_cuts() {
   static const Json nfc = {{"type", "NFC"}};
   static const std::vector<WordCut> all = {
-      {.names = {"gpt-2", "default", "mpt", "olmo", "phi-2", "jais", "trillion"},
+      {.names = {"gpt-2", "mpt", "olmo", "phi-2", "jais", "trillion", "exaone4", "granite-docling", "mellum"},
        .pre_tokenizer = byte_level(true)},
-      {.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1"},
+      {.names = {"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2"},
        .pre_tokenizer = llama3_words(R"(\p{N}{1,3})"),
        .ignore_merges = true,
        .add_bos = true},
@@ -43,12 +60,29 @@ const std::vector<WordCut>& word_cuts() {
        .normalizer = nfc,
        .pre_tokenizer = llama3_words(R"(\p{N})")},
       {.names = {"starcoder", "refact", "command-r", "smollm", "codeshell", "exaone"},
-       .pre_tokenizer = sequence({{{"type", "Digits"}, {"individual_digits", true}}, byte_level(true)})},
+       .pre_tokenizer = sequence({digits(true), byte_level(true)})},
       {.names = {"falcon"},
        .pre_tokenizer = sequence({{{"type", "Punctuation"}, {"behavior", "Contiguous"}},
                                   byte_level(true),
-                                  {{"type", "Digits"}, {"individual_digits", false}},
+                                  digits(false),
                                   split("[0-9][0-9][0-9]")})},
+      {.names = {"deepseek-v3"},
+       .pre_tokenizer = sequence({split(R"(\p{N}{1,3})"), split("[一-龥぀-ゟ゠-ヿ]+"),
+                                  split(R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|)"
+                                        "[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|"
+                                        R"(\s*[\r\n]+|\s+(?!\S)|\s+)"),
+                                  byte_level(false)})},
+      {.names = {"deepseek-llm"},
+       .pre_tokenizer = sequence({split("[\r\n]"), split(fmt::format("\\s?[{}]+", cased_letters)),
+                                  split("\\s?[!-/:-~！-／：-～‘-‟　-。]+"), split("\\s+$"),
+                                  split("[一-龥ࠀ-一가-\uD7FF]+"), digits(true), byte_level(false)})},
+      {.names = {"deepseek-coder"},
+       .pre_tokenizer = sequence({split("[\r\n]"), split("\\s?\\p{L}+"), split("\\s?\\p{P}+"),
+                                  split("[一-龥ࠀ-一가-\uD7FF]+"), digits(true), byte_level(false)})},
+      // Not a tokenizer of anybody's, but what llama.cpp does with files that do not say how to cut.
+      {.names = {"default"},
+       .pre_tokenizer = sequence({split(R"([\p{P}\$\+<=>\^~\|]+)"), split(gpt2_words_pattern),
+                                  split(R"(\p{N}+)"), split("[0-9][0-9][0-9]"), byte_level(false)})},
   };
   return all;
 }
@@ -61,6 +95,7 @@ nlohmann::json essence(const Json& json) {
     return list;
   }
   if (!json.is_object()) return nlohmann::json(json);
+  if (json.value("type", "") == "Sequence" && json.value("normalizers", Json()) == Json::array()) return {};
   nlohmann::json result = nlohmann::json::object();
   for (const auto& [key, value] : json.items())
     if (key != "trim_offsets") result[key] = essence(value);
