@@ -1,6 +1,6 @@
-// Encoding speed of one thread, line by line, as megabytes of text per second of processor time. The first pass over
-// the text meets every word for the first time; the later ones are as a long text is, most of whose words are known.
-// tests/peers/tokenizer_speed.mjs sets it beside other programs.
+// Encoding speed of one thread, line by line, as megabytes of text per second of processor time. The first
+// pass over the text meets every word for the first time; the later ones are as a long text is, most of whose
+// words are known. tests/peers/tokenizer_speed.mjs sets it beside other programs.
 //
 //   bench_tokenize TOKENIZER TEXT_FILE [ROUNDS]      TOKENIZER: a model directory or a GGUF file
 
