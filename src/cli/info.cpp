@@ -50,11 +50,17 @@ Json tensor_list(const std::vector<StoredTensor>& tensors) {
   return list;
 }
 
+const AttentionSpec* first_attention(const ModelSpec& spec) {
+  for (const auto& block : spec.blocks)
+    if (const auto* attention = std::get_if<AttentionSpec>(&block.mixer)) return attention;
+  return nullptr;
+}
+
 Json describe_model(const ModelFiles& model) {
   const ModelSpec& spec = model.spec();
   const ParameterCount count = count_parameters(spec);
   const Experts experts = survey_experts(spec);
-  const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
+  const AttentionSpec* attention = first_attention(spec);
   Json json = {{"family", spec.family},
                {"params", count.total},
                {"active_params", count.active},
@@ -64,12 +70,18 @@ Json describe_model(const ModelFiles& model) {
                {"width", spec.width},
                {"context", spec.context},
                {"vocabulary", spec.vocabulary},
-               {"heads", attention.heads},
-               {"kv_heads", attention.kv_heads},
-               {"head_dim", attention.head_dim},
                {"tied_embeddings", spec.tied_embeddings},
                {"experts", experts.experts},
                {"top_k", experts.top_k}};
+  for (const auto& block : spec.blocks) {
+    const std::string kind = std::visit([](const auto& mixer) { return mixer.kind; }, block.mixer);
+    json["mixers"][kind] = json["mixers"].value(kind, 0) + 1;
+  }
+  if (attention != nullptr) {
+    json["heads"] = attention->heads;
+    json["kv_heads"] = attention->kv_heads;
+    json["head_dim"] = attention->head_dim;
+  }
   if (experts.layers > 0) {
     json["moe_layers"] = experts.layers;
     json["expert_width"] = {{"min", experts.narrowest}, {"max", experts.widest}};
@@ -144,8 +156,15 @@ std::string in_words(const Json& json) {
        grouped(number("active_ffn_params")) + share(number("active_ffn_params"), number("ffn_params")));
   line("layers", grouped(number("layers")));
   line("width", grouped(number("width")));
-  line("attention", fmt::format("{} heads on {} key-value heads of {}", number("heads"), number("kv_heads"),
-                                number("head_dim")));
+  const auto layers_of = [&](const std::string& mixer) {
+    const auto count = json["mixers"][mixer].get<int64_t>();
+    return count == number("layers") ? "" : fmt::format(", in {} layers", count);
+  };
+  if (json.contains("heads"))
+    line("attention", fmt::format("{} heads on {} key-value heads of {}{}", number("heads"), number("kv_heads"),
+                                  number("head_dim"), layers_of("attention")));
+  if (json["mixers"].contains("short_conv"))
+    line("short convolution", fmt::format("in {} layers", json["mixers"]["short_conv"].get<int64_t>()));
   if (number("experts") > 0) {
     const auto low = json["expert_width"]["min"].get<int64_t>(),
                high = json["expert_width"]["max"].get<int64_t>();

@@ -99,20 +99,21 @@ void Attention::gate_mixed(const Pass& pass) {
 // Rotates the new token's queries and keys and appends keys and values to the cache.
 void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
+  auto& state = slice.cache->state<KeyValueState>(pass.layer);
   const float* cosine = rope_->cosine(position);
   const float* sine = rope_->sine(position);
   for (int64_t head = 0; head < spec_.heads; ++head)
     pass.kernels.rope(queries_.data() + row * query_.rows + head * dim, cosine, sine, rope_->half());
   for (int64_t head = 0; head < spec_.kv_heads; ++head) {
-    float* key = slice.cache->keys(pass.layer, head) + position * dim;
+    float* key = state.keys(head, position);
     std::copy_n(keys_.data() + row * key_.rows + head * dim, dim, key);
     pass.kernels.rope(key, cosine, sine, rope_->half());
-    std::copy_n(values_.data() + row * value_.rows + head * dim, dim,
-                slice.cache->values(pass.layer, head) + position * dim);
+    std::copy_n(values_.data() + row * value_.rows + head * dim, dim, state.values(head, position));
   }
 }
 
 void Attention::attend(const Pass& pass, const Task& task) {
+  auto& state = task.slice->cache->state<KeyValueState>(pass.layer);
   const int64_t dim = spec_.head_dim, group = spec_.heads / spec_.kv_heads;
   const int64_t first = task.slice->past() + task.begin;  // position of the first query
   // The positions that any of the queries sees; the last query sees up to the end of them.
@@ -137,7 +138,7 @@ void Attention::attend(const Pass& pass, const Task& task) {
   pass.kernels.product({.x = query.data(),
                         .x_stride = dim,
                         .tokens = panel,
-                        .w = task.slice->cache->keys(pass.layer, task.head) + start * dim,
+                        .w = state.keys(task.head, start),
                         .element = kernels::Element::f32,
                         .rows = length,
                         .in = dim,
@@ -155,7 +156,7 @@ void Attention::attend(const Pass& pass, const Task& task) {
   pass.kernels.combine({.h = score.data(),
                         .h_stride = length,
                         .tokens = panel,
-                        .w = task.slice->cache->values(pass.layer, task.head) + start * dim,
+                        .w = state.values(task.head, start),
                         .element = kernels::Element::f32,
                         .w_stride = dim,
                         .neurons = length,

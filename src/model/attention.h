@@ -1,7 +1,7 @@
 #pragma once
 // Causal softmax attention with grouped query heads (Vaswani et al. 2017; Ainslie et al. 2023), rotary
 // positions, normed queries and keys, output gates and windows as AttentionSpec says, over each sequence's own
-// KV cache. The cache keeps every position, also those that a window has left behind.
+// cache.
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ class Attention {
             RopeTables& ropes);
 
   // y[row] = attention(x)[row]; new keys and values go into each slice's cache, whose length stays for the
-  // caller to set. x and y have `pass.width` floats per row.
+  // caller to advance. x and y have `pass.width` floats per row.
   void forward(const Pass& pass, const float* x, float* y);
   int64_t bytes() const {
     return query_.bytes() + key_.bytes() + value_.bytes() + output_.bytes() + gate_.bytes();

@@ -7,11 +7,12 @@
 #include "model/attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
+#include "model/short_conv.h"
 
 namespace coppice {
 namespace {
 
-using MixerPart = std::variant<Attention>;
+using MixerPart = std::variant<Attention, ShortConv>;
 using FfnPart = std::variant<DenseFfn, Moe>;
 
 struct Block {
@@ -21,14 +22,16 @@ struct Block {
   FfnPart ffn;
 };
 
-MixerPart load_mixer(const MixerSpec& spec, double norm_epsilon, WeightStore& weights,
-                     const std::string& prefix, RopeTables& ropes) {
-  return std::visit(
-      [&](const AttentionSpec& attention) -> MixerPart {
-        return Attention(attention, norm_epsilon, weights, prefix + "self_attn.", ropes);
-      },
-      spec);
-}
+struct MixerLoader {
+  WeightStore& weights;
+  std::string prefix;
+  double norm_epsilon;
+  RopeTables& ropes;
+  MixerPart operator()(const AttentionSpec& spec) const {
+    return Attention(spec, norm_epsilon, weights, prefix + "self_attn.", ropes);
+  }
+  MixerPart operator()(const ShortConvSpec& spec) const { return ShortConv(spec, weights, prefix + "conv."); }
+};
 
 struct FfnLoader {
   WeightStore& weights;
@@ -50,7 +53,7 @@ struct Decoder::State {
       const NormNames norms = norm_names(spec.blocks[i].norms);
       blocks.push_back({spec.blocks[i].norms, Norm(spec, weights, prefix + norms.mixer),
                         norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
-                        load_mixer(spec.blocks[i].mixer, spec.norm_epsilon, weights, prefix, ropes),
+                        std::visit(MixerLoader{weights, prefix, spec.norm_epsilon, ropes}, spec.blocks[i].mixer),
                         std::visit(FfnLoader{weights, prefix + "mlp."}, spec.blocks[i].ffn)});
       if (const auto* moe = std::get_if<Moe>(&blocks.back().ffn))
         load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
@@ -200,13 +203,13 @@ std::vector<float> Decoder::forward(std::span<const Input> inputs, const TraceSi
     KvCache* cache = input.cache;
     if (cache == nullptr) cache = own.emplace_back(new_cache()).get();
     const auto count = static_cast<int64_t>(input.tokens.size());
-    cache->reserve(cache->length() + count);
+    cache->reserve(count);
     pass.slices.push_back({pass.rows, count, cache});
     pass.rows += count;
   }
   auto logits = state.run(pass, inputs);
   // Only now do the new positions count: a pass that failed leaves the caches as they were.
-  for (const auto& slice : pass.slices) slice.cache->set_length(slice.past() + slice.count);
+  for (const auto& slice : pass.slices) slice.cache->advance(slice.count);
   return logits;
 }
 

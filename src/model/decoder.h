@@ -12,7 +12,7 @@
 
 namespace coppice {
 
-// Keys and values of one sequence, for every layer; grows with the sequence up to the model's context.
+// What every layer keeps of one sequence; grows with it up to the model's context, or only to what windows see.
 class KvCache;
 
 enum class WeightType { as_stored, f32, bf16 };

@@ -72,6 +72,7 @@ void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choice
   const auto selected = select_top(scores, selection_bias_, top_k);
   float total = 0;
   for (const int32_t expert : selected) total += scores[static_cast<size_t>(expert)];
+  total += static_cast<float>(spec_.sum_epsilon);
   for (const int32_t expert : selected) {
     const auto e = static_cast<size_t>(expert);
     float weight = 1;

@@ -56,6 +56,8 @@ void validate_mixer(const AttentionSpec& attention, const std::string& where) {
     throw Error({.where = where, .found = "rope high_frequency_factor not above low_frequency_factor"});
 }
 
+void validate_mixer(const ShortConvSpec&, const std::string&) {}
+
 void validate_ffn(const DenseFfnSpec&, const std::string&) {}
 
 void validate_ffn(const MoeSpec& moe, const std::string& where) {
@@ -78,6 +80,10 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
 double rough_parameters(double width, const AttentionSpec& a) {
   const int64_t gated_heads = a.gate == AttentionGate::none ? 0 : a.heads;
   return width * static_cast<double>((2 * a.heads + 2 * a.kv_heads + gated_heads) * a.head_dim);
+}
+
+double rough_parameters(double width, const ShortConvSpec& conv) {
+  return width * (4 * width + static_cast<double>(conv.kernel_size));
 }
 
 double rough_parameters(double width, const DenseFfnSpec& ffn) {
@@ -170,6 +176,13 @@ class Collector {
     if (a.gate != AttentionGate::none)
       add("self_attn.gate_proj.weight",
           {a.gate == AttentionGate::head ? a.heads : a.heads * a.head_dim, spec_.width});
+  }
+
+  void add_mixer(const ShortConvSpec& conv) {
+    add_linear("conv.in_proj", 3 * spec_.width, spec_.width, conv.bias);
+    add("conv.conv.weight", {spec_.width, 1, conv.kernel_size});
+    if (conv.bias) add("conv.conv.bias", {spec_.width});
+    add_linear("conv.out_proj", spec_.width, spec_.width, conv.bias);
   }
 
   void add_ffn(const DenseFfnSpec& ffn) { add_bank("mlp", ffn.width, ffn.gated, ffn.bias); }

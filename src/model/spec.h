@@ -106,7 +106,21 @@ struct AttentionSpec {
   }
 };
 
-using MixerSpec = std::variant<AttentionSpec>;
+// Gated short convolution (LFM2, Liquid AI 2025): b, c, u = the thirds of in_proj(x); y = out_proj(c * v), v the causal
+// depthwise convolution of b * u with a kernel of kernel_size positions, the last of them the token's own.
+struct ShortConvSpec {
+  static constexpr const char* kind = "short_conv";
+  int64_t kernel_size = 3;
+  bool bias = false;
+
+  bool operator==(const ShortConvSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("kernel_size", self.kernel_size, {.help = "positions under the kernel, the token's own included", .min = 1, .max = 65536, .required = true});
+    field("bias", self.bias, {.help = "projections and convolution have biases"});
+  }
+};
+
+using MixerSpec = std::variant<AttentionSpec, ShortConvSpec>;
 
 // down(act(gate x) * up x) when gated, else down(act(up x)).
 struct DenseFfnSpec {
@@ -161,6 +175,7 @@ struct RouterSpec {
   ExpertWeight weight = ExpertWeight::renormalised;
   bool selection_bias = false;  // a bias that steers selection but not weights (loss-free balancing)
   double scale = 1;             // multiplies every weight (LLaMA-MoE's E/k, DeepSeek's routed_scaling_factor)
+  double sum_epsilon = 0;       // added to the sum that renormalised weights are divided by (LFM2-MoE: 1e-6)
 
   bool operator==(const RouterSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -169,6 +184,7 @@ struct RouterSpec {
     field("weight", self.weight, {.help = "weight of a selected expert's output"});
     field("selection_bias", self.selection_bias, {.help = "a learned bias is added to scores for selection only"});
     field("scale", self.scale, {.help = "multiplies every weight"});
+    field("sum_epsilon", self.sum_epsilon, {.help = "renormalised: added to the sum over the selected", .min = 0, .max = 1});
   }
 };
 
@@ -313,6 +329,8 @@ struct TensorSpec {
 //     self_attn.{q,k,v,o}_proj.{weight,bias}
 //     self_attn.{q,k}_norm.weight                                   (head_dim), or all heads' widths
 //     self_attn.gate_proj.weight                                    (heads, width) or (heads * head_dim, width)
+//     conv.{in,out}_proj.{weight,bias}                              short convolution: (3 width, width), (width, width)
+//     conv.conv.{weight,bias}                                       (width, 1, kernel_size), (width)
 //     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed experts
 //     mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
 //     mlp.expert_neurons.E                                          indexed experts: int32, ascending

@@ -89,6 +89,20 @@ inline std::vector<ModelSpec> tiny_families() {
     std::get<DenseFfnSpec>(block.ffn).activation = Activation::relu;
     attention.rope.fraction = 0;
   });
+  add("lfm2", dense, [](auto& spec, auto& block, auto& attention) {
+    spec.tied_embeddings = true;
+    attention.qk_norm = QkNorm::head;
+    if (&block == &spec.blocks.front()) block.mixer = ShortConvSpec{.bias = true};
+  });
+  add("lfm2_moe", sparse, [](auto& spec, auto& block, auto& attention) {
+    attention.qk_norm = QkNorm::head;
+    moe_of(block)->router = {
+        .score = RouterScore::sigmoid, .selection_bias = true, .scale = 1.5, .sum_epsilon = 1e-6};
+    if (&block == &spec.blocks.front()) {
+      block.mixer = ShortConvSpec{.kernel_size = 4};
+      block.ffn = DenseFfnSpec{.width = 10};
+    }
+  });
   add("coppice", dense, [](auto& spec, auto& block, auto& attention) {
     spec.tied_embeddings = spec.head_bias = true;
     attention.gate = &block == &spec.blocks.back() ? AttentionGate::head : AttentionGate::element;

@@ -44,6 +44,7 @@ TEST(FormatsPage, HoldsTheFieldsOfEveryStruct) {
   expect_documented<ModelSpec>();
   expect_documented<BlockSpec>();
   expect_documented<AttentionSpec>();
+  expect_documented<ShortConvSpec>();
   expect_documented<RopeSpec>();
   expect_documented<DenseFfnSpec>();
   expect_documented<MoeSpec>();

@@ -50,8 +50,10 @@ TEST_P(RoundTrip, WhatIsWrittenIsReadInSpecAndBytes) {
 ModelSpec draw_anything(Rng& rng) {
   ModelSpec spec = test::random_spec(rng);
   spec.head_bias = spec.learned_positions = true;
-  std::get<AttentionSpec>(spec.blocks.front().mixer).qkv_bias = true;
-  std::get<AttentionSpec>(spec.blocks.front().mixer).output_bias = false;
+  AttentionSpec odd = test::random_attention(rng);
+  odd.qkv_bias = true;
+  odd.output_bias = false;
+  spec.blocks.front().mixer = odd;
   return spec;
 }
 
@@ -88,7 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"qwen3", test::random_qwen3_spec}, Kind{"qwen2_moe", test::random_qwen2_moe_spec},
                     Kind{"qwen3_moe", test::random_qwen3_moe_spec}, Kind{"olmoe", test::random_olmoe_spec},
                     Kind{"olmo2", test::random_olmo2_spec}, Kind{"phi", test::random_phi_spec},
-                    Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec},
+                    Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec}, Kind{"lfm2", test::random_lfm2_spec},
+                    Kind{"lfm2_moe", test::random_lfm2_moe_spec},
                     Kind{"coppice", draw_anything}));
 INSTANTIATE_TEST_SUITE_P(Experts, RoundTrip,
                          testing::Values(Kind{"coppice", draw_unequal_experts},

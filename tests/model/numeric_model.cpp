@@ -95,7 +95,7 @@ class Reference {
       std::vector<Vector> normed;
       for (const auto& v : x)
         normed.push_back(placement == NormPlacement::post ? v : norm(v, prefix_ + "input_layernorm"));
-      const auto mixed = attend(std::get<AttentionSpec>(spec_.blocks[i].mixer), normed);
+      const auto mixed = std::visit([&](const auto& mixer) { return mix(mixer, normed); }, spec_.blocks[i].mixer);
       for (size_t t = 0; t < x.size(); ++t) {
         if (placement == NormPlacement::pre) {
           add(x[t], mixed[t], 1);
@@ -183,7 +183,27 @@ class Reference {
       }
   }
 
-  std::vector<Vector> attend(const AttentionSpec& a, const std::vector<Vector>& x) const {
+  std::vector<Vector> mix(const ShortConvSpec& conv, const std::vector<Vector>& x) const {
+    const auto width = static_cast<size_t>(spec_.width), size = static_cast<size_t>(conv.kernel_size);
+    const auto& taps = floats(prefix_ + "conv.conv.weight");
+    std::vector<Vector> gated, out;
+    for (size_t t = 0; t < x.size(); ++t) {
+      const Vector parts = multiply(prefix_ + "conv.in_proj", x[t], conv.bias);
+      gated.emplace_back();
+      for (size_t i = 0; i < width; ++i) gated[t].push_back(parts[i] * parts[2 * width + i]);
+      Vector mixed;
+      for (size_t i = 0; i < width; ++i) {
+        double sum = conv.bias ? floats(prefix_ + "conv.conv.bias")[i] : 0;
+        for (size_t back = 0; back < size && back <= t; ++back)
+          sum += taps[i * size + size - 1 - back] * gated[t - back][i];
+        mixed.push_back(parts[width + i] * sum);
+      }
+      out.push_back(multiply(prefix_ + "conv.out_proj", mixed, conv.bias));
+    }
+    return out;
+  }
+
+  std::vector<Vector> mix(const AttentionSpec& a, const std::vector<Vector>& x) const {
     std::vector<Vector> queries, keys, values, out;
     for (size_t t = 0; t < x.size(); ++t) {
       queries.push_back(multiply(prefix_ + "self_attn.q_proj", x[t], a.qkv_bias));
@@ -293,6 +313,7 @@ class Reference {
     order.resize(static_cast<size_t>(moe.top_k));
     double total = 0;
     for (const size_t e : order) total += scores[e];
+    total += moe.router.sum_epsilon;
     Vector y(static_cast<size_t>(spec_.width));
     if (moe.shared_width > 0) y = bank(prefix_ + "mlp.shared_expert.", x, moe.gated, false, moe.activation);
     if (moe.shared_gate) {

@@ -56,6 +56,10 @@ inline AttentionSpec random_odd_attention(Rng& rng) {
   return attention;
 }
 
+inline ShortConvSpec random_short_conv(Rng& rng) {
+  return {.kernel_size = between(rng, 1, 5), .bias = rng.chance(0.5)};
+}
+
 inline DenseFfnSpec random_dense(Rng& rng) {
   return {.width = between(rng, 1, 12),
           .gated = rng.chance(0.7),
@@ -74,7 +78,8 @@ inline MoeSpec random_moe(Rng& rng) {
                 .score = any_of<RouterScore>(rng),
                 .weight = any_of<ExpertWeight>(rng),
                 .selection_bias = rng.chance(0.3),
-                .scale = rng.uniform(0.5, 3)};
+                .scale = rng.uniform(0.5, 3),
+                .sum_epsilon = rng.chance(0.3) ? rng.uniform(1e-6, 0.1) : 0};
   moe.shared_width = rng.chance(0.5) ? between(rng, 1, 6) : 0;
   moe.shared_gate = moe.shared_width > 0 && rng.chance(0.5);
   moe.gated = rng.chance(0.7);
@@ -97,6 +102,7 @@ inline ModelSpec random_spec(Rng& rng) {
   for (int64_t i = between(rng, 0, 3); i > 0; --i) spec.eos_ids.push_back(i);
   for (int64_t i = between(rng, 1, 4); i > 0; --i) {
     BlockSpec block{.mixer = random_odd_attention(rng), .ffn = random_dense(rng)};
+    if (rng.chance(0.3)) block.mixer = random_short_conv(rng);
     block.norms = any_of<NormPlacement>(rng);
     if (rng.chance(0.6)) block.ffn = random_moe(rng);
     spec.blocks.push_back(block);
@@ -287,6 +293,38 @@ inline ModelSpec random_opt_spec(Rng& rng) {
     attention.qkv_bias = attention.output_bias = bias;
     std::get<DenseFfnSpec>(block.ffn).bias = bias;
   }
+  return spec;
+}
+
+// Short convolutions beside attention with normed heads.
+inline ModelSpec random_lfm2_spec(Rng& rng) {
+  ModelSpec spec = random_qwen3_spec(rng);
+  spec.family = "lfm2";
+  const ShortConvSpec conv = random_short_conv(rng);
+  DenseFfnSpec ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
+  ffn.activation = Activation::silu;
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = false;
+    attention.window = 0;
+    block.ffn = ffn;
+    if (rng.chance(0.6)) block.mixer = conv;
+  }
+  return spec;
+}
+
+// The same with experts behind the first layers.
+inline ModelSpec random_lfm2_moe_spec(Rng& rng) {
+  ModelSpec spec = random_lfm2_spec(rng);
+  spec.family = "lfm2_moe";
+  MoeSpec moe{.widths = std::vector<int64_t>(rng.below(4) + 1, between(rng, 1, 9)),
+              .router = {.score = RouterScore::sigmoid,
+                         .weight = rng.chance(0.5) ? ExpertWeight::score : ExpertWeight::renormalised,
+                         .selection_bias = rng.chance(0.5),
+                         .scale = rng.uniform(0.5, 3)}};
+  if (moe.router.weight == ExpertWeight::renormalised) moe.router.sum_epsilon = 1e-6;
+  moe.top_k = between(rng, 1, moe.experts());
+  for (size_t i = rng.below(spec.blocks.size()); i < spec.blocks.size(); ++i) spec.blocks[i].ffn = moe;
   return spec;
 }
 

@@ -3,6 +3,7 @@
 // 2021; Ainslie et al. 2023), normed queries and keys, output gates and windows as AttentionSpec says.
 
 #include "lab/nn/linear.h"
+#include "lab/nn/mixer.h"
 #include "lab/nn/norm.h"
 #include "model/spec.h"
 
@@ -24,12 +25,11 @@ torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, c
                                int64_t window = 0);
 
 // Registered as "self_attn".
-class Attention : public torch::nn::Module {
+class Attention : public Mixer {
  public:
   // `norm_epsilon` is that of the norms of queries and keys.
   Attention(const AttentionSpec& spec, int64_t width, double norm_epsilon);
-  // [batch, length, width] -> the same.
-  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor forward(const torch::Tensor& x) override;
 
  private:
   AttentionSpec spec_;

@@ -1,5 +1,5 @@
-#include "lab/nn/attention.h"
 #include "lab/nn/language_model.h"
+#include "lab/nn/mixer.h"
 #include "lab/nn/norm.h"
 #include "lab/nn/tracing.h"
 
@@ -8,7 +8,7 @@ namespace coppice::lab {
 struct Block::Parts {
   NormPlacement placement = NormPlacement::pre;
   std::shared_ptr<Norm> mixer_norm, ffn_norm;
-  std::shared_ptr<Attention> mixer;
+  std::shared_ptr<Mixer> mixer;
 };
 
 Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_shared<Parts>()) {
@@ -18,9 +18,8 @@ Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_s
   const NormNames names = norm_names(spec.norms);
   parts_->placement = spec.norms;
   parts_->mixer_norm = norm(names.mixer);
-  parts_->mixer = register_module(
-      "self_attn",
-      std::make_shared<Attention>(std::get<AttentionSpec>(spec.mixer), model.width, model.norm_epsilon));
+  const NamedMixer mixer = make_mixer(spec.mixer, model.width, model.norm_epsilon);
+  parts_->mixer = register_module(mixer.name, mixer.mixer);
   if (!names.ffn.empty()) parts_->ffn_norm = norm(names.ffn);
   ffn = register_module("mlp", make_ffn(spec.ffn, model.width));
 }

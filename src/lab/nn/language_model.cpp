@@ -10,7 +10,7 @@ namespace coppice::lab {
 namespace {
 
 bool ends_a_residual_branch(const std::string& name) {
-  return name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+  return name.ends_with("o_proj.weight") || name.ends_with("out_proj.weight") || name.ends_with("down_proj.weight");
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ Routing Router::forward(const torch::Tensor& x) const {
   routing.logits = logits(x);
   routing.scores = router_scores(spec_.score, routing.logits);
   routing.experts = select_experts(routing.scores, selection_bias, top_k_);
-  routing.weights = expert_weights(spec_.weight, routing.scores, routing.experts, scale_, spec_.scale);
+  routing.weights =
+      expert_weights(spec_.weight, routing.scores, routing.experts, scale_, spec_.scale, spec_.sum_epsilon);
   return routing;
 }
 

@@ -21,13 +21,13 @@ torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& b
 }
 
 torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, const torch::Tensor& experts,
-                             const torch::Tensor& scale_per_expert, double scale) {
+                             const torch::Tensor& scale_per_expert, double scale, double sum_epsilon) {
   const auto times_scale = [scale](const torch::Tensor& x) { return scale == 1 ? x : x * scale; };
   if (weight == ExpertWeight::one) return times_scale(torch::ones(experts.sizes(), scores.options()));
   const torch::Tensor selected = scores.gather(-1, experts);
   switch (weight) {
     case ExpertWeight::renormalised: {
-      const torch::Tensor sum = selected.sum(-1, /*keepdim=*/true);
+      const torch::Tensor sum = selected.sum(-1, /*keepdim=*/true) + sum_epsilon;
       return times_scale(selected / torch::where(sum == 0, torch::ones_like(sum), sum));
     }
     case ExpertWeight::one_plus: {

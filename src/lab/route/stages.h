@@ -15,8 +15,8 @@ torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& b
 
 // What multiplies each selected expert's output; [rows, top_k]. `scale_per_expert` is the learned u of
 // one_plus
-// ([experts]), else undefined; `scale` multiplies every weight.
+// ([experts]), else undefined; `scale` multiplies every weight; `sum_epsilon` is added to the sum of renormalised.
 torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, const torch::Tensor& experts,
-                             const torch::Tensor& scale_per_expert, double scale);
+                             const torch::Tensor& scale_per_expert, double scale, double sum_epsilon = 0);
 
 }  // namespace coppice::lab

@@ -42,6 +42,7 @@ Family coppice_family() {
                         {"spec", to_json(spec)}};
           },
       .file_name = [](const std::string& name) { return name; },
+      .other_mixers = true,
   };
 }
 

@@ -67,12 +67,15 @@ const MoeSpec* first_moe(const ModelSpec& spec) {
   return nullptr;
 }
 
-std::optional<std::string> equal_experts_obstacle(const ModelSpec& spec, bool dense_layers) {
+RouterSpec softmax_router(const RouterSpec& like) {
+  return {.weight = like.weight == ExpertWeight::score ? ExpertWeight::score : ExpertWeight::renormalised};
+}
+
+std::optional<std::string> equal_experts_obstacle(const ModelSpec& spec, bool dense_layers,
+                                                  RouterSpec (*router_like)(const RouterSpec&)) {
   const MoeSpec* first = first_moe(spec);
   if (first == nullptr) return "no layer has experts";
-  RouterSpec router = first->router;
-  if (router.weight == ExpertWeight::score) router.weight = ExpertWeight::renormalised;
-  if (router != RouterSpec{}) return "its router is not softmax, top-k";
+  if (first->router != router_like(first->router)) return "its router is of another kind";
   if (first->storage != ExpertStorage::separate) return "its experts share their weights";
   if (!first->gated) return "its experts are not gated";
   for (const int64_t width : first->widths)

@@ -17,9 +17,14 @@ const std::set<std::string>& expert_keys();
 void read_dense_layers(const Json& config, ModelSpec& spec, const std::string& where);
 void write_dense_layers(const ModelSpec& spec, Json& config);
 
+// The router of Qwen-MoE and OLMoE: softmax over all experts, top-k, renormalised or not.
+RouterSpec softmax_router(const RouterSpec& like);
+
 // Why the mixtures are not of this kind, equal in all layers that have one; `dense_layers` tells whether some
-// may have a dense gated FFN instead. A shared expert is left to the caller.
-std::optional<std::string> equal_experts_obstacle(const ModelSpec& spec, bool dense_layers);
+// may have a dense gated FFN instead. A shared expert is left to the caller. `router_like` makes the family's router
+// with the free choices of a given one.
+std::optional<std::string> equal_experts_obstacle(const ModelSpec& spec, bool dense_layers,
+                                                  RouterSpec (*router_like)(const RouterSpec&) = softmax_router);
 
 // The mixture of the first block that has one, or nullptr.
 const MoeSpec* first_moe(const ModelSpec& spec);

@@ -15,6 +15,8 @@ const Registry<Family>& families() {
                                                    {"phi", phi_family()},
                                                    {"gpt2", gpt2_family()},
                                                    {"opt", opt_family()},
+                                                   {"lfm2", lfm2_family()},
+                                                   {"lfm2_moe", lfm2_moe_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }
@@ -35,11 +37,18 @@ ModelSpec spec_from_config(const Json& config, const std::string& where) {
   return spec;
 }
 
+std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& spec) {
+  if (!family.other_mixers)
+    for (const auto& block : spec.blocks)
+      if (!std::holds_alternative<AttentionSpec>(block.mixer)) return "some layers have no attention";
+  return family.obstacle(spec);
+}
+
 std::string writable_family(const ModelSpec& spec) {
   const Family* own = families().find(spec.family);
-  if (own != nullptr && !own->obstacle(spec)) return spec.family;
+  if (own != nullptr && !obstacle_of(*own, spec)) return spec.family;
   for (const auto& [name, family] : families())
-    if (!family.obstacle(spec)) return name;
+    if (!obstacle_of(family, spec)) return name;
   COPPICE_CHECK(false, "the coppice family holds every spec");
 }
 

@@ -26,7 +26,7 @@ struct TensorLayout {
 struct Family {
   // config.json -> spec. Keys that would change the computation and are not understood are Errors.
   std::function<ModelSpec(const Json& config, const std::string& where)> read;
-  // Why a spec cannot be written as this family, or nothing if it can.
+  // Why a spec cannot be written as this family, or nothing if it can; called by obstacle_of, below.
   std::function<std::optional<std::string>(const ModelSpec& spec)> obstacle;
   // spec -> config.json. Call only when there is no obstacle.
   std::function<Json(const ModelSpec& spec)> write;
@@ -38,6 +38,8 @@ struct Family {
   std::string optional_prefix = {};
   // Tensors of its files that follow from config.json; empty: none beyond those of all families.
   std::function<bool(const std::string& file_name)> is_buffer = {};
+  // Blocks may have other mixers than attention; else `obstacle` is never asked about them.
+  bool other_mixers = false;
 };
 
 // Families by config.json's model_type.
@@ -55,10 +57,15 @@ Family olmo2_family();
 Family phi_family();
 Family gpt2_family();
 Family opt_family();
+Family lfm2_family();
+Family lfm2_moe_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.
 ModelSpec spec_from_config(const Json& config, const std::string& where);
+
+// Why a spec cannot be written as that family, or nothing if it can.
+std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& spec);
 
 // The most widely readable family that can hold the spec: the spec's own, else another published one, else coppice.
 std::string writable_family(const ModelSpec& spec);
