@@ -2,6 +2,7 @@
 
 #include "cli/verb.h"
 #include "format/safetensors.h"
+#include "model/arch/families.h"
 
 namespace coppice {
 
@@ -22,6 +23,8 @@ struct ConvertOptions {
   int64_t ctx = 0;
   std::vector<std::string> set;
   StoredType dtype = StoredType::as_dense;
+  ExpertTensors expert_tensors = ExpertTensors::separate;
+  std::string max_shard_size = "5GB";
   bool overwrite = false, list = false;
   CommonOptions common;
 
@@ -36,6 +39,10 @@ struct ConvertOptions {
     field("ctx", self.ctx, Field{.help = "tokens of a calibration window; 0 = the model's context, at most 2048", .min = 0, .value_name = "N"});
     field("set", self.set, Field{.help = "an option of the method", .value_name = "KEY=VALUE"});
     field("dtype", self.dtype, Field{.help = "type of the written tensors"});
+    field("expert_tensors", self.expert_tensors,
+          Field{.help = "how experts are stored: a tensor for each matrix, or packed by layer as in Transformers 5"});
+    field("max_shard_size", self.max_shard_size,
+          Field{.help = "largest file of weights before they are split: 5GB, 500MB, 2GiB …", .value_name = "SIZE"});
     field("overwrite", self.overwrite, Field{.help = "replace an existing output directory"});
     field("list", self.list, Field{.help = "tell all methods and their options"});
     CommonOptions::fields(self.common, field);

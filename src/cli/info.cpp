@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/progress.h"
@@ -73,10 +74,10 @@ Json describe_model(const ModelFiles& model) {
                {"tied_embeddings", spec.tied_embeddings},
                {"experts", experts.experts},
                {"top_k", experts.top_k}};
-  for (const auto& block : spec.blocks) {
-    const std::string kind = std::visit([](const auto& mixer) { return mixer.kind; }, block.mixer);
-    json["mixers"][kind] = json["mixers"].value(kind, 0) + 1;
-  }
+  std::map<std::string, int64_t> mixers;
+  for (const auto& block : spec.blocks)
+    ++mixers[std::visit([](const auto& mixer) { return mixer.kind; }, block.mixer)];
+  json["mixers"] = mixers;
   if (attention != nullptr) {
     json["heads"] = attention->heads;
     json["kv_heads"] = attention->kv_heads;

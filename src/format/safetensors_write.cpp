@@ -89,6 +89,27 @@ std::vector<std::span<const TensorData>> cut_shards(std::span<const TensorData> 
   return shards;
 }
 
+// Whether a file name is one that write_tensor_folder gives to shards: model-00001-of-00003.safetensors.
+bool is_shard_name(std::string_view name) {
+  constexpr std::string_view begin = "model-", middle = "-of-", end = ".safetensors";
+  if (!name.starts_with(begin) || !name.ends_with(end)) return false;
+  name = name.substr(begin.size(), name.size() - begin.size() - end.size());
+  const size_t at = name.find(middle);
+  const auto digits = [](std::string_view text) {
+    return text.size() >= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  return at != name.npos && digits(name.substr(0, at)) && digits(name.substr(at + middle.size()));
+}
+
+void remove_stale_shards(const fs::path& directory, const std::set<std::string>& kept) {
+  std::vector<fs::path> stale;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (is_shard_name(name) && !kept.contains(name)) stale.push_back(entry.path());
+  }
+  for (const auto& path : stale) fs::remove(path);
+}
+
 }  // namespace
 
 void write_safetensors(const fs::path& path, std::span<const TensorData> tensors,
@@ -110,10 +131,14 @@ void write_tensor_folder(const fs::path& directory, std::span<const TensorData> 
   if (shards.size() == 1) {
     write_safetensors(single, tensors, metadata);
     fs::remove(index);
+    remove_stale_shards(directory, {});
     return;
   }
+  // An index of earlier shards must not meet shards of this write.
+  fs::remove(index);
   Leftovers leftovers;
   int64_t total = 0;
+  std::set<std::string> names;
   nlohmann::json weight_map = nlohmann::json::object();
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
@@ -123,12 +148,14 @@ void write_tensor_folder(const fs::path& directory, std::span<const TensorData> 
     }
     write_safetensors(directory / name, shards[i], metadata);
     leftovers.add(directory / name);
+    names.insert(name);
   }
   const nlohmann::json document = {{"metadata", {{"total_size", total}}},
                                    {"weight_map", std::move(weight_map)}};
   write_file(index, document.dump(2) + "\n");
   leftovers.keep();
   fs::remove(single);  // would be read in place of the shards
+  remove_stale_shards(directory, names);
 }
 
 }  // namespace coppice

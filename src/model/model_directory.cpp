@@ -108,26 +108,46 @@ ModelDirectory::ModelDirectory(const fs::path& path)
   check_neuron_lists();
 }
 
+// How the files hold experts, told by the tensors that are there: those of experts alone, or packed.
+ExpertTensors ModelDirectory::find_expert_tensors(const std::vector<TensorSpec>& table) const {
+  const Family& family = families().get(spec_.family);
+  if (!family.packed_file_name) return ExpertTensors::separate;
+  std::string separate, packed;
+  for (const auto& tensor : table) {
+    const TensorPlace place = place_of(family, ExpertTensors::packed, tensor, spec_);
+    if (place.layout.experts == 0) continue;
+    const std::string alone = family.file_name(tensor.name);
+    if (separate.empty() && tensors_.find(alone) != nullptr) separate = alone;
+    if (packed.empty() && tensors_.find(place.file_name) != nullptr) packed = place.file_name;
+    if (!separate.empty() && !packed.empty())
+      throw Error({.where = path_.string(),
+                   .found = fmt::format("tensor '{}' beside '{}'", packed, separate),
+                   .expected = "one tensor for each matrix of each expert, or packed ones, not both"});
+  }
+  return packed.empty() ? ExpertTensors::separate : ExpertTensors::packed;
+}
+
 void ModelDirectory::bind_tensors() {
   const Family& family = families().get(spec_.family);
+  const auto table = tensor_table(spec_);
+  const ExpertTensors experts = find_expert_tensors(table);
   const auto names = tensors_.names();
   const std::string& prefix = family.optional_prefix;
   const bool bare = !prefix.empty() && std::ranges::none_of(names, [&](const std::string& name) {
     return name.starts_with(prefix);
   });
-  const auto file_name = [&](const std::string& canonical_name) {
-    const std::string name = family.file_name(canonical_name);
+  const auto without_prefix = [&](const std::string& name) {
     return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   };
   std::map<std::string, TensorSpec> wanted;  // by the name in the files, in the shape there
-  for (const auto& tensor : tensor_table(spec_)) {
-    const TensorLayout layout = layout_of(family, tensor, spec_);
-    const std::string name = file_name(tensor.name);
+  for (const auto& tensor : table) {
+    const auto [file_name, layout] = place_of(family, experts, tensor, spec_);
+    const std::string name = without_prefix(file_name);
     wanted.emplace(name, TensorSpec{tensor.name, stored_shape(tensor, layout), tensor.integer});
     if (!layout.as_is()) rearranged_->sources[tensor.name] = {name, tensor, layout};
   }
-  // A tied model may carry its head too; it must fit, but is not used.
-  const std::string head = file_name(head_name);
+  // A tied model may carry its head too, which is then the embedding once more.
+  const std::string head = without_prefix(family.file_name(head_name));
   const bool spare_head = spec_.tied_embeddings && tensors_.find(head) != nullptr;
   if (spare_head) wanted.emplace(head, TensorSpec{head_name, {spec_.vocabulary, spec_.width}});
 
@@ -145,7 +165,9 @@ void ModelDirectory::bind_tensors() {
     throw Error({.where = path_.string(),
                  .found = fmt::format("no tensor '{}'{}", missing[0], and_others(missing.size() - 1)),
                  .expected = shape_text(wanted.at(missing[0]).shape) + " by config.json",
-                 .advice = did_you_mean(missing[0], unread)});
+                 .advice = missing[0] == head
+                               ? "set tie_word_embeddings to true if the embedding is meant to be the head"
+                               : did_you_mean(missing[0], unread)});
   if (!unread.empty())
     throw Error(
         {.where = path_.string(),
@@ -155,6 +177,17 @@ void ModelDirectory::bind_tensors() {
     check_type(*tensors_.find(name), tensor, path_.string() + ": " + name);
     if (!spare_head || tensor.name != head_name) by_canonical_name_[tensor.name] = tensors_.find(name);
   }
+  if (spare_head) check_spare_head(*tensors_.find(head));
+}
+
+// Readers differ in whether they would use another head, so it must not be another.
+void ModelDirectory::check_spare_head(const TensorView& head) const {
+  const TensorView embedding = tensor("model.embed_tokens.weight");
+  if (head.dtype == embedding.dtype && std::ranges::equal(head.bytes, embedding.bytes)) return;
+  throw Error({.where = path_.string() + ": " + head.name,
+               .found = "an output head that is not the embedding",
+               .expected = "none, or an equal one, because config.json ties them",
+               .advice = "set tie_word_embeddings to false if this head is meant, else remove it"});
 }
 
 void ModelDirectory::check_neuron_lists() const {
@@ -191,6 +224,13 @@ const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) 
   const auto& [file_name, tensor, layout] = rearranged_->sources.at(canonical_name);
   const TensorView& stored = *tensors_.find(file_name);
   auto& result = rearranged_->done[canonical_name];
+  if (!layout.transposed) {  // its rows lie together: nothing is copied
+    const size_t row = stored.bytes.size() / static_cast<size_t>(std::max<int64_t>(1, layout.fused_rows));
+    const auto rows = static_cast<size_t>(tensor.shape[0]);
+    result.view = {file_name, stored.dtype, tensor.shape,
+                   stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, rows * row)};
+    return result.view;
+  }
   result.bytes = take_out(tensor, layout, stored.bytes, byte_size(stored.dtype));
   result.view = {file_name, stored.dtype, tensor.shape, result.bytes};
   return result.view;
@@ -203,9 +243,23 @@ void copy_companion_files(const fs::path& from, const fs::path& to) {
     if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
 }
 
+void check_expert_tensors(const ModelSpec& spec, ExpertTensors experts) {
+  const std::string name = writable_family(spec);
+  if (experts == ExpertTensors::separate || families().get(name).packed_file_name) return;
+  std::string known;
+  for (const auto& [other, family] : families())
+    if (family.packed_file_name) known += (known.empty() ? "" : ", ") + other;
+  throw Error({.where = "packed experts",
+               .found = fmt::format("a model that is written as '{}'", name),
+               .expected = "one of: " + known,
+               .advice = "write its tensors separately"},
+              Fault::usage);
+}
+
 void write_model(const fs::path& directory, const ModelSpec& spec, std::span<const TensorData> tensors,
-                 int64_t shard_bytes) {
+                 const WriteOptions& options) {
   validate(spec, directory.string());
+  check_expert_tensors(spec, options.expert_tensors);
   const std::string name = writable_family(spec);
   const Family& family = families().get(name);
   std::map<std::string_view, const TensorData*> given;
@@ -222,8 +276,7 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
     COPPICE_CHECK(wanted.integer ? tensor.dtype == DType::i32 : is_floating(tensor.dtype),
                   "dtype of " + wanted.name);
     ++placed;
-    const std::string file_name = family.file_name(wanted.name);
-    const TensorLayout layout = layout_of(family, wanted, spec);
+    const auto [file_name, layout] = place_of(family, options.expert_tensors, wanted, spec);
     if (layout.as_is()) {
       ordered.push_back({file_name, tensor.dtype, tensor.shape, tensor.bytes});
       continue;
@@ -237,7 +290,7 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
     put_in(wanted, layout, tensor.bytes, place->second, element);
   }
   COPPICE_CHECK(placed == tensors.size(), "no tensor but those of tensor_table");
-  write_tensor_folder(directory, ordered, shard_bytes);
+  write_tensor_folder(directory, ordered, options.shard_bytes);
   Json config = family.write(spec);
   if (const std::string dtype = common_dtype(tensors); !dtype.empty()) config["torch_dtype"] = dtype;
   write_file(directory / "config.json", to_text(config));

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "format/safetensors.h"
+#include "model/arch/families.h"
 #include "model/model_files.h"
 #include "model/spec.h"
 
@@ -18,7 +19,8 @@ namespace coppice {
 
 // Every tensor of tensor_table(spec) is there with its shape, and no other tensor is, or opening fails with
 // an Error that names the tensor and the nearest known one. Stored head weights of a tied model are accepted
-// if equal in shape; known harmless buffers (rotary inv_freq) are ignored.
+// if they equal the embedding; known harmless buffers (rotary inv_freq) are ignored. Experts may lie in one tensor for
+// each matrix or packed, but not both.
 class ModelDirectory : public ModelFiles {
  public:
   explicit ModelDirectory(const std::filesystem::path& path);
@@ -34,7 +36,9 @@ class ModelDirectory : public ModelFiles {
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
 
  private:
+  ExpertTensors find_expert_tensors(const std::vector<TensorSpec>& table) const;
   void bind_tensors();
+  void check_spare_head(const TensorView& head) const;
   void check_neuron_lists() const;
   const TensorView& rearranged(const std::string& canonical_name) const;
 
@@ -52,9 +56,17 @@ class ModelDirectory : public ModelFiles {
 // generation_config.json, chat template, vocab.json, merges.txt.
 void copy_companion_files(const std::filesystem::path& from, const std::filesystem::path& to);
 
+struct WriteOptions {
+  int64_t shard_bytes = default_shard_bytes;  // of a file; a larger tensor has a file of its own
+  ExpertTensors expert_tensors = ExpertTensors::separate;
+};
+
+// Throws unless the family that a spec is written as has files of that kind.
+void check_expert_tensors(const ModelSpec& spec, ExpertTensors experts);
+
 // Writes config.json (family: writable_family(spec)) and the tensors, which are given by canonical name and
 // must be exactly those of tensor_table(spec); `directory` exists and is normally an AtomicDirectory's path.
 void write_model(const std::filesystem::path& directory, const ModelSpec& spec,
-                 std::span<const TensorData> tensors, int64_t shard_bytes = int64_t{5} << 30);
+                 std::span<const TensorData> tensors, const WriteOptions& options = {});
 
 }  // namespace coppice

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/parallel.h"
+#include "model/arch/experts.h"
 
 namespace coppice {
 namespace {
@@ -31,14 +32,21 @@ size_t bytes_of(int64_t elements, size_t element) {
 
 }  // namespace
 
-TensorLayout layout_of(const Family& family, const TensorSpec& tensor, const ModelSpec& spec) {
-  return family.layout ? family.layout(tensor, spec) : TensorLayout{};
+TensorPlace place_of(const Family& family, ExpertTensors experts, const TensorSpec& tensor,
+                     const ModelSpec& spec) {
+  const TensorLayout plain = family.layout ? family.layout(tensor, spec) : TensorLayout{};
+  if (experts == ExpertTensors::separate) return {family.file_name(tensor.name), plain};
+  return {family.packed_file_name(tensor.name), packed_experts_layout(tensor, spec).value_or(plain)};
 }
 
 std::vector<int64_t> stored_shape(const TensorSpec& tensor, const TensorLayout& layout) {
   std::vector<int64_t> shape = tensor.shape;
   if (layout.fused_rows > 0) shape[0] = layout.fused_rows;
   if (layout.transposed) std::swap(shape.front(), shape.back());
+  if (layout.experts > 0) {
+    shape[0] /= layout.experts;
+    shape.insert(shape.begin(), layout.experts);
+  }
   return shape;
 }
 

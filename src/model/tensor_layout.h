@@ -12,8 +12,13 @@
 
 namespace coppice {
 
-// The layout of a tensor in a family's files.
-TensorLayout layout_of(const Family& family, const TensorSpec& tensor, const ModelSpec& spec);
+// What a family's files call a tensor of tensor_table, or the one that it is part of, and how it lies there.
+struct TensorPlace {
+  std::string file_name;
+  TensorLayout layout;
+};
+// With packed experts the family must have files of that kind.
+TensorPlace place_of(const Family& family, ExpertTensors experts, const TensorSpec& tensor, const ModelSpec& spec);
 
 // The shape of the tensor of a file that holds `tensor`.
 std::vector<int64_t> stored_shape(const TensorSpec& tensor, const TensorLayout& layout);

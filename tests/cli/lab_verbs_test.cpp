@@ -103,6 +103,22 @@ TEST_F(LabVerbs, AMixtureIsNotConvertedAgain) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "again"));
 }
 
+TEST_F(LabVerbs, ExpertsCanBePackedAndWeightsCutIntoFiles) {
+  const auto info = [&] { return parse_json(run_coppice({"info", at("out"), "--json"}).out, "info"); };
+  ASSERT_EQ(run_coppice(convert("copy", {"--experts", "4"})).exit_code, 0);
+  const Json separate = info();
+  const Outcome packed = run_coppice(
+      convert("copy", {"--experts", "4", "--overwrite", "--expert-tensors", "packed", "--max-shard-size", "500KB"}));
+  ASSERT_EQ(packed.exit_code, 0) << packed.err;
+  EXPECT_EQ(info()["params"], separate["params"]);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "out/model.safetensors.index.json"));
+  EXPECT_THAT(read_file(folder_ / "out/model.safetensors.index.json"), HasSubstr("mlp.experts.gate_up_proj"));
+  EXPECT_EQ(run_coppice({"parity", at("out"), "--json"}).exit_code, 0);
+  std::filesystem::remove_all(at("out"));
+  expect_refusal(convert("cmoe", {"--expert-tensors", "packed"}), 2, "mixtral");
+  expect_refusal(convert("copy", {"--max-shard-size", "5 lots"}), 2, "--max-shard-size");
+}
+
 TEST_F(LabVerbs, CompareRanksMethodsAndWritesAReport) {
   const Outcome outcome = run_coppice({"compare", model_, "--methods", "prune-magnitude,prune-activation,cmoe", "--calib", at("calib.txt"),
                                        "--text", at("test.txt"), "--seeds", "0,1", "-o", at("cmp"), "--json", "--quiet"});

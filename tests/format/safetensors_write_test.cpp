@@ -145,6 +145,58 @@ TEST(TensorFolderWriteAgain, ShardsReplaceASingleFileAndBack) {
   EXPECT_EQ(TensorFolder(folder.path()).names().size(), 5u);
 }
 
+std::vector<std::string> files_in(const TemporaryFolder& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    names.push_back(entry.path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<Owned> equal_tensors(size_t count, size_t bytes) {
+  std::vector<Owned> tensors;
+  for (size_t i = 0; i < count; ++i)
+    tensors.push_back({fmt::format("t{}", i),
+                       DType::u8,
+                       {static_cast<int64_t>(bytes)},
+                       std::vector<std::byte>(bytes, static_cast<std::byte>(i))});
+  return tensors;
+}
+
+TEST(TensorFolderWriteAgain, ShardsAreNamedAsHuggingFaceNamesThem) {
+  const TemporaryFolder folder;
+  write_tensor_folder(folder.path(), views(equal_tensors(5, 100)), 250);
+  EXPECT_THAT(files_in(folder),
+              testing::ElementsAre("model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+                                   "model-00003-of-00003.safetensors", "model.safetensors.index.json"));
+  const Json index = read_json_file(folder / "model.safetensors.index.json");
+  EXPECT_EQ(index["metadata"]["total_size"], 500);
+  EXPECT_EQ(index["weight_map"]["t0"], "model-00001-of-00003.safetensors");
+  EXPECT_EQ(index["weight_map"]["t4"], "model-00003-of-00003.safetensors");
+  EXPECT_EQ(index["weight_map"].size(), 5);
+  EXPECT_EQ(default_shard_bytes, 5'000'000'000);
+}
+
+TEST(TensorFolderWriteAgain, ShardsOfAnEarlierWriteGoAndNothingElse) {
+  const TemporaryFolder folder;
+  write_tensor_folder(folder.path(), views(equal_tensors(6, 100)), 100);
+  for (const char* other :
+       {"adapter_model.safetensors", "model-1-of-2.safetensors", "model-00001-of-00006.bin",
+        "model-00001-of-00006.safetensors.bak", "consolidated.safetensors"})
+    write_file(folder / other, "mine");
+  write_tensor_folder(folder.path(), views(equal_tensors(2, 100)), 100);
+  EXPECT_THAT(files_in(folder),
+              testing::ElementsAre("adapter_model.safetensors", "consolidated.safetensors",
+                                   "model-00001-of-00002.safetensors", "model-00001-of-00006.bin",
+                                   "model-00001-of-00006.safetensors.bak", "model-00002-of-00002.safetensors",
+                                   "model-1-of-2.safetensors", "model.safetensors.index.json"));
+  write_tensor_folder(folder.path(), views(equal_tensors(1, 100)));
+  EXPECT_THAT(files_in(folder),
+              testing::ElementsAre("adapter_model.safetensors", "consolidated.safetensors",
+                                   "model-00001-of-00006.bin", "model-00001-of-00006.safetensors.bak",
+                                   "model-1-of-2.safetensors", "model.safetensors"));
+}
+
 // Stands in for a full disk: files of this process may not grow beyond `bytes`.
 class FileSizeLimit {
  public:
@@ -177,6 +229,29 @@ TEST(SafetensorsWrite, AFullDiskIsAResourceErrorAndLeavesNothing) {
   EXPECT_THAT(error_of([&] { write_tensor_folder(folder.path(), tensors, 2000); }, Fault::resource),
               HasSubstr("00002-of-00002"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+// New shards beside an index of old ones would be read as one model.
+TEST(SafetensorsWrite, AFullDiskNeverMixesShardsOfTwoWrites) {
+  const TemporaryFolder folder;
+  const auto before = equal_tensors(2, 1000);
+  write_tensor_folder(folder.path(), views(before), 1000);
+  auto after = equal_tensors(2, 1000);
+  after[1].bytes.resize(100000);
+  after[1].shape = {100000};
+  {
+    const FileSizeLimit limit(20000);
+    error_of([&] { write_tensor_folder(folder.path(), views(after), 1000); }, Fault::resource);
+  }
+  EXPECT_THAT(error_of([&] { TensorFolder(folder.path()); }), HasSubstr("no weights"));
+  // Where a single file lay, it still does.
+  const TemporaryFolder other;
+  write_tensor_folder(other.path(), views(before));
+  {
+    const FileSizeLimit limit(20000);
+    error_of([&] { write_tensor_folder(other.path(), views(after), 1000); }, Fault::resource);
+  }
+  expect_same(*TensorFolder(other.path()).find("t1"), before[1]);
 }
 
 }  // namespace

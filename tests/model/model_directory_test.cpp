@@ -33,7 +33,7 @@ TEST_P(RoundTrip, WhatIsWrittenIsReadInSpecAndBytes) {
     const RandomWeights weights(spec, rng, rng.chance(0.5) ? DType::f32 : DType::bf16);
     auto data = weights.data();
     rng.shuffle(data);  // the order given does not matter
-    write_model(folder.path(), spec, data, rng.chance(0.5) ? 4000 : int64_t{1} << 40);
+    write_model(folder.path(), spec, data, {.shard_bytes = rng.chance(0.5) ? 4000 : int64_t{1} << 40});
     const ModelDirectory opened(folder.path());
     EXPECT_EQ(opened.config()["model_type"], GetParam().family);
     EXPECT_EQ(opened.spec(), spec) << to_text(opened.config());
@@ -90,8 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"qwen3", test::random_qwen3_spec}, Kind{"qwen2_moe", test::random_qwen2_moe_spec},
                     Kind{"qwen3_moe", test::random_qwen3_moe_spec}, Kind{"olmoe", test::random_olmoe_spec},
                     Kind{"olmo2", test::random_olmo2_spec}, Kind{"phi", test::random_phi_spec},
-                    Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec}, Kind{"lfm2", test::random_lfm2_spec},
-                    Kind{"lfm2_moe", test::random_lfm2_moe_spec},
+                    Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec},
+                    Kind{"lfm2", test::random_lfm2_spec}, Kind{"lfm2_moe", test::random_lfm2_moe_spec},
                     Kind{"coppice", draw_anything}));
 INSTANTIATE_TEST_SUITE_P(Experts, RoundTrip,
                          testing::Values(Kind{"coppice", draw_unequal_experts},
@@ -207,31 +207,105 @@ TEST(ModelDirectory, FilesAndAbsentDirectories) {
               HasSubstr("a file, expected a model directory"));
 }
 
-TEST(ModelDirectory, ATiedModelMayCarryItsHeadIfItFits) {
-  Rng rng(2);
-  ModelSpec spec = test::random_llama_spec(rng);
-  spec.tied_embeddings = true;
-  const RandomWeights weights(spec, rng);
-  auto data = weights.data();
-  const TensorData embedding = data.front();
-  for (const bool fits : {true, false}) {
-    const TemporaryFolder folder;
-    write_model(folder.path(), spec, data);
-    auto with_head = data;
-    with_head.push_back(
-        {"lm_head.weight", embedding.dtype,
-         fits ? embedding.shape : std::vector<int64_t>{embedding.shape[0] * embedding.shape[1]},
-         embedding.bytes});
-    write_tensor_folder(folder.path(), with_head);
-    if (fits) {
-      const ModelDirectory opened(folder.path());
-      EXPECT_EQ(opened.spec(), spec);
-      EXPECT_THROW(opened.tensor("lm_head.weight"), InternalError);
-    } else {
-      EXPECT_THAT(error_of([&] { ModelDirectory(folder.path()); }), HasSubstr("lm_head.weight: shape"));
+// The rules for tensors beyond those that config.json asks for, in the files of every family.
+class FamilyFiles : public testing::TestWithParam<Kind> {
+ protected:
+  FamilyFiles() : rng_(2), spec_(GetParam().draw(rng_)) {}
+
+  // Writes the model and takes its tensors, by their names in the files.
+  void prepare() {
+    write_model(folder_.path(), spec_, RandomWeights(spec_, rng_).data());
+    const TensorFolder files(folder_.path());
+    for (const auto& name : files.names()) {
+      const TensorView& view = *files.find(name);
+      kept_.emplace_back(view.bytes.begin(), view.bytes.end());
+      data_.push_back({name, view.dtype, view.shape, {}});
     }
+    for (size_t i = 0; i < data_.size(); ++i) data_[i].bytes = kept_[i];
+  }
+  const TensorData& embedding() const {
+    for (const auto& tensor : data_)
+      if (tensor.name.find("embed_tokens") != tensor.name.npos || tensor.name.find("wte") != tensor.name.npos)
+        return tensor;
+    throw std::logic_error("no embedding");
+  }
+  void write_with(const TensorData& more) {
+    auto all = data_;
+    all.push_back(more);
+    write_tensor_folder(folder_.path(), all);
+  }
+  std::string open_error() {
+    return error_of([&] { ModelDirectory(folder_.path()); });
+  }
+
+  TemporaryFolder folder_;
+  Rng rng_;
+  ModelSpec spec_;
+  std::vector<std::vector<std::byte>> kept_;
+  std::vector<TensorData> data_;
+};
+
+TEST_P(FamilyFiles, ATiedModelMayCarryItsEmbeddingAsHead) {
+  spec_.tied_embeddings = true;
+  prepare();
+  TensorData head = embedding();
+  head.name = "lm_head.weight";
+  write_with(head);
+  const ModelDirectory opened(folder_.path());
+  EXPECT_EQ(opened.spec(), spec_);
+  EXPECT_THROW(opened.tensor("lm_head.weight"), InternalError);
+  // Another head would be used by some readers and not by others.
+  std::vector<std::byte> other(head.bytes.begin(), head.bytes.end());
+  other.back() ^= std::byte{1};
+  head.bytes = other;
+  write_with(head);
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("lm_head.weight: an output head that is not the embedding"),
+                                  HasSubstr("tie_word_embeddings")));
+  head.shape = {head.shape[0] * head.shape[1]};
+  write_with(head);
+  EXPECT_THAT(open_error(), HasSubstr("lm_head.weight: shape"));
+}
+
+TEST_P(FamilyFiles, AnUntiedModelNeedsItsHead) {
+  spec_.tied_embeddings = false;
+  prepare();
+  std::erase_if(data_, [](const auto& tensor) { return tensor.name == "lm_head.weight"; });
+  write_tensor_folder(folder_.path(), data_);
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("no tensor 'lm_head.weight'"), HasSubstr("tie_word_embeddings")));
+}
+
+TEST_P(FamilyFiles, RotaryBuffersArePassedOverAndOtherTensorsAreNot) {
+  prepare();
+  const std::byte four[4] = {};
+  write_with({"model.layers.0.self_attn.rotary_emb.inv_freq", DType::f32, {1}, four});
+  EXPECT_EQ(ModelDirectory(folder_.path()).spec(), spec_);
+  write_with({"model.layers.0.self_attn.sinks", DType::f32, {1}, four});
+  EXPECT_THAT(open_error(), AllOf(HasSubstr("'model.layers.0.self_attn.sinks'"), HasSubstr("has no place")));
+  write_with({"model.layers.999.input_layernorm.weight", DType::f32, {1}, four});
+  EXPECT_THAT(open_error(), HasSubstr("layers.999"));
+}
+
+TEST_P(FamilyFiles, EveryTensorIsNeeded) {
+  prepare();
+  for (size_t i = 0; i < data_.size(); i += 1 + data_.size() / 8) {
+    auto all = data_;
+    const std::string name = all[i].name;
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
+    write_tensor_folder(folder_.path(), all);
+    EXPECT_THAT(open_error(), HasSubstr("no tensor '" + name + "'"));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Families, FamilyFiles,
+    testing::Values(Kind{"llama", test::random_llama_spec}, Kind{"mixtral", test::random_mixtral_spec},
+                    Kind{"mistral", test::random_mistral_spec}, Kind{"qwen2", test::random_qwen2_spec},
+                    Kind{"qwen3", test::random_qwen3_spec}, Kind{"qwen2_moe", test::random_qwen2_moe_spec},
+                    Kind{"qwen3_moe", test::random_qwen3_moe_spec}, Kind{"olmoe", test::random_olmoe_spec},
+                    Kind{"olmo2", test::random_olmo2_spec}, Kind{"phi", test::random_phi_spec},
+                    Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec},
+                    Kind{"lfm2", test::random_lfm2_spec}, Kind{"lfm2_moe", test::random_lfm2_moe_spec}),
+    [](const auto& kind) { return std::string(kind.param.family); });
 
 struct Neurons {
   std::vector<int32_t> list;

@@ -1,3 +1,4 @@
+#include "base/byte_size.h"
 #include "base/progress.h"
 #include "base/table.h"
 #include "cli/convert_options.h"
@@ -66,6 +67,8 @@ int run_convert(const ConvertOptions& options) {
                                     .settings = options.set,
                                     .context = options.ctx,
                                     .dtype = stored_type(options.dtype),
+                                    .files = {.shard_bytes = parse_byte_size(options.max_shard_size, "--max-shard-size"),
+                                              .expert_tensors = options.expert_tensors},
                                     .overwrite = options.overwrite};
   const lab::ConversionResult result = lab::convert_model(options.model, request, options.output);
   print_result(options.common, result.to_json(request), result_text(options, result));

@@ -151,13 +151,14 @@ ConversionResult convert_model(const std::filesystem::path& dense, const Convert
   result.active = static_cast<double>(result.converted.ffn_active) / static_cast<double>(result.dense.ffn_total);
   require_parity(result.parity, request.method);
 
+  check_expert_tensors(conversion.spec, request.files.expert_tensors);
   const auto model = make_model(conversion.spec, conversion.state);
   Rng rng = Rng(request.seed).fork("coverage");
   report_load(result, expert_load(*model, text.sample(8, rng)));
   report_share(result, request, spec);
 
   const DType stored = directory.tensor("model.embed_tokens.weight").dtype;
-  save_model(target.path(), conversion.spec, conversion.state, request.dtype.value_or(stored));
+  save_model(target.path(), conversion.spec, conversion.state, request.dtype.value_or(stored), request.files);
   copy_companion_files(dense, target.path());
   if (request.dtype.value_or(stored) == stored) {
     result.parity.push_back(unchanged_on_disk(directory, ModelDirectory(target.path())));

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "format/safetensors.h"
+#include "model/model_directory.h"
 #include "model/spec.h"
 
 namespace coppice::lab {
@@ -22,6 +23,7 @@ struct ConvertRequest {
   std::vector<std::string> settings;  // "key=value" options of the method
   int64_t context = 0;                // tokens of a calibration window; 0 = the model's context, at most 2048
   std::optional<DType> dtype;         // of the written tensors; default: as the dense model's
+  WriteOptions files;                 // how tensors are cut into files and experts stored
   bool overwrite = false;
 };
 

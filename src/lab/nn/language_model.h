@@ -83,6 +83,6 @@ std::shared_ptr<LanguageModel> load_model(const ModelDirectory& directory);
 
 // Writes config.json and tensors in `dtype` (F32, BF16 …) into an existing directory.
 void save_model(const std::filesystem::path& directory, const ModelSpec& spec, const StateDict& state,
-                DType dtype);
+                DType dtype, const WriteOptions& options = {});
 
 }  // namespace coppice::lab

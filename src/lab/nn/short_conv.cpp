@@ -18,7 +18,9 @@ torch::Tensor ShortConv::forward(const torch::Tensor& x) {
   const torch::Tensor gated = (parts[0] * parts[2]).transpose(1, 2);  // [batch, width, length]
   // Zeros stand where the sequence had not begun.
   const torch::Tensor padded = torch::constant_pad_nd(gated, {kernel_size_ - 1, 0});
-  const torch::Tensor mixed = torch::conv1d(padded, weight_, bias_, 1, 0, 1, width_);
+  namespace functional = torch::nn::functional;
+  const torch::Tensor mixed =
+      functional::conv1d(padded, weight_, functional::Conv1dFuncOptions().bias(bias_).groups(width_));
   return output_->forward(parts[1] * mixed.transpose(1, 2));
 }
 

@@ -104,7 +104,7 @@ std::shared_ptr<LanguageModel> load_model(const ModelDirectory& directory) {
 }
 
 void save_model(const std::filesystem::path& directory, const ModelSpec& spec, const StateDict& state,
-                DType dtype) {
+                DType dtype, const WriteOptions& options) {
   const auto table = tensor_table(spec);
   check_names(table, state);
   check_neurons(spec, state);
@@ -119,7 +119,7 @@ void save_model(const std::filesystem::path& directory, const ModelSpec& spec, c
          .shape = tensor.shape,
          .bytes = {static_cast<const std::byte*>(kept.back().data_ptr()), kept.back().nbytes()}});
   }
-  write_model(directory, spec, tensors);
+  write_model(directory, spec, tensors, options);
 }
 
 }  // namespace coppice::lab

@@ -1,8 +1,48 @@
 #include "model/arch/experts.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace coppice {
+namespace {
+
+// model.layers.LAYER.mlp.experts.EXPERT.MATRIX.weight, in its parts.
+struct ExpertName {
+  std::string before;  // up to and with "experts."
+  int64_t layer = 0, expert = 0;
+  std::string matrix;
+};
+
+std::optional<ExpertName> parse_expert_name(const std::string& name) {
+  constexpr std::string_view layers = "model.layers.", experts = ".mlp.experts.", weight = ".weight";
+  const size_t found = name.find(experts);
+  if (!name.starts_with(layers) || !name.ends_with(weight) || found == name.npos) return std::nullopt;
+  ExpertName parts{.before = name.substr(0, found + experts.size())};
+  const char* end = name.data() + name.size() - weight.size();
+  std::from_chars(name.data() + layers.size(), name.data() + found, parts.layer);
+  const auto number = std::from_chars(name.data() + parts.before.size(), end, parts.expert);
+  parts.matrix = std::string(number.ptr + 1, end);
+  return parts;
+}
+
+}  // namespace
+
+std::string packed_experts_name(const std::string& name) {
+  const auto parts = parse_expert_name(name);
+  if (!parts) return name;
+  return parts->before + (parts->matrix == "down_proj" ? "down_proj" : "gate_up_proj");
+}
+
+std::optional<TensorLayout> packed_experts_layout(const TensorSpec& tensor, const ModelSpec& spec) {
+  const auto parts = parse_expert_name(tensor.name);
+  if (!parts) return std::nullopt;
+  const MoeSpec& moe = *moe_of(spec.blocks[static_cast<size_t>(parts->layer)]);
+  const int64_t rows = tensor.shape[0];
+  const int64_t per_expert = parts->matrix == "down_proj" ? rows : 2 * rows;
+  return TensorLayout{.first_row = parts->expert * per_expert + (parts->matrix == "up_proj" ? rows : 0),
+                      .fused_rows = moe.experts() * per_expert,
+                      .experts = moe.experts()};
+}
 
 const std::set<std::string>& expert_keys() {
   static const std::set<std::string> keys = {

@@ -5,6 +5,13 @@
 
 namespace coppice {
 
+// Packed experts: experts.gate_up_proj (experts, 2 width, model width), each expert's gate rows before its up rows, and
+// experts.down_proj (experts, model width, width).
+// `mlp.experts.3.up_proj.weight` -> `mlp.experts.gate_up_proj`; other names stay.
+std::string packed_experts_name(const std::string& canonical_name);
+// How a tensor lies there, if it is one of a separately stored expert.
+std::optional<TensorLayout> packed_experts_layout(const TensorSpec& tensor, const ModelSpec& spec);
+
 // num_experts (or num_local_experts), num_experts_per_tok, norm_topk_prob and hidden_act: softmax over all
 // experts, top-k, renormalised or not. `width_key` names the width of an expert.
 MoeSpec read_equal_experts(const Json& config, const char* width_key, const std::string& where);

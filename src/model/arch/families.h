@@ -19,8 +19,21 @@ struct TensorLayout {
   // Several tensors of the same file name lie in one, stacked along their outputs: this one begins at `first_row`
   // of `fused_rows`; 0: it lies alone.
   int64_t first_row = 0, fused_rows = 0;
+  int64_t experts = 0;  // the stacked tensors belong to so many experts, over which the stack has a first dimension
 
-  bool as_is() const { return !transposed && fused_rows == 0; }
+  bool as_is() const { return !transposed && fused_rows == 0 && experts == 0; }
+};
+
+// How files hold the experts of a layer.
+enum class ExpertTensors {
+  separate,  // each matrix of each expert is a tensor
+  packed,    // all gates and ups in one, all downs in another, as Transformers 5 holds them
+};
+
+template <>
+struct EnumNames<ExpertTensors> {
+  static constexpr auto values = std::to_array<std::pair<ExpertTensors, const char*>>(
+      {{ExpertTensors::separate, "separate"}, {ExpertTensors::packed, "packed"}});
 };
 
 struct Family {
@@ -34,6 +47,8 @@ struct Family {
   std::function<std::string(const std::string& canonical_name)> file_name;
   // How it lies there; empty: every tensor as it is.
   std::function<TensorLayout(const TensorSpec& tensor, const ModelSpec& spec)> layout = {};
+  // The name where experts are packed (experts.h), of all tensors; empty: this family's files never pack them.
+  std::function<std::string(const std::string& canonical_name)> packed_file_name = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
   // Tensors of its files that follow from config.json; empty: none beyond those of all families.

@@ -67,7 +67,8 @@ T either(const Json& config, const char* original, const char* later, T fallback
 // up.
 int64_t read_ffn_width(const Json& config, const std::string& where) {
   constexpr int64_t most = 1 << 24;
-  const char* key = config.contains("block_ff_dim") ? "block_ff_dim" : "intermediate_size";
+  const auto original = config.find("block_ff_dim");
+  const char* key = original != config.end() && !original->is_null() ? "block_ff_dim" : "intermediate_size";
   const int64_t given = config_count(with_defaults(config, {{"intermediate_size", 12288}}), key, most, where);
   if (!config_value(config, "block_auto_adjust_ff_dim", true, where)) return given;
   const int64_t two_thirds = 2 * given / 3;

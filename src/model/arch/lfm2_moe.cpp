@@ -81,6 +81,7 @@ Family lfm2_moe_family() {
             return config;
           },
       .file_name = lfm2_file_name,
+      .packed_file_name = [](const std::string& name) { return lfm2_file_name(packed_experts_name(name)); },
       .other_mixers = true,
   };
 }

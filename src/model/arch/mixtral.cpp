@@ -1,6 +1,7 @@
 // Mixtral (Jiang et al. 2024): Llama with a mixture of SwiGLU experts in every block; softmax over all
 // experts, top-k, renormalised over the selected.
 
+#include "model/arch/experts.h"
 #include "model/arch/llama.h"
 #include "model/arch/windows.h"
 
@@ -70,6 +71,7 @@ Family mixtral_family() {
             return with_parts_renamed(
                 moved, {{".gate_proj.", ".w1."}, {".up_proj.", ".w3."}, {".down_proj.", ".w2."}});
           },
+      .packed_file_name = packed_experts_name,  // there the router is mlp.gate too
   };
 }
 

@@ -39,6 +39,7 @@ Family olmoe_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .packed_file_name = packed_experts_name,
   };
 }
 

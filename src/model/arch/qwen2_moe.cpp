@@ -53,6 +53,7 @@ Family qwen2_moe_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .packed_file_name = packed_experts_name,
   };
 }
 

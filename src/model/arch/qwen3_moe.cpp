@@ -42,6 +42,7 @@ Family qwen3_moe_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .packed_file_name = packed_experts_name,
   };
 }
 

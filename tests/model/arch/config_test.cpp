@@ -341,12 +341,116 @@ TEST(CoppiceConfig, IsStrict) {
   EXPECT_THAT(refusal(wrong), HasSubstr("no blocks"));
 }
 
+// The keys of the first release of LFM2-350M, smaller.
+Json small_lfm2() {
+  return Json::parse(
+      R"({"architectures":["Lfm2ForCausalLM"],"model_type":"lfm2","vocab_size":32,"hidden_size":16,
+    "block_dim":16,"block_ff_dim":30,"block_auto_adjust_ff_dim":true,"block_ffn_dim_multiplier":1.0,
+    "block_multiple_of":8,"block_norm_eps":1e-5,"block_use_swiglu":true,"block_use_xavier_init":true,
+    "block_mlp_init_scale":1.0,"block_out_init_scale":1.0,"conv_L_cache":3,"conv_bias":false,"conv_dim":16,
+    "conv_dim_out":16,"conv_use_xavier_init":true,"full_attn_idxs":[2],"num_attention_heads":4,"num_heads":4,
+    "num_key_value_heads":2,"num_hidden_layers":3,"max_position_embeddings":128,"norm_eps":1e-5,
+    "rope_theta":1000000.0,"use_pos_enc":true,"bos_token_id":1,"eos_token_id":7,"pad_token_id":0,
+    "torch_dtype":"bfloat16","transformers_version":"4.54.0","use_cache":true,"initializer_range":0.02})");
+}
+
+TEST(Lfm2Config, ReadsEveryField) {
+  const AttentionSpec attention = {
+      .heads = 4, .kv_heads = 2, .head_dim = 4, .rope = {.theta = 1e6}, .qk_norm = QkNorm::head};
+  const ShortConvSpec conv = {.kernel_size = 3};
+  const DenseFfnSpec ffn = {.width = 24};  // 2/3 of 30 are 20, rounded up to 24
+  const ModelSpec expected = {.family = "lfm2",
+                              .vocabulary = 32,
+                              .width = 16,
+                              .context = 128,
+                              .tied_embeddings = true,
+                              .norm_epsilon = 1e-5,
+                              .bos_id = 1,
+                              .eos_ids = {7},
+                              .blocks = {{conv, ffn}, {conv, ffn}, {attention, ffn}}};
+  EXPECT_EQ(read(small_lfm2()), expected);
+  // As Transformers writes it later.
+  Json later = small_lfm2();
+  for (const char* key : {"full_attn_idxs", "block_ff_dim", "rope_theta", "num_heads"}) later.erase(key);
+  later.update(Json{{"layer_types", {"conv", "conv", "full_attention"}},
+                    {"intermediate_size", 30},
+                    {"rope_parameters", {{"rope_theta", 1e6}, {"rope_type", "default"}}},
+                    {"tie_word_embeddings", true}});
+  EXPECT_EQ(read(later), expected);
+}
+
+TEST(Lfm2Config, WidthOfTheFeedForward) {
+  const auto width = [](const Json& changes) {
+    return std::get<DenseFfnSpec>(read(with(small_lfm2(), changes)).blocks.front().ffn).width;
+  };
+  EXPECT_EQ(width({{"block_auto_adjust_ff_dim", false}}), 30);
+  EXPECT_EQ(width({{"block_ff_dim", 31}, {"block_multiple_of", 1}}), 20);
+  EXPECT_EQ(width({{"block_ffn_dim_multiplier", 1.3}, {"block_multiple_of", 1}}), 26);
+  EXPECT_EQ(width({{"block_ffn_dim_multiplier", nullptr}}), 20);
+  // The published 1.2B: 12288 -> 8192.
+  EXPECT_EQ(width({{"block_ff_dim", 12288}, {"block_multiple_of", 256}}), 8192);
+}
+
+TEST(Lfm2Config, WhatItCannotMeanIsRefused) {
+  const auto refused = [](const Json& changes) { return refusal(with(small_lfm2(), changes)); };
+  EXPECT_THAT(refused({{"full_attn_idxs", {3}}}), HasSubstr("layer 3, expected 0 to 2"));
+  EXPECT_THAT(refused({{"full_attn_idxs", {-1}}}), HasSubstr("layer -1"));
+  EXPECT_THAT(refused({{"layer_types", {"conv", "full_attention", "conv"}}}), HasSubstr("differ"));
+  EXPECT_THAT(refused({{"layer_types", {"conv"}}}), HasSubstr("1 types"));
+  EXPECT_THAT(refused({{"layer_types", {"conv", "conv", "mamba"}}}), HasSubstr("'mamba'"));
+  EXPECT_THAT(refused({{"conv_L_cache", 0}}), HasSubstr("kernel_size"));
+  EXPECT_THAT(refused({{"conv_dim", 8}}), HasSubstr("conv_dim"));
+  EXPECT_THAT(refused({{"block_use_swiglu", false}}), HasSubstr("block_use_swiglu"));
+  EXPECT_THAT(refused({{"use_pos_enc", false}}), HasSubstr("use_pos_enc"));
+  EXPECT_THAT(refused({{"num_heads", 2}}), HasSubstr("num_heads"));
+  EXPECT_THAT(refused({{"block_ff_dim", 0}}), HasSubstr("block_ff_dim"));
+  EXPECT_THAT(refused({{"block_multiple_of", 0}}), HasSubstr("block_multiple_of"));
+  EXPECT_THAT(refused({{"block_ffn_dim_multiplier", -1}}), HasSubstr("block_ffn_dim_multiplier"));
+  EXPECT_THAT(refused({{"block_ffn_dim_multiplier", 1e300}}), HasSubstr("block_ffn_dim_multiplier"));
+  EXPECT_THAT(refused({{"num_attention_heads", 3}}), HasSubstr("hidden_size 16 on 3 heads"));
+  EXPECT_THAT(refused({{"conv_flavour", "new"}}), HasSubstr("conv_flavour"));
+}
+
+TEST(Lfm2MoeConfig, ExpertsBehindTheDenseLayers) {
+  Json config = small_lfm2();
+  for (const auto& key :
+       {"block_ff_dim", "block_auto_adjust_ff_dim", "block_ffn_dim_multiplier", "block_multiple_of"})
+    config.erase(key);
+  config.update(Json{{"model_type", "lfm2_moe"},
+                     {"num_dense_layers", 1},
+                     {"intermediate_size", 20},
+                     {"moe_intermediate_size", 6},
+                     {"num_experts", 4},
+                     {"num_experts_per_tok", 2},
+                     {"routed_scaling_factor", 1.5}});
+  const ModelSpec spec = read(config);
+  EXPECT_EQ(spec.blocks[0].ffn, FfnSpec(DenseFfnSpec{.width = 20}));
+  const MoeSpec moe = {.widths = {6, 6, 6, 6},
+                       .top_k = 2,
+                       .router = {.score = RouterScore::sigmoid,
+                                  .weight = ExpertWeight::renormalised,
+                                  .selection_bias = true,
+                                  .scale = 1.5,
+                                  .sum_epsilon = 1e-6}};
+  EXPECT_EQ(spec.blocks[1].ffn, FfnSpec(moe));
+  EXPECT_EQ(spec.blocks[2].ffn, FfnSpec(moe));
+  const auto plain = read(with(config, {{"use_expert_bias", false}, {"norm_topk_prob", false}}));
+  EXPECT_EQ(moe_of(plain.blocks[1])->router,
+            (RouterSpec{.score = RouterScore::sigmoid, .weight = ExpertWeight::score, .scale = 1.5}));
+  EXPECT_EQ(moe_of(read(with(config, {{"num_dense_layers", 9}})).blocks[2]), nullptr);
+  EXPECT_THAT(refusal(with(config, {{"num_dense_layers", -1}})), HasSubstr("num_dense_layers"));
+  EXPECT_THAT(refusal(with(config, {{"num_experts_per_tok", 5}})), HasSubstr("top_k 5"));
+  EXPECT_THAT(refusal(with(config, {{"block_ff_dim", 30}})), HasSubstr("block_ff_dim"));
+}
+
 // Property: every spec survives JSON text; every writable family gives back what it wrote.
 TEST(EverySpec, SurvivesItsConfig) {
   Rng rng(77);
   for (int i = 0; i < 300; ++i) {
-    ModelSpec spec = i % 3 == 0   ? test::random_spec(rng)
-                     : i % 3 == 1 ? test::random_llama_spec(rng)
+    ModelSpec spec = i % 5 == 0   ? test::random_spec(rng)
+                     : i % 5 == 1 ? test::random_llama_spec(rng)
+                     : i % 5 == 2 ? test::random_lfm2_spec(rng)
+                     : i % 5 == 3 ? test::random_lfm2_moe_spec(rng)
                                   : test::random_mixtral_spec(rng);
     Json text = parse_json(to_line(to_json(spec)), "spec");
     ModelSpec again = from_json<ModelSpec>(text, "spec");

@@ -1,0 +1,172 @@
+// What a cache keeps: every position, those that a window sees, or the last inputs of a convolution.
+
+#include "model/kv_cache.h"
+
+#include <gmock/gmock.h>
+
+#include "model/decoder.h"
+#include "model/numeric_model.h"
+#include "support.h"
+
+namespace coppice {
+namespace {
+
+ModelSpec with_mixers(std::vector<MixerSpec> mixers) {
+  ModelSpec spec{.vocabulary = 30, .width = 12, .context = 400};
+  for (const auto& mixer : mixers) spec.blocks.push_back({mixer, DenseFfnSpec{.width = 8}});
+  return spec;
+}
+
+AttentionSpec attention(int64_t window) {
+  return {.heads = 2, .kv_heads = 1, .head_dim = 6, .window = window};
+}
+
+// Logits of all tokens, given in pieces of the sizes that `next` tells.
+template <class Next>
+std::vector<float> in_pieces(Decoder& decoder, std::span<const int32_t> tokens, KvCache& cache,
+                             const Next& next) {
+  std::vector<float> all;
+  for (size_t begin = 0; begin < tokens.size();) {
+    const size_t count = std::min<size_t>(next(), tokens.size() - begin);
+    const Decoder::Input input{.tokens = tokens.subspan(begin, count), .cache = &cache, .all_logits = true};
+    const auto logits = decoder.forward({&input, 1});
+    all.insert(all.end(), logits.begin(), logits.end());
+    begin += count;
+  }
+  return all;
+}
+
+std::vector<float> at_once(Decoder& decoder, std::span<const int32_t> tokens) {
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
+  return decoder.forward({&input, 1});
+}
+
+TEST(Cache, WindowsKeepWhatTheySeeAndChangeNoBit) {
+  for (const int64_t window : {1, 2, 3, 17, 64, 200, 399}) {
+    const ModelSpec spec = with_mixers({attention(window), attention(0), attention(window)});
+    const test::NumericModel model(spec, static_cast<uint64_t>(window));
+    Decoder decoder(model.open());
+    Rng rng(7);
+    const auto tokens = test::random_tokens(spec, 400, rng);
+    const auto whole = at_once(decoder, tokens);
+    for (const uint64_t largest : {1, 3, 40, 150}) {
+      const auto cache = decoder.new_cache();
+      EXPECT_EQ(in_pieces(decoder, tokens, *cache, [&] { return 1 + rng.below(largest); }), whole)
+          << window << ", pieces up to " << largest;
+      EXPECT_EQ(cache->length(), 400);
+    }
+  }
+}
+
+TEST(Cache, BytesOfAWindowDoNotGrowWithTheSequence) {
+  const int64_t window = 20, row = 2 * 6 * 4;  // a key and a value of one position
+  const ModelSpec spec = with_mixers({attention(window)});
+  const test::NumericModel model(spec, 1);
+  Decoder decoder(model.open());
+  Rng rng(8);
+  const auto tokens = test::random_tokens(spec, 400, rng);
+  const auto small = decoder.new_cache();
+  in_pieces(decoder, tokens, *small, [] { return 1; });
+  EXPECT_LE(small->bytes(), 2 * window * row);
+  // A long prompt needs more at once, and gives it back.
+  const auto large = decoder.new_cache();
+  size_t next = 300;
+  in_pieces(decoder, std::span(tokens).first(300), *large, [&] { return next; });
+  EXPECT_GE(large->bytes(), 300 * row);
+  next = 1;
+  in_pieces(decoder, std::span(tokens).last(100), *large, [&] { return next; });
+  EXPECT_LE(large->bytes(), 2 * window * row);
+  // Without a window every position is kept.
+  const ModelSpec full_spec = with_mixers({attention(0)});
+  const test::NumericModel full_model(full_spec, 1);
+  Decoder full(full_model.open());
+  const auto all = full.new_cache();
+  in_pieces(full, tokens, *all, [] { return 1; });
+  EXPECT_GE(all->bytes(), 400 * row);
+}
+
+TEST(Cache, AShortConvolutionKeepsItsLastInputsOnly) {
+  for (const int64_t kernel : {1, 2, 3, 9}) {
+    const ModelSpec spec = with_mixers({ShortConvSpec{.kernel_size = kernel}, attention(0),
+                                        ShortConvSpec{.kernel_size = kernel, .bias = true}});
+    const test::NumericModel model(spec, static_cast<uint64_t>(kernel));
+    Decoder decoder(model.open());
+    Rng rng(9);
+    const auto tokens = test::random_tokens(spec, 60, rng);
+    const auto whole = at_once(decoder, tokens);
+    EXPECT_LT(test::relative_difference(whole, model.reference_logits(tokens)), 1e-5);
+    for (const uint64_t largest : {1, 2, 5, 20}) {
+      const auto cache = decoder.new_cache();
+      EXPECT_EQ(in_pieces(decoder, tokens, *cache, [&] { return 1 + rng.below(largest); }), whole)
+          << kernel << ", pieces up to " << largest;
+    }
+  }
+  const ModelSpec alone = with_mixers({ShortConvSpec{.kernel_size = 4}});
+  KvCache cache(alone);
+  EXPECT_EQ(cache.bytes(), 2 * 3 * 12 * 4);
+  cache.reserve(100);
+  cache.advance(100);
+  EXPECT_EQ(cache.bytes(), 2 * 3 * 12 * 4);
+}
+
+// A pass that ends in an Error leaves every state as it was.
+TEST(Cache, AFailedPassLeavesNoTrace) {
+  const ModelSpec spec = with_mixers({ShortConvSpec{.kernel_size = 3}, attention(2)});
+  const test::NumericModel model(spec, 4);
+  Decoder decoder(model.open());
+  Rng rng(10);
+  const auto tokens = test::random_tokens(spec, 12, rng);
+  const auto whole = at_once(decoder, tokens);
+  const auto cache = decoder.new_cache();
+  auto all = in_pieces(decoder, std::span(tokens).first(7), *cache, [] { return 7; });
+  const std::vector<int32_t> others = {1, 2, 3, 4};
+  const Decoder::Input input{.tokens = others, .cache = cache.get()};
+  struct Stop {};
+  EXPECT_THROW(decoder.forward({&input, 1},
+                               [](const std::string& name, int64_t, int64_t, const float*) {
+                                 if (name == "norm") throw Stop();
+                               }),
+               Stop);
+  EXPECT_EQ(cache->length(), 7);
+  const auto rest = in_pieces(decoder, std::span(tokens).last(5), *cache, [] { return 2; });
+  all.insert(all.end(), rest.begin(), rest.end());
+  EXPECT_EQ(all, whole);
+}
+
+TEST(Cache, SequencesInABatchKeepTheirOwn) {
+  const ModelSpec spec = with_mixers({ShortConvSpec{.kernel_size = 4}, attention(3)});
+  const test::NumericModel model(spec, 5);
+  Decoder decoder(model.open());
+  Rng rng(11);
+  std::vector<std::vector<int32_t>> sequences;
+  std::vector<std::vector<float>> want, got(3);
+  std::vector<std::unique_ptr<KvCache>> caches;
+  for (const int64_t length : {5, 23, 50}) {
+    sequences.push_back(test::random_tokens(spec, length, rng));
+    want.push_back(at_once(decoder, sequences.back()));
+    caches.push_back(decoder.new_cache());
+  }
+  std::vector<size_t> done(3);
+  for (size_t step = 0; done[2] < sequences[2].size(); ++step) {
+    std::vector<Decoder::Input> inputs;
+    std::vector<size_t> who;
+    for (size_t i = 0; i < 3; ++i) {
+      const size_t count = std::min(1 + (step + i) % 4, sequences[i].size() - done[i]);
+      if (count == 0) continue;
+      inputs.push_back({std::span(sequences[i]).subspan(done[i], count), caches[i].get(), true});
+      who.push_back(i);
+      done[i] += count;
+    }
+    const auto logits = decoder.forward(inputs);
+    auto at = logits.begin();
+    for (size_t i = 0; i < who.size(); ++i) {
+      const auto end = at + static_cast<std::ptrdiff_t>(inputs[i].tokens.size()) * spec.vocabulary;
+      got[who[i]].insert(got[who[i]].end(), at, end);
+      at = end;
+    }
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(got[i], want[i]) << i;
+}
+
+}  // namespace
+}  // namespace coppice
