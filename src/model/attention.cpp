@@ -115,11 +115,16 @@ void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
 void Attention::attend(const Pass& pass, const Task& task) {
   const int64_t dim = spec_.head_dim, group = spec_.heads / spec_.kv_heads;
   const int64_t first = task.slice->past() + task.begin;  // position of the first query
-  // The positions that any of the queries sees; the last query sees up to the end of them.
+  const int64_t known = task.slice->past() + task.slice->count;
   const auto first_seen_by = [this](int64_t position) {
     return spec_.window == 0 ? 0 : std::max<int64_t>(0, position - spec_.window + 1);
   };
-  const int64_t start = first_seen_by(first), length = first + task.count - start;
+  const auto end_seen_by = [this, known](int64_t position) {
+    if (spec_.causal) return position + 1;
+    return spec_.window == 0 ? known : std::min(known, position + spec_.window);
+  };
+  // The positions that any of the queries sees: the first query sees the first of them, the last query the last.
+  const int64_t start = first_seen_by(first), length = end_seen_by(first + task.count - 1) - start;
   const int64_t panel = task.count * group;  // queries of all tokens and heads of this task
   thread_local std::vector<float> query, score, mixed;
   query.resize(static_cast<size_t>(panel * dim));
@@ -146,10 +151,10 @@ void Attention::attend(const Pass& pass, const Task& task) {
   for (int64_t t = 0; t < task.count; ++t) {
     for (int64_t g = 0; g < group; ++g) {
       float* scores = score.data() + (t * group + g) * length;
-      const int64_t begin = first_seen_by(first + t) - start, end = first + t + 1 - start;
+      const int64_t begin = first_seen_by(first + t) - start, end = end_seen_by(first + t) - start;
       pass.kernels.softmax(scores + begin, end - begin);
-      std::fill(scores, scores + begin, 0.0f);         // what the window has left behind weighs nothing,
-      std::fill(scores + end, scores + length, 0.0f);  // nor does the future
+      std::fill(scores, scores + begin, 0.0f);         // what lies before the window weighs nothing,
+      std::fill(scores + end, scores + length, 0.0f);  // nor what lies behind it, or ahead
     }
   }
   pass.kernels.combine({.h = score.data(),

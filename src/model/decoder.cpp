@@ -91,6 +91,10 @@ void Decoder::State::check(std::span<const Input> inputs) const {
   for (const auto& input : inputs) {
     COPPICE_CHECK(input.cache == nullptr || caches.insert(input.cache).second,
                   "one sequence twice in a batch");
+    if (input.cache != nullptr && !is_causal(spec))
+      throw Error({.where = "sequence",
+                   .found = "a cache, for a model whose attention sees both ways",
+                   .expected = "whole sequences, which nothing continues"});
     const int64_t past = input.cache ? input.cache->length() : 0;
     const int64_t length = past + static_cast<int64_t>(input.tokens.size());
     if (length > spec.context)

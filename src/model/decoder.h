@@ -49,7 +49,8 @@ class Decoder {
   };
 
   // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats. An Input that
-  // would exceed the context, or a token id outside the vocabulary, is an Error before any work.
+  // would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways (is_causal),
+  // is an Error before any work.
   std::vector<float> forward(std::span<const Input> inputs, const TraceSink& trace = {});
 
   // Expert choices since the start or the last reset.

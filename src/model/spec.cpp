@@ -269,6 +269,13 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   return count;
 }
 
+bool is_causal(const ModelSpec& spec) {
+  return std::ranges::none_of(spec.blocks, [](const BlockSpec& block) {
+    const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
+    return attention != nullptr && !attention->causal;
+  });
+}
+
 const MoeSpec* moe_of(const BlockSpec& block) {
   return std::get_if<MoeSpec>(&block.ffn);
 }

@@ -81,8 +81,9 @@ struct EnumNames<AttentionGate> {
       {{AttentionGate::none, "none"}, {AttentionGate::head, "head"}, {AttentionGate::element, "element"}});
 };
 
-// Causal softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA). With a window (Beltagy
-// et al. 2020; Mistral), position t sees positions t - window + 1 to t.
+// Softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA). With a window (Beltagy et al.
+// 2020; Mistral), position t sees positions t - window + 1 to t. Attention that is not causal, an encoder's, sees as far
+// ahead as back (to t + window - 1, or to the end), so that it works on whole sequences only.
 struct AttentionSpec {
   static constexpr const char* kind = "attention";
   int64_t heads = 1, kv_heads = 1, head_dim = 64;
@@ -91,6 +92,7 @@ struct AttentionSpec {
   QkNorm qk_norm = QkNorm::none;
   AttentionGate gate = AttentionGate::none;
   int64_t window = 0;  // 0: no window
+  bool causal = true;
 
   bool operator==(const AttentionSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -103,6 +105,7 @@ struct AttentionSpec {
     field("qk_norm", self.qk_norm, {.help = "RMSNorm of queries and keys, per head or over the whole projection"});
     field("gate", self.gate, {.help = "sigmoid gates on what the heads mixed"});
     field("window", self.window, {.help = "positions that a token sees, itself included; 0 = all", .min = 0, .max = 1 << 30});
+    field("causal", self.causal, {.help = "a token sees no later ones; else as far ahead as back"});
   }
 };
 
@@ -332,6 +335,9 @@ struct ParameterCount {
   int64_t ffn_total = 0, ffn_active = 0;  // FFN weights alone, routers left out
 };
 ParameterCount count_parameters(const ModelSpec& spec);
+
+// Whether no token sees later ones, so that sequences can grow token by token. Not so for an encoder.
+bool is_causal(const ModelSpec& spec);
 
 // The MoE part of a block, or nullptr.
 const MoeSpec* moe_of(const BlockSpec& block);

@@ -200,6 +200,41 @@ TEST_F(DecoderTest, FaultsAreErrorsBeforeAnyWork) {
   EXPECT_THROW(decoder.set_top_k(0), Error);
 }
 
+// Sequences longer than what one task takes, with and without a window, alone and in a batch.
+TEST_F(DecoderTest, AttentionSeesBothWays) {
+  for (const int64_t window : {0, 1, 5, 33, 200})
+    for (const bool mixed : {false, true}) {
+      ModelSpec spec{.vocabulary = 50, .width = 16, .context = 80};
+      AttentionSpec attention{.heads = 4, .kv_heads = 2, .head_dim = 6, .window = window, .causal = false};
+      spec.blocks.push_back({attention, DenseFfnSpec{.width = 9}});
+      attention.causal = mixed;
+      spec.blocks.push_back({attention, DenseFfnSpec{.width = 9}});
+      EXPECT_FALSE(is_causal(spec));
+      const NumericModel model(spec, 21);
+      Decoder decoder(model.open());
+      Rng rng(4);
+      const auto tokens = test::random_tokens(spec, 70, rng);
+      const auto whole = all_logits(decoder, tokens);
+      ASSERT_LT(test::relative_difference(whole, model.reference_logits(tokens)), 1e-4) << window;
+      const auto other = test::random_tokens(spec, 37, rng);
+      const Decoder::Input inputs[] = {{.tokens = other}, {.tokens = tokens, .all_logits = true}};
+      const auto together = decoder.forward(inputs);
+      EXPECT_EQ(std::vector<float>(together.begin() + spec.vocabulary, together.end()), whole) << window;
+    }
+}
+
+TEST_F(DecoderTest, AttentionThatSeesBothWaysHasNoCache) {
+  ModelSpec spec = wide_spec(false);
+  EXPECT_TRUE(is_causal(spec));
+  std::get<AttentionSpec>(spec.blocks[1].mixer).causal = false;
+  const NumericModel model(spec, 16);
+  Decoder decoder(model.open());
+  const auto cache = decoder.new_cache();
+  const std::vector<int32_t> tokens = {5, 6, 7};
+  const Decoder::Input input{.tokens = tokens, .cache = cache.get()};
+  EXPECT_NE(test::error_of([&] { decoder.forward({&input, 1}); }).find("sees both ways"), std::string::npos);
+}
+
 TEST_F(DecoderTest, TraceNamesEveryActivationAndEndsInTheLogits) {
   const NumericModel model(wide_spec(false), 15);
   Decoder decoder(model.open());

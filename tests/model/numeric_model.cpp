@@ -205,13 +205,15 @@ class Reference {
         double total = 0;
         const auto window = static_cast<size_t>(a.window);
         const size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
-        for (size_t s = first; s <= t; ++s) {
+        const size_t ahead = window > 0 ? t + window : x.size();
+        const size_t end = a.causal ? t + 1 : std::min(x.size(), ahead);
+        for (size_t s = first; s < end; ++s) {
           double score = 0;
           for (size_t i = 0; i < dim; ++i) score += queries[t][head * dim + i] * keys[s][from + i];
           total += weights.emplace_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
         }
         Vector sum(dim);
-        for (size_t s = first; s <= t; ++s)
+        for (size_t s = first; s < end; ++s)
           for (size_t i = 0; i < dim; ++i) sum[i] += weights[s - first] / total * values[s][from + i];
         mixed.insert(mixed.end(), sum.begin(), sum.end());
       }

@@ -101,6 +101,9 @@ inline ModelSpec random_spec(Rng& rng) {
     if (rng.chance(0.6)) block.ffn = random_moe(rng);
     spec.blocks.push_back(block);
   }
+  Rng both_ways = rng.fork("both ways");
+  for (auto& block : spec.blocks)
+    if (auto* attention = std::get_if<AttentionSpec>(&block.mixer)) attention->causal = both_ways.chance(0.7);
   return spec;
 }
 

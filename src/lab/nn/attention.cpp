@@ -21,16 +21,34 @@ torch::Tensor rotate(const torch::Tensor& x, const RotaryTable& table) {
   return torch::cat({a * cosine - b * sine, b * cosine + a * sine, x.narrow(3, 2 * half, rest)}, 3);
 }
 
+torch::Tensor hidden_positions(int64_t length, const Sight& sight) {
+  const torch::Tensor all = torch::ones({length, length}, torch::kBool);
+  torch::Tensor hidden = torch::zeros_like(all);
+  if (sight.causal) hidden = all.triu(1);
+  if (sight.window > 0) hidden = hidden.logical_or(all.tril(-sight.window));
+  if (sight.window > 0 && !sight.causal) hidden = hidden.logical_or(all.triu(sight.window));
+  // A causal model needs no lengths: what lies behind a sequence's end lies in the future of all before it.
+  if (sight.causal || !sight.lengths.defined()) return hidden;
+  const torch::Tensor behind = torch::arange(length).unsqueeze(0) >= sight.lengths.unsqueeze(1);
+  // Every position sees itself, so that also rows behind the end are finite.
+  const torch::Tensor others = torch::eye(length, torch::kBool).logical_not();
+  return hidden.logical_or(behind.view({-1, 1, 1, length})).logical_and(others);
+}
+
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                int64_t window) {
+  return attention(q, k, v, {.window = window});
+}
+
+torch::Tensor attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                        const Sight& sight) {
   const int64_t length = q.size(1), heads = q.size(2), group = heads / k.size(2);
   const auto by_head = [group](const torch::Tensor& x) {
     const torch::Tensor moved = x.transpose(1, 2);
     return group == 1 ? moved : moved.repeat_interleave(group, 1);
   };
   const torch::Tensor keys = by_head(k), values = by_head(v);
-  const torch::Tensor all = torch::ones({length, length}, q.options().dtype(torch::kBool));
-  const torch::Tensor hidden = window > 0 ? all.triu(1).logical_or(all.tril(-window)) : all.triu(1);
+  const torch::Tensor hidden = hidden_positions(length, sight).to(q.device());
   const torch::Tensor scores = torch::matmul(q.transpose(1, 2), keys.transpose(2, 3)) / std::sqrt(q.size(3));
   const torch::Tensor shares =
       torch::softmax(scores.masked_fill(hidden, -std::numeric_limits<double>::infinity()), -1);
@@ -57,7 +75,7 @@ Attention::Attention(const AttentionSpec& spec, int64_t width, double norm_epsil
         std::make_shared<Linear>(width, spec.gate == AttentionGate::head ? spec.heads : query_width));
 }
 
-torch::Tensor Attention::forward(const torch::Tensor& x) {
+torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& lengths) {
   const int64_t batch = x.size(0), length = x.size(1);
   if (!rotary_.cosine.defined() || rotary_.cosine.size(0) < length ||
       rotary_.cosine.scalar_type() != x.scalar_type())
@@ -70,7 +88,7 @@ torch::Tensor Attention::forward(const torch::Tensor& x) {
   const torch::Tensor q = rotate(normed_heads(q_->forward(x), q_norm_), rotary_);
   const torch::Tensor k = rotate(normed_heads(k_->forward(x), k_norm_), rotary_);
   const torch::Tensor v = heads_of(v_->forward(x));
-  torch::Tensor mixed = causal_attention(q, k, v, spec_.window);
+  torch::Tensor mixed = attention(q, k, v, {spec_.window, spec_.causal, lengths});
   // One gate per head, or one per element of each.
   if (gate_ != nullptr)
     mixed = mixed * torch::sigmoid(gate_->forward(x)).view({batch, length, spec_.heads, -1});

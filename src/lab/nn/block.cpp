@@ -29,7 +29,8 @@ void Block::set_ffn(std::shared_ptr<FeedForward> replacement) {
   ffn = replace_module("mlp", std::move(replacement));
 }
 
-torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& trace) {
+torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
+                             const torch::Tensor& lengths) {
   const auto named = [&](const char* name, const torch::Tensor& value) {
     if (trace) report(trace, fmt::format("layers.{}.{}", layer, name), value);
     return value;
@@ -40,7 +41,7 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
   const auto norm_ffn = [&](const torch::Tensor& y) {
     return named("ffn_norm", parts_->ffn_norm->forward(y));
   };
-  const auto mix = [&](const torch::Tensor& input) { return named("mixer", parts_->mixer->forward(input)); };
+  const auto mix = [&](const torch::Tensor& input) { return named("mixer", parts_->mixer->forward(input, lengths)); };
   const auto feed = [&](const torch::Tensor& input) {
     if (on_ffn_input) on_ffn_input(input);
     const torch::Tensor output = ffn->forward(input);

@@ -56,13 +56,15 @@ torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
   return x + positions_.narrow(0, spec_.position_offset, ids.size(1));
 }
 
-torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& trace) {
+torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& trace,
+                                     const torch::Tensor& lengths) {
   const auto named = [&trace](const char* name, const torch::Tensor& value) {
     if (trace) report(trace, name, value);
     return value;
   };
   torch::Tensor x = named("embedding", embed(ids));
-  for (size_t i = 0; i < blocks_.size(); ++i) x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace);
+  for (size_t i = 0; i < blocks_.size(); ++i) 
+    x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, lengths);
   x = named("norm", norm_->forward(x));
   return named("logits", torch::linear(x, head_, head_bias_));
 }

@@ -35,7 +35,7 @@ std::shared_ptr<FeedForward> make_ffn(const FfnSpec& spec, int64_t width);
 class Block : public torch::nn::Module {
  public:
   Block(const BlockSpec& spec, const ModelSpec& model);
-  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace);
+  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace, const torch::Tensor& lengths = {});
 
   std::shared_ptr<FeedForward> ffn;  // registered as "mlp"; `set_ffn` replaces it
   void set_ffn(std::shared_ptr<FeedForward> replacement);
@@ -53,9 +53,10 @@ class LanguageModel : public torch::nn::Module {
   // branches scaled down by sqrt(2 * layers), norms 1, biases 0; deterministic in torch's seed.
   explicit LanguageModel(const ModelSpec& spec);
 
-  // ids [batch, length] int64 -> logits [batch, length, vocabulary]. Causal; position 0 is the first column.
-  // Rows of unequal length are padded at the end, where causality keeps padding from mattering.
-  torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {});
+  // ids [batch, length] int64 -> logits [batch, length, vocabulary]. Position 0 is the first column.
+  // Rows of unequal length are padded at the end. Causality keeps padding from mattering; a model that sees both ways needs
+  // the `lengths`, int64 [batch], for that.
+  torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {}, const torch::Tensor& lengths = {});
 
   // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added.
   torch::Tensor embed(const torch::Tensor& ids) const;

@@ -159,6 +159,35 @@ TEST(CausalAttention, SeesNoFurtherThanItsWindow) {
   }
 }
 
+// Both ways, with a window and without, in a batch whose first sequence is shorter: what is padded there may be anything.
+TEST(Attention, SeesBothWaysUpToItsSequencesEnd) {
+  const int64_t length = 7, heads = 2, dim = 3;
+  for (const int64_t window : {0, 1, 3}) {
+    torch::Tensor q = random_leaf({2, length, heads, dim}, 1).detach(),
+                  k = random_leaf({2, length, 1, dim}, 2).detach(),
+                  v = random_leaf({2, length, 1, dim}, 3).detach();
+    const std::vector<int64_t> lengths = {4, length};
+    for (torch::Tensor* padded : {&k, &v}) (*padded)[0].narrow(0, 4, 3).fill_(1e6);
+    const torch::Tensor y = lab::attention(
+        q, k, v, {.window = window, .causal = false, .lengths = torch::tensor(lengths, torch::kInt64)});
+    EXPECT_TRUE(y.isfinite().all().item<bool>());
+    for (int64_t b = 0; b < 2; ++b)
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t t = 0; t < lengths[static_cast<size_t>(b)]; ++t) {
+          std::vector<double> weights;
+          double total = 0;
+          torch::Tensor sum = torch::zeros({dim}, torch::kDouble);
+          for (int64_t s = 0; s < lengths[static_cast<size_t>(b)]; ++s) {
+            if (window > 0 && std::abs(t - s) >= window) continue;
+            const double weight = std::exp(torch::dot(q[b][t][h], k[b][s][0]).item<double>() / std::sqrt(3.0));
+            total += weight;
+            sum += weight * v[b][s][0];
+          }
+          EXPECT_TRUE(torch::allclose(y[b][t][h], sum / total, 1e-9, 1e-11)) << window << ' ' << b << ' ' << t;
+        }
+  }
+}
+
 TEST(RmsNorm, EqualsItsDefinitionAndHasItsGradient) {
   const torch::Tensor x = random_leaf({3, 4, 5}, 1), weight = random_leaf({5}, 2);
   const torch::Tensor y = lab::rms_norm(x, weight, 1e-2);
