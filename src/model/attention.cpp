@@ -123,7 +123,8 @@ void Attention::attend(const Pass& pass, const Task& task) {
     if (spec_.causal) return position + 1;
     return spec_.window == 0 ? known : std::min(known, position + spec_.window);
   };
-  // The positions that any of the queries sees: the first query sees the first of them, the last query the last.
+  // The positions that any of the queries sees: the first query sees the first of them, the last query the
+  // last.
   const int64_t start = first_seen_by(first), length = end_seen_by(first + task.count - 1) - start;
   const int64_t panel = task.count * group;  // queries of all tokens and heads of this task
   thread_local std::vector<float> query, score, mixed;

@@ -1,7 +1,7 @@
 #pragma once
-// Softmax attention, causal or both ways, with grouped query heads (Vaswani et al. 2017; Ainslie et al. 2023), rotary
-// positions, normed queries and keys, output gates and windows as AttentionSpec says, over each sequence's own
-// KV cache. The cache keeps every position, also those that a window has left behind.
+// Softmax attention, causal or both ways, with grouped query heads (Vaswani et al. 2017; Ainslie et al.
+// 2023), rotary positions, normed queries and keys, output gates and windows as AttentionSpec says, over each
+// sequence's own KV cache. The cache keeps every position, also those that a window has left behind.
 
 #include <string>
 #include <vector>
@@ -18,8 +18,9 @@ class Attention {
   Attention(const AttentionSpec& spec, double norm_epsilon, WeightStore& weights, const std::string& prefix,
             RopeTables& ropes);
 
-  // y[row] = attention(x)[row]; attention that sees both ways needs whole sequences, slices without a past. New keys and values go into each slice's cache, whose length stays for the
-  // caller to set. x and y have `pass.width` floats per row.
+  // y[row] = attention(x)[row]; attention that sees both ways needs whole sequences, slices without a past.
+  // New keys and values go into each slice's cache, whose length stays for the caller to set. x and y have
+  // `pass.width` floats per row.
   void forward(const Pass& pass, const float* x, float* y);
   int64_t bytes() const {
     return query_.bytes() + key_.bytes() + value_.bytes() + output_.bytes() + gate_.bytes();

@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "kernels/isa.h"
@@ -44,32 +45,52 @@ struct Decoder::State {
       : spec(files->spec()), weights(std::move(files), type) {
     embedding = weights.matrix("model.embed_tokens.weight");
     if (spec.learned_positions) positions = weights.matrix("model.embed_positions.weight");
+    if (spec.token_types > 0) {
+      token_type.resize(static_cast<size_t>(spec.width));
+      copy_row(weights.matrix("model.embed_token_types.weight"), 0, token_type.data());
+    }
+    if (spec.embedding_norm) embedding_norm = Norm(spec, weights, "model.embed_norm");
     RopeTables ropes;
     for (size_t i = 0; i < spec.blocks.size(); ++i) {
       const std::string prefix = fmt::format("model.layers.{}.", i);
       const NormNames norms = norm_names(spec.blocks[i].norms);
-      blocks.push_back({spec.blocks[i].norms, Norm(spec, weights, prefix + norms.mixer),
+      blocks.push_back({spec.blocks[i].norms,
+                        spec.blocks[i].mixer_norm ? Norm(spec, weights, prefix + norms.mixer) : Norm(),
                         norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
                         load_mixer(spec.blocks[i].mixer, spec.norm_epsilon, weights, prefix, ropes),
                         std::visit(FfnLoader{weights, prefix + "mlp."}, spec.blocks[i].ffn)});
       if (const auto* moe = std::get_if<Moe>(&blocks.back().ffn))
         load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
     }
-    final_norm = Norm(spec, weights, "model.norm");
+    if (spec.final_norm) final_norm = Norm(spec, weights, "model.norm");
+    if (spec.pooler) {
+      pooler = weights.matrix("model.pooler.weight");
+      pooler_bias = weights.vector("model.pooler.bias");
+    }
+    if (spec.head == HeadKind::none) return;
+    if (spec.head == HeadKind::masked) {
+      head_dense = weights.matrix("lm_head.dense.weight");
+      if (spec.head_dense_bias) head_dense_bias = weights.vector("lm_head.dense.bias");
+      head_norm = Norm(spec, weights, "lm_head.norm");
+    }
     head = spec.tied_embeddings ? embedding : weights.matrix("lm_head.weight");
     if (spec.head_bias) head_bias = weights.vector("lm_head.bias");
   }
 
   void check(std::span<const Input> inputs) const;
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
-  std::vector<float> run(const Pass& first, std::span<const Input> inputs);
+  // The hidden states behind the final norm.
+  std::vector<float> run(Pass& pass, std::span<const Input> inputs);
+  std::vector<float> logits(const Pass& pass, std::span<const Input> inputs,
+                            const std::vector<float>& hidden_states);
 
   ModelSpec spec;
   WeightStore weights;
-  Matrix embedding, positions, head;
+  Matrix embedding, positions, head_dense, head, pooler;
+  std::vector<float> token_type;
   std::vector<Block> blocks;
-  Norm final_norm;
-  std::vector<float> head_bias;
+  Norm embedding_norm, final_norm, head_norm;
+  std::vector<float> head_dense_bias, head_bias, pooler_bias;
   std::vector<ExpertLoad> load;
 };
 
@@ -110,7 +131,8 @@ void Decoder::State::check(std::span<const Input> inputs) const {
   }
 }
 
-// x[row] = the token's vector, plus that of its position if positions are learned.
+// x[row] = the token's vector, plus that of its position if positions are learned, plus that of the first
+// text if texts have vectors; normed if the model does so.
 void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, float* x) const {
   std::vector<float> place(static_cast<size_t>(spec.learned_positions ? pass.width : 0));
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -118,15 +140,16 @@ void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, floa
     for (int64_t t = 0; t < slice.count; ++t) {
       float* row = x + (slice.begin + t) * pass.width;
       copy_row(embedding, inputs[i].tokens[static_cast<size_t>(t)], row);
+      if (!token_type.empty()) pass.kernels.add(row, token_type.data(), 1, pass.width);
       if (!spec.learned_positions) continue;
       copy_row(positions, slice.past() + t + spec.position_offset, place.data());
       pass.kernels.add(row, place.data(), 1, pass.width);
     }
   }
+  if (embedding_norm) embedding_norm.forward(pass, x, x);
 }
 
-std::vector<float> Decoder::State::run(const Pass& first, std::span<const Input> inputs) {
-  Pass pass = first;
+std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs) {
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
@@ -151,8 +174,8 @@ std::vector<float> Decoder::State::run(const Pass& first, std::span<const Input>
     };
     switch (block.placement) {
       case NormPlacement::pre:
-        norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
-        mix(normed.data());
+        if (block.mixer_norm) norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
+        mix(block.mixer_norm ? normed.data() : x.data());
         add_rows(pass, x.data(), y.data());
         norm("ffn_norm", block.ffn_norm, x.data(), normed.data());
         feed(normed.data());
@@ -173,45 +196,120 @@ std::vector<float> Decoder::State::run(const Pass& first, std::span<const Input>
         feed(normed.data());
         add_rows(pass, x.data(), y.data());
         break;
+      case NormPlacement::post_sum:
+        mix(x.data());
+        add_rows(pass, x.data(), y.data());
+        norm("mixer_norm", block.mixer_norm, x.data(), x.data());
+        feed(x.data());
+        add_rows(pass, x.data(), y.data());
+        norm("ffn_norm", block.ffn_norm, x.data(), x.data());
+        break;
     }
     pass.report("output", pass.width, x.data());
     ++pass.layer;
   }
 
-  final_norm.forward(pass, x.data(), normed.data());
-  if (pass.trace) pass.trace("norm", pass.rows, pass.width, normed.data());
+  if (!final_norm) return x;
+  final_norm.forward(pass, x.data(), x.data());
+  if (pass.trace) pass.trace("norm", pass.rows, pass.width, x.data());
+  return x;
+}
+
+std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Input> inputs,
+                                          const std::vector<float>& hidden_states) {
+  std::vector<float> x(hidden_states.size());  // the rows that are asked for
   int64_t wanted = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Slice& slice = pass.slices[i];
     const int64_t begin = inputs[i].all_logits ? 0 : std::max<int64_t>(0, slice.count - 1);
-    const float* from = normed.data() + (slice.begin + begin) * pass.width;
-    std::copy_n(from, (slice.count - begin) * pass.width, y.data() + wanted * pass.width);
+    const float* from = hidden_states.data() + (slice.begin + begin) * pass.width;
+    std::copy_n(from, (slice.count - begin) * pass.width, x.data() + wanted * pass.width);
     wanted += slice.count - begin;
   }
+  if (spec.head == HeadKind::masked) {
+    Pass part = pass;
+    part.rows = wanted;
+    std::vector<float> y(x.size());
+    const LinearJob dense[] = {{head_dense, head_dense_bias, x.data(), y.data()}};
+    run_linear(pass.kernels, dense, wanted);
+    const kernels::Unit unit = unit_of(spec.head_activation);
+    for_each_row(part, [&](int64_t row) {
+      pass.kernels.activate(unit, y.data() + row * pass.width, nullptr, pass.width);
+    });
+    head_norm.forward(part, y.data(), x.data());
+    if (pass.trace) pass.trace("head", wanted, pass.width, x.data());
+  }
   std::vector<float> logits(static_cast<size_t>(wanted * spec.vocabulary));
-  const LinearJob output[] = {{head, head_bias, y.data(), logits.data()}};
+  const LinearJob output[] = {{head, head_bias, x.data(), logits.data()}};
   run_linear(pass.kernels, output, wanted);
   if (pass.trace) pass.trace("logits", wanted, spec.vocabulary, logits.data());
   return logits;
 }
 
-std::vector<float> Decoder::forward(std::span<const Input> inputs, const TraceSink& trace) {
-  State& state = *state_;
-  state.check(inputs);
-  Pass pass{.kernels = kernels::active(), .trace = trace, .width = state.spec.width};
-  std::vector<std::unique_ptr<KvCache>> own;  // for inputs that bring none
+namespace {
+
+// One pass over all inputs, with caches of its own for those that bring none.
+template <class Work>
+std::vector<float> in_one_pass(const Decoder& decoder, std::span<const Decoder::Input> inputs,
+                               const TraceSink& trace, const Work& work) {
+  Pass pass{.kernels = kernels::active(), .trace = trace, .width = decoder.spec().width};
+  std::vector<std::unique_ptr<KvCache>> own;
   for (const auto& input : inputs) {
     KvCache* cache = input.cache;
-    if (cache == nullptr) cache = own.emplace_back(new_cache()).get();
+    if (cache == nullptr) cache = own.emplace_back(decoder.new_cache()).get();
     const auto count = static_cast<int64_t>(input.tokens.size());
     cache->reserve(cache->length() + count);
     pass.slices.push_back({pass.rows, count, cache});
     pass.rows += count;
   }
-  auto logits = state.run(pass, inputs);
+  auto result = work(pass);
   // Only now do the new positions count: a pass that failed leaves the caches as they were.
   for (const auto& slice : pass.slices) slice.cache->set_length(slice.past() + slice.count);
-  return logits;
+  return result;
+}
+
+}  // namespace
+
+std::vector<float> Decoder::forward(std::span<const Input> inputs, const TraceSink& trace) {
+  State& state = *state_;
+  if (state.spec.head == HeadKind::none)
+    throw Error({.where = "logits",
+                 .found = "a model without an output head",
+                 .expected = "one that predicts tokens",
+                 .advice = "`coppice embed` turns texts into vectors with it"});
+  state.check(inputs);
+  return in_one_pass(*this, inputs, trace, [&](Pass& pass) {
+    const auto hidden = state.run(pass, inputs);
+    return state.logits(pass, inputs, hidden);
+  });
+}
+
+std::vector<float> Decoder::hidden_states(std::span<const Input> inputs, const TraceSink& trace) {
+  state_->check(inputs);
+  return in_one_pass(*this, inputs, trace, [&](Pass& pass) { return state_->run(pass, inputs); });
+}
+
+std::vector<float> Decoder::pool(std::span<const float> hidden_states) const {
+  const State& state = *state_;
+  COPPICE_CHECK(state.spec.pooler, "a pooler");
+  std::vector<float> pooled(hidden_states.size());
+  const LinearJob dense[] = {{state.pooler, state.pooler_bias, hidden_states.data(), pooled.data()}};
+  run_linear(kernels::active(), dense, static_cast<int64_t>(pooled.size()) / state.spec.width);
+  for (float& value : pooled) value = std::tanh(value);
+  return pooled;
+}
+
+void require_next_token_model(const ModelSpec& spec, const std::string& where) {
+  const char* found = nullptr;
+  if (!is_causal(spec))
+    found = "a text encoder, whose attention sees both ways";
+  else if (spec.head != HeadKind::linear)
+    found = "a model without an output head";
+  if (found != nullptr)
+    throw Error({.where = where,
+                 .found = found,
+                 .expected = "a model that predicts the next token",
+                 .advice = "`coppice embed` turns texts into vectors with it"});
 }
 
 const std::vector<ExpertLoad>& Decoder::expert_load() const {

@@ -29,6 +29,10 @@ struct ExpertLoad {
   std::vector<int64_t> tokens;  // per expert
 };
 
+// An Error, naming `where`, unless the model predicts the next token from those before: not so for a text
+// encoder.
+void require_next_token_model(const ModelSpec& spec, const std::string& where);
+
 class Decoder {
  public:
   // Maps or converts the weights. `files` may be closed afterwards.
@@ -49,9 +53,16 @@ class Decoder {
   };
 
   // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats. An Input that
-  // would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways (is_causal),
-  // is an Error before any work.
+  // would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways
+  // (is_causal), is an Error before any work. A model without an output head is one too.
   std::vector<float> forward(std::span<const Input> inputs, const TraceSink& trace = {});
+
+  // The last hidden states of every new token, behind the final norm if there is one: `width` floats each,
+  // input after input. `all_logits` does not matter.
+  std::vector<float> hidden_states(std::span<const Input> inputs, const TraceSink& trace = {});
+
+  // tanh(W x + b) for `count` hidden states x: what a model with a pooler makes of a text's first token.
+  std::vector<float> pool(std::span<const float> hidden_states) const;
 
   // Expert choices since the start or the last reset.
   const std::vector<ExpertLoad>& expert_load() const;

@@ -111,6 +111,19 @@ ModelDirectory::ModelDirectory(const fs::path& path)
 void ModelDirectory::bind_tensors() {
   const Family& family = families().get(spec_.family);
   const auto names = tensors_.names();
+  // The files' names by the usual ones, which win over those that repeat them.
+  std::map<std::string, std::string> by_usual_name;
+  for (const auto& name : names) {
+    const std::string usual = family.usual_name ? family.usual_name(name) : name;
+    if (usual == name)
+      by_usual_name[usual] = name;
+    else
+      by_usual_name.try_emplace(usual, name);
+  }
+  const auto find = [&](const std::string& usual) {
+    const auto found = by_usual_name.find(usual);
+    return found == by_usual_name.end() ? nullptr : tensors_.find(found->second);
+  };
   const std::string& prefix = family.optional_prefix;
   const bool bare = !prefix.empty() && std::ranges::none_of(names, [&](const std::string& name) {
     return name.starts_with(prefix);
@@ -119,24 +132,33 @@ void ModelDirectory::bind_tensors() {
     const std::string name = family.file_name(canonical_name);
     return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   };
-  std::map<std::string, TensorSpec> wanted;  // by the name in the files, in the shape there
+  const HasTensor has = [&](const std::string& name) { return find(file_name(name)) != nullptr; };
+  if (family.complete) family.complete(spec_, config_, has, (path_ / "config.json").string());
+  if (bare && spec_.head == HeadKind::linear && !spec_.tied_embeddings && !has(head_name))
+    spec_.head = HeadKind::none;
+  validate(spec_, path_.string());
+  std::map<std::string, TensorSpec> wanted;  // by the usual name in the files, in the shape there
   for (const auto& tensor : tensor_table(spec_)) {
     const TensorLayout layout = layout_of(family, tensor, spec_);
     const std::string name = file_name(tensor.name);
     wanted.emplace(name, TensorSpec{tensor.name, stored_shape(tensor, layout), tensor.integer});
-    if (!layout.as_is()) rearranged_->sources[tensor.name] = {name, tensor, layout};
+    if (!layout.as_is() && find(name) != nullptr)
+      rearranged_->sources[tensor.name] = {by_usual_name.at(name), tensor, layout};
   }
   // A tied model may carry its head too; it must fit, but is not used.
   const std::string head = file_name(head_name);
-  const bool spare_head = spec_.tied_embeddings && tensors_.find(head) != nullptr;
+  const bool spare_head = spec_.tied_embeddings && find(head) != nullptr;
   if (spare_head) wanted.emplace(head, TensorSpec{head_name, {spec_.vocabulary, spec_.width}});
 
   std::vector<std::string> missing, unread;
   for (const auto& [name, tensor] : wanted)
-    if (tensors_.find(name) == nullptr) missing.push_back(name);
-  for (const auto& name : names)
-    if (!wanted.contains(name) && !is_derived_buffer(name) && !(family.is_buffer && family.is_buffer(name)))
-      unread.push_back(name);
+    if (find(name) == nullptr) missing.push_back(name);
+  for (const auto& name : names) {
+    const std::string usual = family.usual_name ? family.usual_name(name) : name;
+    if (wanted.contains(usual) && by_usual_name.at(usual) == name) continue;
+    const bool repeated = wanted.contains(usual), buffer = family.is_buffer && family.is_buffer(name);
+    (repeated || buffer || is_derived_buffer(name) ? passed_over_ : unread).push_back(name);
+  }
   const auto did_you_mean = [](const std::string& name, const std::vector<std::string>& known) {
     const std::string nearest = nearest_name(name, known);
     return nearest.empty() ? nearest : fmt::format("the nearest is '{}'", nearest);
@@ -152,8 +174,11 @@ void ModelDirectory::bind_tensors() {
          .found = fmt::format("tensor '{}'{}, for which a {} model with this config.json has no place",
                               unread[0], and_others(unread.size() - 1), spec_.family)});
   for (const auto& [name, tensor] : wanted) {
-    check_type(*tensors_.find(name), tensor, path_.string() + ": " + name);
-    if (!spare_head || tensor.name != head_name) by_canonical_name_[tensor.name] = tensors_.find(name);
+    check_type(*find(name), tensor, path_.string() + ": " + by_usual_name.at(name));
+    if (spare_head && tensor.name == head_name)
+      passed_over_.push_back(name);
+    else
+      by_canonical_name_[tensor.name] = find(name);
   }
 }
 

@@ -18,7 +18,9 @@ namespace coppice {
 
 // Every tensor of tensor_table(spec) is there with its shape, and no other tensor is, or opening fails with
 // an Error that names the tensor and the nearest known one. Stored head weights of a tied model are accepted
-// if equal in shape; known harmless buffers (rotary inv_freq) are ignored.
+// if equal in shape; known harmless buffers (rotary inv_freq) are passed over. What config.json leaves open,
+// the tensors tell: the parts on top of an encoder, and that there is no output head where only the bare body
+// was saved.
 class ModelDirectory : public ModelFiles {
  public:
   explicit ModelDirectory(const std::filesystem::path& path);
@@ -32,6 +34,7 @@ class ModelDirectory : public ModelFiles {
   TensorView tensor(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
+  std::vector<std::string> passed_over() const override { return passed_over_; }
 
  private:
   void bind_tensors();
@@ -43,6 +46,7 @@ class ModelDirectory : public ModelFiles {
   ModelSpec spec_;
   TensorFolder tensors_;
   std::map<std::string, const TensorView*> by_canonical_name_;
+  std::vector<std::string> passed_over_;
   struct Rearranged;
   std::unique_ptr<Rearranged> rearranged_;
 };

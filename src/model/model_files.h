@@ -30,6 +30,8 @@ class ModelFiles {
   virtual TensorView tensor(const std::string& canonical_name) const = 0;
   virtual std::vector<StoredTensor> stored() const = 0;
   virtual int64_t total_bytes() const = 0;
+  // Tensors of the files that the model has no use for.
+  virtual std::vector<std::string> passed_over() const { return {}; }
 };
 
 // Opens a model directory or a GGUF file; anything wrong with it is an Error.

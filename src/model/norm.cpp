@@ -4,7 +4,8 @@ namespace coppice {
 
 Norm::Norm(const ModelSpec& spec, const WeightStore& weights, const std::string& name)
     : weight_(weights.vector(name + ".weight")), epsilon_(static_cast<float>(spec.norm_epsilon)) {
-  if (spec.norm == NormKind::layer) bias_ = weights.vector(name + ".bias");
+  if (spec.norm != NormKind::layer) return;
+  bias_ = spec.norm_bias ? weights.vector(name + ".bias") : std::vector<float>(weight_.size());
 }
 
 void Norm::forward(const Pass& pass, const float* x, float* y) const {

@@ -1,5 +1,5 @@
 #pragma once
-// The norms of blocks and of the final output, as ModelSpec says: RMSNorm, or LayerNorm with bias.
+// The norms of a model, as ModelSpec says: RMSNorm, or LayerNorm with bias or without.
 
 #include <string>
 #include <vector>
@@ -12,8 +12,11 @@ namespace coppice {
 class Norm {
  public:
   Norm() = default;
-  // Weights `name`.weight and, of a LayerNorm, `name`.bias.
+  // Weights `name`.weight and, of a LayerNorm with bias, `name`.bias.
   Norm(const ModelSpec& spec, const WeightStore& weights, const std::string& name);
+
+  // False for the norm of which there is none.
+  explicit operator bool() const { return !weight_.empty(); }
 
   // y[row] = norm(x[row]) for every row of the pass; y may be x.
   void forward(const Pass& pass, const float* x, float* y) const;

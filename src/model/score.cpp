@@ -9,6 +9,7 @@
 namespace coppice {
 
 WindowScorer window_scorer(Decoder& decoder) {
+  require_next_token_model(decoder.spec(), "perplexity");
   return [&decoder](const Window& window) {
     const auto count = static_cast<int64_t>(window.tokens.size());
     // The last token predicts nothing that is asked for.

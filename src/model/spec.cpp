@@ -31,7 +31,8 @@ std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim) {
 }
 
 NormNames norm_names(NormPlacement placement) {
-  if (placement == NormPlacement::post) return {"post_attention_layernorm", "post_feedforward_layernorm"};
+  if (placement == NormPlacement::post || placement == NormPlacement::post_sum)
+    return {"post_attention_layernorm", "post_feedforward_layernorm"};
   if (placement == NormPlacement::parallel) return {"input_layernorm", ""};
   return {"input_layernorm", "post_attention_layernorm"};
 }
@@ -96,6 +97,9 @@ void validate_size(const ModelSpec& spec, const std::string& where) {
   const auto width = static_cast<double>(spec.width);
   double parameters = 2.0 * width * static_cast<double>(spec.vocabulary);
   if (spec.learned_positions) parameters += width * static_cast<double>(spec.context + spec.position_offset);
+  parameters += width * static_cast<double>(spec.token_types);
+  if (spec.head == HeadKind::masked) parameters += width * width;
+  if (spec.pooler) parameters += width * width;
   int64_t experts = 0;
   for (const auto& block : spec.blocks) {
     parameters += std::visit([&](const auto& mixer) { return rough_parameters(width, mixer); }, block.mixer);
@@ -121,16 +125,24 @@ class Collector {
     add("model.embed_tokens.weight", {spec_.vocabulary, spec_.width});
     if (spec_.learned_positions)
       add("model.embed_positions.weight", {spec_.context + spec_.position_offset, spec_.width});
+    if (spec_.token_types > 0) add("model.embed_token_types.weight", {spec_.token_types, spec_.width});
+    if (spec_.embedding_norm) add_norm("model.embed_norm");
     for (size_t i = 0; i < spec_.blocks.size(); ++i) {
       prefix_ = fmt::format("model.layers.{}.", i);
       const NormNames norms = norm_names(spec_.blocks[i].norms);
-      add_norm(norms.mixer);
+      if (spec_.blocks[i].mixer_norm) add_norm(norms.mixer);
       std::visit([this](const auto& mixer) { add_mixer(mixer); }, spec_.blocks[i].mixer);
       if (!norms.ffn.empty()) add_norm(norms.ffn);
       std::visit([this](const auto& ffn) { add_ffn(ffn); }, spec_.blocks[i].ffn);
     }
     prefix_.clear();
-    add_norm("model.norm");
+    if (spec_.final_norm) add_norm("model.norm");
+    if (spec_.pooler) add_linear("model.pooler", spec_.width, spec_.width, true);
+    if (spec_.head == HeadKind::none) return std::move(tensors_);
+    if (spec_.head == HeadKind::masked) {
+      add_linear("lm_head.dense", spec_.width, spec_.width, spec_.head_dense_bias);
+      add_norm("lm_head.norm");
+    }
     if (!spec_.tied_embeddings) add("lm_head.weight", {spec_.vocabulary, spec_.width});
     if (spec_.head_bias) add("lm_head.bias", {spec_.vocabulary});
     return std::move(tensors_);
@@ -143,7 +155,7 @@ class Collector {
 
   void add_norm(const std::string& name) {
     add(name + ".weight", {spec_.width});
-    if (spec_.norm == NormKind::layer) add(name + ".bias", {spec_.width});
+    if (spec_.norm == NormKind::layer && spec_.norm_bias) add(name + ".bias", {spec_.width});
   }
 
   void add_linear(const std::string& name, int64_t out, int64_t in, bool bias) {
@@ -243,7 +255,16 @@ void validate(const ModelSpec& spec, const std::string& where) {
     const std::string block = fmt::format("{}: block {}", where, i);
     std::visit([&](const auto& mixer) { validate_mixer(mixer, block); }, spec.blocks[i].mixer);
     std::visit([&](const auto& ffn) { validate_ffn(ffn, block); }, spec.blocks[i].ffn);
+    if (!spec.blocks[i].mixer_norm && spec.blocks[i].norms != NormPlacement::pre)
+      throw Error(
+          {.where = block,
+           .found = fmt::format("no norm of the mixer, with norms '{}'", to_string(spec.blocks[i].norms)),
+           .expected = "norms 'pre'"});
   }
+  if (spec.head == HeadKind::none && (spec.tied_embeddings || spec.head_bias))
+    throw Error({.where = where,
+                 .found = spec.head_bias ? "a bias of the output head" : "a tied output head",
+                 .expected = "an output head, or neither"});
   validate_size(spec, where);
 }
 

@@ -222,12 +222,13 @@ enum class NormPlacement {
   pre,       // x += mixer(norm(x)); x += ffn(norm(x))
   post,      // x += norm(mixer(x)); x += norm(ffn(x)), inside the residual branch (OLMo 2)
   parallel,  // n = norm(x); x += mixer(n) + ffn(n), with one norm (Phi)
+  post_sum,  // x = norm(x + mixer(x)); x = norm(x + ffn(x)), behind the residual sum (the first transformer, BERT)
 };
 
 template <>
 struct EnumNames<NormPlacement> {
   static constexpr auto values = std::to_array<std::pair<NormPlacement, const char*>>(
-      {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}, {NormPlacement::parallel, "parallel"}});
+      {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}, {NormPlacement::parallel, "parallel"}, {NormPlacement::post_sum, "post_sum"}});
 };
 
 // What tensor_table calls the norms of a block's mixer and of its FFN; the latter is empty if there is none.
@@ -240,12 +241,14 @@ struct BlockSpec {
   MixerSpec mixer;
   FfnSpec ffn;
   NormPlacement norms = NormPlacement::pre;
+  bool mixer_norm = true;  // with norms `pre`: there is one before the mixer (not in ModernBERT's first block)
 
   bool operator==(const BlockSpec&) const = default;
   static void fields(auto& self, auto&& field) {
     field("mixer", self.mixer, {.help = "sequence mixer", .required = true});
     field("ffn", self.ffn, {.help = "feed-forward", .required = true});
     field("norms", self.norms, {.help = "where the norms stand"});
+    field("mixer_norm", self.mixer_norm, {.help = "norms `pre`: there is one before the mixer"});
   }
 };
 
@@ -260,14 +263,35 @@ struct EnumNames<NormKind> {
       std::to_array<std::pair<NormKind, const char*>>({{NormKind::rms, "rms"}, {NormKind::layer, "layer"}});
 };
 
+// What makes predictions out of the last hidden states.
+enum class HeadKind {
+  linear,  // logits = W x + b
+  masked,  // logits = W norm(act(D x + d)) + b: predicts tokens that were masked (BERT)
+  none,    // nothing: a body whose hidden states are wanted
+};
+
+template <>
+struct EnumNames<HeadKind> {
+  static constexpr auto values = std::to_array<std::pair<HeadKind, const char*>>(
+      {{HeadKind::linear, "linear"}, {HeadKind::masked, "masked"}, {HeadKind::none, "none"}});
+};
+
 struct ModelSpec {
   std::string family = "coppice";  // name in the registry of families (model/arch/families.h)
   int64_t vocabulary = 0, width = 0, context = 0;
   bool learned_positions = false;  // a learned vector of the token's position is added to its embedding (GPT-2)
   int64_t position_offset = 0;     // position p has row p + position_offset; the rows before are not used (OPT: 2)
+  int64_t token_types = 0;         // learned vectors of a text's number, of which the first is added (BERT); 0: none
+  bool embedding_norm = false;     // a norm before the first block
+  bool final_norm = true;          // a norm behind the last block
+  HeadKind head = HeadKind::linear;
+  Activation head_activation = Activation::gelu;  // of a masked head
+  bool head_dense_bias = true;                    // d of a masked head
+  bool pooler = false;             // tanh(W x + b) of the first token's hidden state stands for the text (BERT)
   bool tied_embeddings = false;    // the output head is the embedding matrix
   bool head_bias = false;          // the output head has a bias
-  NormKind norm = NormKind::rms;   // of blocks and of the final norm
+  NormKind norm = NormKind::rms;   // of all norms but those of queries and keys
+  bool norm_bias = true;           // LayerNorms have biases
   double norm_epsilon = 1e-5;
   std::optional<int64_t> bos_id;
   std::vector<int64_t> eos_ids;
@@ -282,7 +306,15 @@ struct ModelSpec {
     field("head_bias", self.head_bias, {.help = "the output head has a bias"});
     field("learned_positions", self.learned_positions, {.help = "a learned vector of the position is added to the embedding"});
     field("position_offset", self.position_offset, {.help = "rows of the learned positions before that of position 0", .min = 0, .max = 65536});
-    field("norm", self.norm, {.help = "kind of the norms: RMSNorm, or LayerNorm with bias"});
+    field("token_types", self.token_types, {.help = "learned vectors of a text's number, of which the first is added to every embedding", .min = 0, .max = 65536});
+    field("embedding_norm", self.embedding_norm, {.help = "there is a norm before the first block"});
+    field("final_norm", self.final_norm, {.help = "there is a norm behind the last block"});
+    field("head", self.head, {.help = "what makes predictions out of the last hidden states"});
+    field("head_activation", self.head_activation, {.help = "nonlinearity of a masked head"});
+    field("head_dense_bias", self.head_dense_bias, {.help = "the dense layer of a masked head has a bias"});
+    field("pooler", self.pooler, {.help = "a dense layer and tanh make a vector of the text out of its first token"});
+    field("norm", self.norm, {.help = "kind of the norms: RMSNorm or LayerNorm"});
+    field("norm_bias", self.norm_bias, {.help = "LayerNorms have biases"});
     field("norm_epsilon", self.norm_epsilon, {.help = "added to the mean square or variance inside norms", .min = 0});
     field("bos_id", self.bos_id, {.help = "token that begins a sequence", .min = 0});
     field("eos_ids", self.eos_ids, {.help = "tokens that end a sequence", .min = 0});
@@ -309,10 +341,12 @@ struct TensorSpec {
 
 // Every tensor that a model of this spec has, in order: embedding, blocks, final norm, head.
 //   model.embed_tokens.weight, model.embed_positions.weight (learned positions; context + position_offset rows),
-//   model.norm.weight, lm_head.weight (unless tied), lm_head.bias, and per block model.layers.N.
+//   model.embed_token_types.weight, model.embed_norm.weight, model.norm.weight, model.pooler.{weight,bias},
+//   lm_head.dense.{weight,bias} and lm_head.norm.weight (masked head), lm_head.weight (unless tied or none), lm_head.bias,
+//   and per block model.layers.N.
 //     input_layernorm.weight, post_attention_layernorm.weight       norms before mixer and FFN; parallel: the first only
-//     post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after them; every block or
-//                                                                          final norm has a .bias too if it is a LayerNorm
+//     post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after them; all these norms
+//                                                            have a .bias too if they are LayerNorms with bias
 //     self_attn.{q,k,v,o}_proj.{weight,bias}
 //     self_attn.{q,k}_norm.weight                                   (head_dim), or all heads' widths
 //     self_attn.gate_proj.weight                                    (heads, width) or (heads * head_dim, width)

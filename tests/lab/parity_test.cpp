@@ -20,18 +20,24 @@ std::vector<Trace> lab_traces(const lab::LanguageModel& source) {
   const torch::NoGradGuard no_gradient;
   constexpr int64_t longest = 7;
   torch::Tensor ids = torch::zeros({static_cast<int64_t>(prompts.size()), longest}, torch::kInt64);
-  for (size_t i = 0; i < prompts.size(); ++i)
+  torch::Tensor lengths = torch::zeros({static_cast<int64_t>(prompts.size())}, torch::kInt64);
+  for (size_t i = 0; i < prompts.size(); ++i) {
     for (size_t t = 0; t < prompts[i].size(); ++t)
       ids[static_cast<int64_t>(i)][static_cast<int64_t>(t)] = prompts[i][t];
+    lengths[static_cast<int64_t>(i)] = static_cast<int64_t>(prompts[i].size());
+  }
   std::vector<Trace> traces(prompts.size());
-  model.forward(ids, [&](const std::string& name, int64_t rows, int64_t width, const float* values) {
-    ASSERT_EQ(rows, static_cast<int64_t>(prompts.size()) * longest) << name;
-    for (size_t i = 0; i < prompts.size(); ++i) {
-      const float* begin = values + static_cast<int64_t>(i) * longest * width;
-      const auto length = static_cast<int64_t>(prompts[i].size());
-      traces[i][name] = {{length, width}, std::vector<float>(begin, begin + length * width)};
-    }
-  });
+  model.forward(
+      ids,
+      [&](const std::string& name, int64_t rows, int64_t width, const float* values) {
+        ASSERT_EQ(rows, static_cast<int64_t>(prompts.size()) * longest) << name;
+        for (size_t i = 0; i < prompts.size(); ++i) {
+          const float* begin = values + static_cast<int64_t>(i) * longest * width;
+          const auto length = static_cast<int64_t>(prompts[i].size());
+          traces[i][name] = {{length, width}, std::vector<float>(begin, begin + length * width)};
+        }
+      },
+      lengths);
   return traces;
 }
 
@@ -59,6 +65,14 @@ float expect_equal(const Trace& lab, const Trace& runtime, const std::string& wh
 // One pass over a whole prompt, or pieces of one and two tokens that continue a cache.
 Trace runtime_trace(Decoder& decoder, const std::vector<int32_t>& prompt, bool in_pieces) {
   Trace trace;
+  if (!is_causal(decoder.spec())) {  // has no pieces
+    const Decoder::Input input = {.tokens = prompt, .all_logits = true};
+    if (decoder.spec().head == HeadKind::none)
+      decoder.hidden_states(std::span(&input, 1), collect_into(trace));
+    else
+      decoder.forward(std::span(&input, 1), collect_into(trace));
+    return trace;
+  }
   const auto cache = decoder.new_cache();
   size_t at = 0;
   for (size_t piece = 1; at < prompt.size(); piece = 3 - piece) {
@@ -82,14 +96,16 @@ void expect_parity(const std::string& name, const ModelSpec& spec) {
   std::vector<Decoder::Input> inputs;
   for (const auto& prompt : prompts)
     inputs.push_back({.tokens = prompt, .cache = nullptr, .all_logits = true});
-  const std::vector<float> together = decoder.forward(inputs);
+  const bool head = spec.head != HeadKind::none;
+  const std::vector<float> together = head ? decoder.forward(inputs) : decoder.hidden_states(inputs);
   size_t at = 0;
   float largest = 0;
   for (size_t i = 0; i < prompts.size(); ++i) {
     for (const bool in_pieces : {false, true})
       largest = std::max(largest, expect_equal(expected[i], runtime_trace(decoder, prompts[i], in_pieces),
                                                fmt::format("prompt {}, in pieces: {}", i, in_pieces)));
-    for (const float logit : expected[i].at("logits").values) {
+    const std::string last = fmt::format("layers.{}.output", spec.blocks.size() - 1);
+    for (const float logit : expected[i].at(head ? "logits" : spec.final_norm ? "norm" : last).values) {
       ASSERT_NEAR(together.at(at), logit, 1e-4 * std::max(1.0F, std::abs(logit)))
           << "prompt " << i << " in a batch";
       ++at;

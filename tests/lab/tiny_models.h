@@ -89,6 +89,50 @@ inline std::vector<ModelSpec> tiny_families() {
     std::get<DenseFfnSpec>(block.ffn).activation = Activation::relu;
     attention.rope.fraction = 0;
   });
+  const auto encode = [](auto& spec, auto& block, auto& attention) {
+    spec.learned_positions = spec.embedding_norm = true;
+    spec.token_types = 2;
+    spec.final_norm = false;
+    spec.head = HeadKind::masked;
+    spec.tied_embeddings = spec.head_bias = true;
+    spec.head_activation = std::get<DenseFfnSpec>(block.ffn).activation = Activation::gelu;
+    attention.rope.fraction = 0;
+    attention.causal = false;
+    block.norms = NormPlacement::post_sum;
+  };
+  add("bert", plain, encode);
+  add("bert", plain, [&encode](auto& spec, auto& block, auto& attention) {
+    encode(spec, block, attention);
+    spec.head = HeadKind::none;
+    spec.tied_embeddings = spec.head_bias = false;
+    spec.pooler = true;
+  });
+  for (const char* family : {"roberta", "xlm-roberta"})
+    add(family, plain, [&encode](auto& spec, auto& block, auto& attention) {
+      encode(spec, block, attention);
+      spec.position_offset = 2;
+      spec.token_types = 1;
+    });
+  add("distilbert", plain, [&encode](auto& spec, auto& block, auto& attention) {
+    encode(spec, block, attention);
+    spec.token_types = 0;
+    spec.norm_epsilon = 1e-12;
+  });
+  ModelSpec modern = fitting;
+  modern.blocks.push_back(modern.blocks.back());
+  add("modernbert", modern, [](auto& spec, auto& block, auto& attention) {
+    spec.norm = NormKind::layer;
+    spec.norm_bias = spec.head_dense_bias = false;
+    spec.embedding_norm = spec.tied_embeddings = spec.head_bias = true;
+    spec.head = HeadKind::masked;
+    std::get<DenseFfnSpec>(block.ffn).activation = Activation::gelu;
+    const bool first = &block == &spec.blocks.front();
+    block.mixer_norm = !first;
+    attention.kv_heads = attention.heads;
+    attention.causal = false;
+    attention.window = first ? 0 : 3;
+    attention.rope.theta = first ? 160000 : 10000;
+  });
   add("coppice", dense, [](auto& spec, auto& block, auto& attention) {
     spec.tied_embeddings = spec.head_bias = true;
     attention.gate = &block == &spec.blocks.back() ? AttentionGate::head : AttentionGate::element;

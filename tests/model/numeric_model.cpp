@@ -85,6 +85,8 @@ class Reference {
       x.push_back(row("model.embed_tokens.weight", token, spec_.width));
       const int64_t place = static_cast<int64_t>(x.size()) - 1 + spec_.position_offset;
       if (spec_.learned_positions) add(x.back(), row("model.embed_positions.weight", place, spec_.width), 1);
+      if (spec_.token_types > 0) add(x.back(), row("model.embed_token_types.weight", 0, spec_.width), 1);
+      if (spec_.embedding_norm) x.back() = norm(x.back(), "model.embed_norm");
     }
     for (size_t i = 0; i < spec_.blocks.size(); ++i) {
       prefix_ = fmt::format("model.layers.{}.", i);
@@ -94,7 +96,10 @@ class Reference {
       };
       std::vector<Vector> normed;
       for (const auto& v : x)
-        normed.push_back(placement == NormPlacement::post ? v : norm(v, prefix_ + "input_layernorm"));
+        normed.push_back(placement == NormPlacement::post || placement == NormPlacement::post_sum ||
+                                 !spec_.blocks[i].mixer_norm
+                             ? v
+                             : norm(v, prefix_ + "input_layernorm"));
       const auto mixed = attend(std::get<AttentionSpec>(spec_.blocks[i].mixer), normed);
       for (size_t t = 0; t < x.size(); ++t) {
         if (placement == NormPlacement::pre) {
@@ -103,6 +108,11 @@ class Reference {
         } else if (placement == NormPlacement::post) {
           add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
           add(x[t], norm(feed(x[t]), prefix_ + "post_feedforward_layernorm"), 1);
+        } else if (placement == NormPlacement::post_sum) {
+          add(x[t], mixed[t], 1);
+          x[t] = norm(x[t], prefix_ + "post_attention_layernorm");
+          add(x[t], feed(x[t]), 1);
+          x[t] = norm(x[t], prefix_ + "post_feedforward_layernorm");
         } else {
           add(x[t], mixed[t], 1);
           add(x[t], feed(normed[t]), 1);
@@ -110,9 +120,14 @@ class Reference {
       }
     }
     Vector all;
-    for (const auto& v : x) {
-      Vector row =
-          multiply(spec_.tied_embeddings ? "model.embed_tokens" : "lm_head", norm(v, "model.norm"), false);
+    for (Vector v : x) {
+      if (spec_.final_norm) v = norm(v, "model.norm");
+      if (spec_.head == HeadKind::masked) {
+        v = multiply("lm_head.dense", v, spec_.head_dense_bias);
+        for (double& h : v) h = activate(spec_.head_activation, h);
+        v = norm(v, "lm_head.norm");
+      }
+      Vector row = multiply(spec_.tied_embeddings ? "model.embed_tokens" : "lm_head", v, false);
       for (size_t i = 0; i < row.size() && spec_.head_bias; ++i) row[i] += floats("lm_head.bias")[i];
       all.insert(all.end(), row.begin(), row.end());
     }
@@ -157,7 +172,7 @@ class Reference {
     const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
     for (double& v : x) v -= mean;
     Vector y = rms_norm(x, name + ".weight");  // LayerNorm is RMSNorm of what is centred, and a bias
-    for (size_t i = 0; i < y.size(); ++i) y[i] += floats(name + ".bias")[i];
+    for (size_t i = 0; i < y.size() && spec_.norm_bias; ++i) y[i] += floats(name + ".bias")[i];
     return y;
   }
 

@@ -82,6 +82,24 @@ inline MoeSpec random_moe(Rng& rng) {
   return moe;
 }
 
+// What encoders have and language models have not.
+inline void draw_encoder_parts(ModelSpec& spec, Rng rng) {
+  for (auto& block : spec.blocks) {
+    if (auto* attention = std::get_if<AttentionSpec>(&block.mixer)) attention->causal = rng.chance(0.7);
+    block.mixer_norm = block.norms != NormPlacement::pre || rng.chance(0.8);
+  }
+  spec.norm_bias = rng.chance(0.7);
+  spec.token_types = rng.chance(0.3) ? between(rng, 1, 3) : 0;
+  spec.embedding_norm = rng.chance(0.3);
+  spec.final_norm = rng.chance(0.7);
+  if (rng.chance(0.3)) {
+    spec.head = HeadKind::masked;
+    spec.head_activation = any_of<Activation>(rng);
+    spec.head_dense_bias = rng.chance(0.5);
+  }
+  spec.pooler = rng.chance(0.2);
+}
+
 // A model whose blocks each draw anew from all that a spec can say.
 inline ModelSpec random_spec(Rng& rng) {
   ModelSpec spec{.vocabulary = between(rng, 3, 20),
@@ -101,9 +119,7 @@ inline ModelSpec random_spec(Rng& rng) {
     if (rng.chance(0.6)) block.ffn = random_moe(rng);
     spec.blocks.push_back(block);
   }
-  Rng both_ways = rng.fork("both ways");
-  for (auto& block : spec.blocks)
-    if (auto* attention = std::get_if<AttentionSpec>(&block.mixer)) attention->causal = both_ways.chance(0.7);
+  draw_encoder_parts(spec, rng.fork("encoder parts"));
   return spec;
 }
 
@@ -111,8 +127,12 @@ inline ModelSpec random_spec(Rng& rng) {
 inline ModelSpec random_llama_frame(Rng& rng) {
   ModelSpec spec = random_spec(rng);
   spec.learned_positions = spec.head_bias = false;
-  spec.position_offset = 0;
+  spec.position_offset = spec.token_types = 0;
   spec.norm = NormKind::rms;
+  spec.embedding_norm = spec.pooler = false;
+  spec.final_norm = spec.norm_bias = spec.head_dense_bias = true;
+  spec.head = HeadKind::linear;
+  spec.head_activation = Activation::gelu;
   return spec;
 }
 

@@ -127,18 +127,26 @@ def head(w, x, config):
 TOKENS = [3, 17, 5, 22, 30, 2, 11, 17, 0, 9]
 
 
+def rows_of(matrix):
+    return [[round(v, 9) for v in row] for row in matrix.tolist()]
+
+
+def store(config, content):
+    path = pathlib.Path(__file__).parent.parent / "data" / "families" / (config["model_type"] + ".json")
+    path.write_text(json.dumps(content).replace("], ", "],\n") + "\n")
+
+
 def write(config, forward):
     w = Weights()
     logits = forward(w, config, TOKENS)
-    path = pathlib.Path(__file__).parent.parent / "data" / "families" / (config["model_type"] + ".json")
-    path.write_text(
-        json.dumps(
-            {
-                "config": config,
-                "tensors": w.shapes,
-                "tokens": TOKENS,
-                "logits": [[round(v, 9) for v in row] for row in logits.tolist()],
-            }
-        ).replace("], ", "],\n")
-        + "\n"
-    )
+    store(config, {"config": config, "tensors": w.shapes, "tokens": TOKENS, "logits": rows_of(logits)})
+
+
+def write_encoder(config, forward):
+    w = Weights()
+    hidden, logits, pooled = forward(w, config, TOKENS)
+    content = {"config": config, "tensors": w.shapes, "tokens": TOKENS, "logits": rows_of(logits)}
+    content["hidden_states"] = rows_of(hidden)
+    if pooled is not None:
+        content["pooled"] = [round(v, 9) for v in pooled.tolist()]
+    store(config, content)

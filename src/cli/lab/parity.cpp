@@ -14,9 +14,12 @@ namespace {
 Trace runtime_trace(const std::shared_ptr<const ModelDirectory>& directory, const std::vector<TokenId>& ids) {
   Trace trace;
   Decoder decoder(directory);
-  const auto cache = decoder.new_cache();
+  const auto cache = is_causal(decoder.spec()) ? decoder.new_cache() : nullptr;
   const Decoder::Input input = {.tokens = ids, .cache = cache.get(), .all_logits = true};
-  decoder.forward(std::span(&input, 1), collect_into(trace));
+  if (decoder.spec().head == HeadKind::none)
+    decoder.hidden_states(std::span(&input, 1), collect_into(trace));
+  else
+    decoder.forward(std::span(&input, 1), collect_into(trace));
   return trace;
 }
 
@@ -51,7 +54,8 @@ std::pair<int, int> place(const std::string& name) {
   static const std::vector<std::string> within = {"mixer_norm", "mixer", "ffn_norm", "router.logits", "ffn", "output"};
   if (name == "embedding") return {-1, 0};
   if (name == "norm") return {1 << 30, 0};
-  if (name == "logits") return {1 << 30, 1};
+  if (name == "head") return {1 << 30, 1};
+  if (name == "logits") return {1 << 30, 2};
   const size_t dot = name.find('.', 7);
   const auto found = std::find(within.begin(), within.end(), name.substr(dot + 1));
   return {std::stoi(name.substr(7, dot - 7)), static_cast<int>(found - within.begin())};

@@ -13,11 +13,12 @@ struct Block::Parts {
 
 Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_shared<Parts>()) {
   const auto norm = [&](const std::string& name) {
-    return register_module(name, std::make_shared<Norm>(model.norm, model.width, model.norm_epsilon));
+    return register_module(
+        name, std::make_shared<Norm>(model.norm, model.width, model.norm_epsilon, model.norm_bias));
   };
   const NormNames names = norm_names(spec.norms);
   parts_->placement = spec.norms;
-  parts_->mixer_norm = norm(names.mixer);
+  if (spec.mixer_norm) parts_->mixer_norm = norm(names.mixer);
   parts_->mixer = register_module(
       "self_attn",
       std::make_shared<Attention>(std::get<AttentionSpec>(spec.mixer), model.width, model.norm_epsilon));
@@ -41,7 +42,9 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
   const auto norm_ffn = [&](const torch::Tensor& y) {
     return named("ffn_norm", parts_->ffn_norm->forward(y));
   };
-  const auto mix = [&](const torch::Tensor& input) { return named("mixer", parts_->mixer->forward(input, lengths)); };
+  const auto mix = [&](const torch::Tensor& input) {
+    return named("mixer", parts_->mixer->forward(input, lengths));
+  };
   const auto feed = [&](const torch::Tensor& input) {
     if (on_ffn_input) on_ffn_input(input);
     const torch::Tensor output = ffn->forward(input);
@@ -50,7 +53,7 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
   };
   switch (parts_->placement) {
     case NormPlacement::pre:
-      x = x + mix(norm_mixer(x));
+      x = x + mix(parts_->mixer_norm == nullptr ? x : norm_mixer(x));
       x = x + feed(norm_ffn(x));
       break;
     case NormPlacement::post:
@@ -63,6 +66,10 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
       x = x + feed(input);
       break;
     }
+    case NormPlacement::post_sum:
+      x = norm_mixer(x + mix(x));
+      x = norm_ffn(x + feed(x));
+      break;
   }
   return named("output", x);
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "lab/nn/activation.h"
 #include "lab/nn/linear.h"
 #include "lab/nn/norm.h"
 #include "lab/nn/tracing.h"
@@ -27,22 +28,23 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
     return owner.register_module(name, std::make_shared<Group>())
         ->register_parameter("weight", new_weight(rows, columns));
   };
-  const auto vector_of_head = [this](int64_t rows) {
-    const auto known = named_children().find("lm_head");
-    const auto owner = known != nullptr ? *known : register_module("lm_head", std::make_shared<Group>());
-    return owner->register_parameter("bias", torch::zeros({rows}));
+  const auto new_norm = [&spec] {
+    return std::make_shared<Norm>(spec.norm, spec.width, spec.norm_epsilon, spec.norm_bias);
   };
   const auto body = register_module("model", std::make_shared<Group>());
   embedding_ = matrix(*body, "embed_tokens", spec.vocabulary, spec.width);
   if (spec.learned_positions)
     positions_ = matrix(*body, "embed_positions", spec.context + spec.position_offset, spec.width);
+  if (spec.token_types > 0) token_types_ = matrix(*body, "embed_token_types", spec.token_types, spec.width);
+  if (spec.embedding_norm) embedding_norm_ = body->register_module("embed_norm", new_norm());
   const auto layers = body->register_module("layers", std::make_shared<Group>());
   for (size_t i = 0; i < spec.blocks.size(); ++i)
     blocks_.push_back(
         layers->register_module(std::to_string(i), std::make_shared<Block>(spec.blocks[i], spec)));
-  norm_ = body->register_module("norm", std::make_shared<Norm>(spec.norm, spec.width, spec.norm_epsilon));
-  head_ = spec.tied_embeddings ? embedding_ : matrix(*this, "lm_head", spec.vocabulary, spec.width);
-  if (spec.head_bias) head_bias_ = vector_of_head(spec.vocabulary);
+  if (spec.final_norm) norm_ = body->register_module("norm", new_norm());
+  if (spec.pooler)
+    pooler_ = body->register_module("pooler", std::make_shared<Linear>(spec.width, spec.width, true));
+  register_head(spec);
 
   const torch::NoGradGuard no_gradient;
   for (auto& entry : named_parameters())
@@ -50,10 +52,28 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
       entry.value().div_(std::sqrt(2.0 * static_cast<double>(spec.blocks.size())));
 }
 
+void LanguageModel::register_head(const ModelSpec& spec) {
+  if (spec.head == HeadKind::none) return;
+  head_ = embedding_;
+  const bool masked = spec.head == HeadKind::masked;
+  if (!masked && spec.tied_embeddings && !spec.head_bias) return;
+  const auto owner = register_module("lm_head", std::make_shared<Group>());
+  if (masked) {
+    head_dense_ = owner->register_module(
+        "dense", std::make_shared<Linear>(spec.width, spec.width, spec.head_dense_bias));
+    head_norm_ = owner->register_module(
+        "norm", std::make_shared<Norm>(spec.norm, spec.width, spec.norm_epsilon, spec.norm_bias));
+  }
+  if (!spec.tied_embeddings)
+    head_ = owner->register_parameter("weight", new_weight(spec.vocabulary, spec.width));
+  if (spec.head_bias) head_bias_ = owner->register_parameter("bias", torch::zeros({spec.vocabulary}));
+}
+
 torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
-  const torch::Tensor x = torch::embedding(embedding_, ids);
-  if (!spec_.learned_positions) return x;
-  return x + positions_.narrow(0, spec_.position_offset, ids.size(1));
+  torch::Tensor x = torch::embedding(embedding_, ids);
+  if (token_types_.defined()) x = x + token_types_[0];
+  if (spec_.learned_positions) x = x + positions_.narrow(0, spec_.position_offset, ids.size(1));
+  return embedding_norm_ == nullptr ? x : embedding_norm_->forward(x);
 }
 
 torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& trace,
@@ -63,9 +83,12 @@ torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& 
     return value;
   };
   torch::Tensor x = named("embedding", embed(ids));
-  for (size_t i = 0; i < blocks_.size(); ++i) 
+  for (size_t i = 0; i < blocks_.size(); ++i)
     x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, lengths);
-  x = named("norm", norm_->forward(x));
+  if (norm_ != nullptr) x = named("norm", norm_->forward(x));
+  if (spec_.head == HeadKind::none) return x;
+  if (head_dense_ != nullptr)
+    x = named("head", head_norm_->forward(activate(spec_.head_activation, head_dense_->forward(x))));
   return named("logits", torch::linear(x, head_, head_bias_));
 }
 

@@ -20,6 +20,7 @@
 namespace coppice::lab {
 
 class Norm;
+class Linear;
 
 // A feed-forward of any kind: [..., width] -> [..., width].
 class FeedForward : public torch::nn::Module {
@@ -35,7 +36,8 @@ std::shared_ptr<FeedForward> make_ffn(const FfnSpec& spec, int64_t width);
 class Block : public torch::nn::Module {
  public:
   Block(const BlockSpec& spec, const ModelSpec& model);
-  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace, const torch::Tensor& lengths = {});
+  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
+                        const torch::Tensor& lengths = {});
 
   std::shared_ptr<FeedForward> ffn;  // registered as "mlp"; `set_ffn` replaces it
   void set_ffn(std::shared_ptr<FeedForward> replacement);
@@ -53,12 +55,14 @@ class LanguageModel : public torch::nn::Module {
   // branches scaled down by sqrt(2 * layers), norms 1, biases 0; deterministic in torch's seed.
   explicit LanguageModel(const ModelSpec& spec);
 
-  // ids [batch, length] int64 -> logits [batch, length, vocabulary]. Position 0 is the first column.
-  // Rows of unequal length are padded at the end. Causality keeps padding from mattering; a model that sees both ways needs
-  // the `lengths`, int64 [batch], for that.
-  torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {}, const torch::Tensor& lengths = {});
+  // ids [batch, length] int64 -> logits [batch, length, vocabulary], or without an output head the hidden
+  // states. Position 0 is the first column. Rows of unequal length are padded at the end. Causality keeps
+  // padding from mattering; a model that sees both ways needs the `lengths`, int64 [batch], for that.
+  torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {},
+                        const torch::Tensor& lengths = {});
 
-  // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added.
+  // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added,
+  // normed if the model does so.
   torch::Tensor embed(const torch::Tensor& ids) const;
 
   const ModelSpec& spec() const { return spec_; }
@@ -66,10 +70,13 @@ class LanguageModel : public torch::nn::Module {
   Block& block(int64_t layer) { return *blocks_.at(static_cast<size_t>(layer)); }
 
  private:
+  void register_head(const ModelSpec& spec);
+
   ModelSpec spec_;
   std::vector<std::shared_ptr<Block>> blocks_;
-  std::shared_ptr<Norm> norm_;
-  torch::Tensor embedding_, positions_, head_, head_bias_;
+  std::shared_ptr<Norm> embedding_norm_, norm_, head_norm_;
+  std::shared_ptr<Linear> pooler_, head_dense_;
+  torch::Tensor embedding_, positions_, token_types_, head_, head_bias_;
 };
 
 // Tensors by canonical name (tensor_table): float32, neuron lists int32.

@@ -7,7 +7,7 @@ torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& weight, doub
 }
 
 torch::Tensor Norm::forward(const torch::Tensor& x) const {
-  if (!bias.defined()) return rms_norm(x, weight, epsilon_);
+  if (kind_ == NormKind::rms) return rms_norm(x, weight, epsilon_);
   return torch::layer_norm(x, {x.size(-1)}, weight, bias, epsilon_);
 }
 

@@ -195,8 +195,22 @@ int64_t read_heads(const Json& config, const char* key, int64_t width, const std
   return heads;
 }
 
+std::optional<std::string> encoder_part_obstacle(const ModelSpec& spec) {
+  if (!is_causal(spec)) return "its attention sees both ways";
+  if (spec.token_types > 0) return "its texts have learned vectors";
+  if (spec.embedding_norm) return "its embedding is normed";
+  if (!spec.final_norm) return "it has no final norm";
+  if (spec.head != HeadKind::linear) return "its output head is of another kind";
+  if (spec.pooler) return "it has a pooler";
+  for (const auto& block : spec.blocks)
+    if (!block.mixer_norm) return "a block has no norm before its attention";
+  return std::nullopt;
+}
+
 std::optional<std::string> layer_norm_obstacle(const ModelSpec& spec, bool ffn_bias) {
+  if (auto obstacle = encoder_part_obstacle(spec)) return obstacle;
   if (spec.norm != NormKind::layer) return "its norms are not LayerNorm";
+  if (!spec.norm_bias) return "its norms have no biases";
   const auto* ffn = std::get_if<DenseFfnSpec>(&spec.blocks.front().ffn);
   if (ffn == nullptr) return "it has a mixture of experts";
   if (ffn->gated) return "its FFN is gated";

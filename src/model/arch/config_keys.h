@@ -57,8 +57,10 @@ int64_t read_heads(const Json& config, const char* key, int64_t width, const std
 
 // Why the blocks of a spec are not all alike, if they are not.
 std::optional<std::string> unequal_blocks_obstacle(const ModelSpec& spec);
-// Why the norms are not LayerNorm, or the FFN of the first block not a plain dense one with biases (or
-// without).
+// Why a spec has parts that only text encoders have, if it has.
+std::optional<std::string> encoder_part_obstacle(const ModelSpec& spec);
+// Why the norms are not LayerNorm with biases, the model has parts of encoders, or the FFN of the first block
+// not a plain dense one with biases (or without).
 std::optional<std::string> layer_norm_obstacle(const ModelSpec& spec, bool ffn_bias);
 // Attention with biases whose heads add up to the width, with the number of heads of `like`.
 AttentionSpec plain_attention(const AttentionSpec& like, int64_t width, const RopeSpec& rope);

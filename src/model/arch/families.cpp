@@ -15,6 +15,11 @@ const Registry<Family>& families() {
                                                    {"phi", phi_family()},
                                                    {"gpt2", gpt2_family()},
                                                    {"opt", opt_family()},
+                                                   {"bert", bert_family()},
+                                                   {"roberta", roberta_family()},
+                                                   {"xlm-roberta", xlm_roberta_family()},
+                                                   {"distilbert", distilbert_family()},
+                                                   {"modernbert", modernbert_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }

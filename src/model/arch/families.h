@@ -23,6 +23,9 @@ struct TensorLayout {
   bool as_is() const { return !transposed && fused_rows == 0; }
 };
 
+// Whether the files have the tensor of that canonical name.
+using HasTensor = std::function<bool(const std::string& canonical_name)>;
+
 struct Family {
   // config.json -> spec. Keys that would change the computation and are not understood are Errors.
   std::function<ModelSpec(const Json& config, const std::string& where)> read;
@@ -36,8 +39,15 @@ struct Family {
   std::function<TensorLayout(const TensorSpec& tensor, const ModelSpec& spec)> layout = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
-  // Tensors of its files that follow from config.json; empty: none beyond those of all families.
+  // Tensors of its files that are passed over, as they follow from config.json or serve another task; empty:
+  // none beyond those of all families.
   std::function<bool(const std::string& file_name)> is_buffer = {};
+  // The usual name of a tensor that files may call otherwise, or repeat under another name; empty: all have
+  // one name.
+  std::function<std::string(std::string file_name)> usual_name = {};
+  // Sets what config.json leaves open and the files' tensors tell: which parts stand on top of an encoder.
+  std::function<void(ModelSpec& spec, const Json& config, const HasTensor& has, const std::string& where)>
+      complete = {};
 };
 
 // Families by config.json's model_type.
@@ -55,6 +65,11 @@ Family olmo2_family();
 Family phi_family();
 Family gpt2_family();
 Family opt_family();
+Family bert_family();
+Family roberta_family();
+Family xlm_roberta_family();
+Family distilbert_family();
+Family modernbert_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.

@@ -64,6 +64,7 @@ Json write_llama_shape(const ModelSpec& spec) {
 }
 
 std::optional<std::string> llama_shape_obstacle(const ModelSpec& spec, const LlamaShape& shape) {
+  if (auto obstacle = encoder_part_obstacle(spec)) return obstacle;
   if (spec.norm != NormKind::rms) return "its norms are not RMSNorm";
   if (spec.learned_positions || spec.position_offset != 0) return "its positions are learned";
   if (spec.head_bias) return "its output head has a bias";
@@ -79,7 +80,6 @@ std::optional<std::string> llama_shape_obstacle(const ModelSpec& spec, const Lla
   }
   if (first.qk_norm != shape.qk_norm) return "its norms of queries and keys are others";
   if (first.gate != AttentionGate::none) return "its attention is gated";
-  if (!first.causal) return "its attention sees both ways";
   if (first.window != 0) return "its attention has a window";
   if (first.rope.fraction != 1) return "its heads turn partly";
   if (!shape.qkv_bias_alone && first.qkv_bias != first.output_bias)
@@ -123,6 +123,7 @@ Family llama_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .optional_prefix = "model.",
   };
 }
 

@@ -40,6 +40,7 @@ Family mistral_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .optional_prefix = "model.",
   };
 }
 

@@ -45,6 +45,7 @@ Family qwen2_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .optional_prefix = "model.",
   };
 }
 

@@ -44,6 +44,7 @@ Family qwen3_family() {
             return config;
           },
       .file_name = [](const std::string& name) { return name; },
+      .optional_prefix = "model.",
   };
 }
 

@@ -159,7 +159,8 @@ TEST(CausalAttention, SeesNoFurtherThanItsWindow) {
   }
 }
 
-// Both ways, with a window and without, in a batch whose first sequence is shorter: what is padded there may be anything.
+// Both ways, with a window and without, in a batch whose first sequence is shorter: what is padded there may
+// be anything.
 TEST(Attention, SeesBothWaysUpToItsSequencesEnd) {
   const int64_t length = 7, heads = 2, dim = 3;
   for (const int64_t window : {0, 1, 3}) {
@@ -179,11 +180,13 @@ TEST(Attention, SeesBothWaysUpToItsSequencesEnd) {
           torch::Tensor sum = torch::zeros({dim}, torch::kDouble);
           for (int64_t s = 0; s < lengths[static_cast<size_t>(b)]; ++s) {
             if (window > 0 && std::abs(t - s) >= window) continue;
-            const double weight = std::exp(torch::dot(q[b][t][h], k[b][s][0]).item<double>() / std::sqrt(3.0));
+            const double weight =
+                std::exp(torch::dot(q[b][t][h], k[b][s][0]).item<double>() / std::sqrt(3.0));
             total += weight;
             sum += weight * v[b][s][0];
           }
-          EXPECT_TRUE(torch::allclose(y[b][t][h], sum / total, 1e-9, 1e-11)) << window << ' ' << b << ' ' << t;
+          EXPECT_TRUE(torch::allclose(y[b][t][h], sum / total, 1e-9, 1e-11))
+              << window << ' ' << b << ' ' << t;
         }
   }
 }

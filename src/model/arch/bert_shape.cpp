@@ -1,0 +1,170 @@
+#include "model/arch/bert_shape.h"
+
+#include <algorithm>
+
+namespace coppice {
+
+void set_masked_head(ModelSpec& spec, const EncoderTop& top, bool present, const Json& config,
+                     const std::string& where) {
+  spec.head = present ? HeadKind::masked : HeadKind::none;
+  spec.tied_embeddings = present && config_value(config, "tie_word_embeddings", true, where);
+  spec.head_bias = present && top.head_bias;
+  spec.head_activation = present ? top.head_activation : Activation::gelu;
+  spec.head_dense_bias = !present || top.head_dense_bias;
+}
+
+void read_encoder_top(ModelSpec& spec, const EncoderTop& top, const Json& config, const std::string& where) {
+  const auto classes = config_value<std::vector<std::string>>(config, "architectures", {}, where);
+  const auto named = [&](const char* ending) {
+    return std::ranges::find(classes, top.name + ending) != classes.end();
+  };
+  set_masked_head(spec, top, named("ForMaskedLM") || named("ForPreTraining"), config, where);
+  spec.pooler = top.has_pooler && (named("Model") || named("ForPreTraining"));
+}
+
+void write_encoder_top(const ModelSpec& spec, const EncoderTop& top, Json& config) {
+  Json classes = Json::array();
+  if (spec.head == HeadKind::masked) classes.push_back(top.name + "ForMaskedLM");
+  if (spec.pooler || (!top.has_pooler && classes.empty())) classes.push_back(top.name + "Model");
+  if (!classes.empty()) config["architectures"] = classes;
+  if (spec.head == HeadKind::masked) config["tie_word_embeddings"] = spec.tied_embeddings;
+}
+
+std::optional<std::string> encoder_top_obstacle(const ModelSpec& spec, const EncoderTop& top) {
+  if (spec.pooler && !top.has_pooler) return "it has a pooler";
+  if (spec.head == HeadKind::linear) return "its output head is of another kind";
+  if (spec.head == HeadKind::none) return std::nullopt;
+  if (spec.head_bias != top.head_bias || spec.head_dense_bias != top.head_dense_bias)
+    return "its output head's biases";
+  if (spec.head_activation != top.head_activation) return "its output head's activation";
+  return std::nullopt;
+}
+
+const std::set<std::string>& encoder_keys() {
+  static const std::set<std::string> keys = {
+      "output_past",     "output_attentions",  "output_hidden_states", "gradient_checkpointing", "num_labels",
+      "finetuning_task", "classifier_dropout", "tie_word_embeddings",  "initializer_range",      "prefix"};
+  return keys;
+}
+
+void set_bert_blocks(ModelSpec& spec, int64_t heads, const DenseFfnSpec& ffn, int64_t layers) {
+  spec.learned_positions = spec.embedding_norm = true;
+  spec.final_norm = false;
+  spec.norm = NormKind::layer;
+  AttentionSpec attention = plain_attention({.heads = heads, .kv_heads = heads}, spec.width, {.fraction = 0});
+  attention.causal = false;
+  spec.blocks.assign(static_cast<size_t>(layers), {attention, ffn, NormPlacement::post_sum});
+}
+
+std::optional<std::string> bert_body_obstacle(const ModelSpec& spec) {
+  if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
+  const BlockSpec& block = spec.blocks.front();
+  if (block.norms != NormPlacement::post_sum) return "its norms stand elsewhere";
+  if (spec.norm != NormKind::layer || !spec.norm_bias) return "its norms are not LayerNorm with bias";
+  if (!spec.embedding_norm || spec.final_norm) return "the norms of its embedding and of its end";
+  if (!spec.learned_positions) return "its positions are of another kind";
+  const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
+  if (attention == nullptr) return "it mixes tokens otherwise";
+  AttentionSpec expected = plain_attention(*attention, spec.width, {.fraction = 0});
+  expected.causal = false;
+  if (*attention != expected || attention->heads != attention->kv_heads || spec.width % attention->heads != 0)
+    return "its attention is of another kind";
+  const auto* ffn = std::get_if<DenseFfnSpec>(&block.ffn);
+  if (ffn == nullptr) return "it has a mixture of experts";
+  if (ffn->gated || !ffn->bias) return "its FFN is of another kind";
+  return std::nullopt;
+}
+
+ModelSpec read_bert_config(const Json& config, int64_t position_offset, const std::string& where) {
+  std::set<std::string> known = {"vocab_size",
+                                 "hidden_size",
+                                 "num_hidden_layers",
+                                 "num_attention_heads",
+                                 "intermediate_size",
+                                 "hidden_act",
+                                 "max_position_embeddings",
+                                 "type_vocab_size",
+                                 "layer_norm_eps",
+                                 "position_embedding_type",
+                                 "is_decoder",
+                                 "add_cross_attention",
+                                 "hidden_dropout_prob",
+                                 "attention_probs_dropout_prob",
+                                 "directionality",
+                                 "pooler_fc_size",
+                                 "pooler_num_attention_heads",
+                                 "pooler_num_fc_layers",
+                                 "pooler_size_per_head",
+                                 "pooler_type"};
+  known.insert(encoder_keys().begin(), encoder_keys().end());
+  refuse_unknown_keys(config, known, where);
+  config_must_be(config, "position_embedding_type", "absolute", where);
+  config_must_be(config, "is_decoder", false, where);
+  config_must_be(config, "add_cross_attention", false, where);
+  ModelSpec spec;
+  spec.vocabulary = config_required<int64_t>(config, "vocab_size", where);
+  spec.width = config_required<int64_t>(config, "hidden_size", where);
+  const auto places = config_value<int64_t>(config, "max_position_embeddings", 512, where);
+  if (position_offset < 0 || places <= position_offset)
+    throw Error({.where = where + ".max_position_embeddings",
+                 .found = fmt::format("{}", places),
+                 .expected = fmt::format("more than the {} that no token has", position_offset)});
+  spec.context = places - position_offset;
+  spec.position_offset = position_offset;
+  spec.token_types = config_value<int64_t>(config, "type_vocab_size", 2, where);
+  spec.norm_epsilon = config_value(config, "layer_norm_eps", 1e-12, where);
+  read_special_tokens(config, spec, where);
+  const DenseFfnSpec ffn{.width = config_required<int64_t>(config, "intermediate_size", where),
+                         .gated = false,
+                         .bias = true,
+                         .activation = read_activation(config, "hidden_act", "gelu", where)};
+  set_bert_blocks(spec, read_heads(config, "num_attention_heads", spec.width, where), ffn,
+                  config_count(config, "num_hidden_layers", max_layers, where));
+  return spec;
+}
+
+Json write_bert_config(const ModelSpec& spec) {
+  const auto& ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
+  Json config = {{"vocab_size", spec.vocabulary},
+                 {"hidden_size", spec.width},
+                 {"num_hidden_layers", spec.blocks.size()},
+                 {"num_attention_heads", std::get<AttentionSpec>(spec.blocks.front().mixer).heads},
+                 {"intermediate_size", ffn.width},
+                 {"hidden_act", write_activation(ffn.activation)},
+                 {"max_position_embeddings", spec.context + spec.position_offset},
+                 {"type_vocab_size", spec.token_types},
+                 {"layer_norm_eps", spec.norm_epsilon},
+                 {"position_embedding_type", "absolute"}};
+  write_special_tokens(spec, config);
+  return config;
+}
+
+std::string bert_file_name(const std::string& name, const std::string& prefix) {
+  return with_parts_renamed(name, {{"model.embed_tokens.", prefix + "embeddings.word_embeddings."},
+                                   {"model.embed_positions.", prefix + "embeddings.position_embeddings."},
+                                   {"model.embed_token_types.", prefix + "embeddings.token_type_embeddings."},
+                                   {"model.embed_norm.", prefix + "embeddings.LayerNorm."},
+                                   {"model.pooler.", prefix + "pooler.dense."},
+                                   {"model.layers.", prefix + "encoder.layer."},
+                                   {".self_attn.q_proj.", ".attention.self.query."},
+                                   {".self_attn.k_proj.", ".attention.self.key."},
+                                   {".self_attn.v_proj.", ".attention.self.value."},
+                                   {".self_attn.o_proj.", ".attention.output.dense."},
+                                   {".post_attention_layernorm.", ".attention.output.LayerNorm."},
+                                   {".mlp.up_proj.", ".intermediate.dense."},
+                                   {".mlp.down_proj.", ".output.dense."},
+                                   {".post_feedforward_layernorm.", ".output.LayerNorm."}});
+}
+
+std::string bert_usual_name(std::string name) {
+  if (name.ends_with(".LayerNorm.gamma")) return name.substr(0, name.size() - 5) + "weight";
+  if (name.ends_with(".LayerNorm.beta")) return name.substr(0, name.size() - 4) + "bias";
+  if (name.ends_with(".decoder.bias")) return name.substr(0, name.size() - 12) + "bias";
+  return name;
+}
+
+bool is_bert_buffer(const std::string& name) {
+  return name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids");
+}
+
+}  // namespace coppice
