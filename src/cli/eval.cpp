@@ -43,6 +43,7 @@ int run_eval(const EvalOptions& options) {
     throw Error({.where = options.text.string(), .found = "an empty text", .expected = "text to predict"});
   const auto tokenizer = load_tokenizer(options.model);
   Decoder decoder = open_decoder(options.model, options.runtime);
+  require_next_token_model(decoder.spec(), options.model.string());
   const int64_t ctx = options.ctx.value_or(decoder.spec().context);
   if (ctx > decoder.spec().context)
     throw Error({.where = "--ctx",

@@ -7,6 +7,7 @@
 #include "base/yaml.h"
 #include "cli/info_options.h"
 #include "model/model_files.h"
+#include "model/sentence/sentence_spec.h"
 
 namespace coppice {
 namespace {
@@ -81,6 +82,10 @@ Json describe_model(const ModelFiles& model) {
   }
   json["dtypes"] = dtypes_of(model.stored());
   json["bytes"] = model.total_bytes();
+  json["encoder"] = !is_causal(spec);
+  json["head"] = to_string(spec.head);
+  json["pooler"] = spec.pooler;
+  if (const auto passed_over = model.passed_over(); !passed_over.empty()) json["passed_over"] = passed_over;
   // What `coppice convert` leaves beside a model that it made.
   if (const auto path = model.path() / "coppice.yaml"; std::filesystem::exists(path))
     json["conversion"] = read_yaml_file(path);
@@ -129,6 +134,40 @@ std::string parity_in_words(const Json& json) {
   return "\n" + table.text();
 }
 
+// What a sentence-transformers directory says about vectors.
+Json describe_vectors(const SentenceSpec& spec) {
+  Json stages = Json::array(), prompts = Json::object();
+  for (const auto& stage : spec.stages) {
+    const auto* dense = std::get_if<DenseStage>(&stage);
+    stages.push_back(dense == nullptr ? "normalize" : fmt::format("dense {} to {}", dense->in, dense->out));
+  }
+  for (const auto& [name, prompt] : spec.prompts) prompts[name] = prompt;
+  return {{"pooling", to_json(spec.pooling)},
+          {"stages", stages},
+          {"max_tokens", to_json(spec.max_tokens)},
+          {"lower_case", spec.lower_case},
+          {"include_prompt", spec.include_prompt},
+          {"prompts", prompts},
+          {"default_prompt", to_json(spec.default_prompt)}};
+}
+
+std::string vectors_in_words(const Json& json) {
+  std::string steps, prompts;
+  const auto add = [](std::string& list, const std::string& name, const char* between) {
+    list += (list.empty() ? "" : between) + name;
+  };
+  for (const auto& pooling : json["pooling"]) add(steps, pooling.get<std::string>(), " + ");
+  for (const auto& stage : json["stages"]) add(steps, stage.get<std::string>(), ", then ");
+  for (const auto& [name, prompt] : json["prompts"].items())
+    add(prompts, name + (json["default_prompt"] == name ? " (default)" : ""), ", ");
+  std::string text = "\nvectors of texts\n";
+  text += fmt::format("  {:<18}{}\n", "pooling", steps);
+  if (!json["max_tokens"].is_null())
+    text += fmt::format("  {:<18}{}\n", "tokens at most", json["max_tokens"].get<int64_t>());
+  if (!prompts.empty()) text += fmt::format("  {:<18}{}\n", "prompts", prompts);
+  return text;
+}
+
 std::string in_words(const Json& json) {
   const auto number = [&](const char* key) { return json[key].get<int64_t>(); };
   std::string text;
@@ -158,8 +197,12 @@ std::string in_words(const Json& json) {
   } else if (json.contains("ffn_width")) {
     line("FFN neurons", grouped(number("ffn_width")));
   }
-  line("vocabulary", grouped(number("vocabulary")) +
+  const std::string head = json["head"].get<std::string>();
+  line("vocabulary", grouped(number("vocabulary")) + (head == "none" ? ", no output head" : "") +
                          (json["tied_embeddings"].get<bool>() ? ", head tied to the embedding" : ""));
+  if (json["encoder"].get<bool>())
+    line("encoder", fmt::format("attention sees both ways{}{}", head == "masked" ? ", predicts masked tokens" : "",
+                                json["pooler"].get<bool>() ? ", pooler" : ""));
   line("context", grouped(number("context")) + " tokens");
   std::string types;
   for (const auto& type : json["dtypes"]) types += (types.empty() ? "" : ", ") + type.get<std::string>();
@@ -178,9 +221,15 @@ std::string tensor_text(const Json& list) {
 }  // namespace
 
 int run_info(const InfoOptions& options) {
-  const auto model = open_model(options.model);
+  const auto vectors =
+      std::filesystem::is_directory(options.model) ? read_sentence_spec(options.model) : std::nullopt;
+  const auto model = open_model(vectors ? vectors->model : options.model);
   Json json = describe_model(*model);
   std::string text = in_words(json);
+  if (vectors) {
+    json["vectors"] = describe_vectors(*vectors);
+    text += vectors_in_words(json["vectors"]);
+  }
   if (options.tensors) {
     json["tensors"] = tensor_list(model->stored());
     text += tensor_text(json["tensors"]);

@@ -3,6 +3,7 @@
 #include "cli/compare_options.h"
 #include "cli/convert_options.h"
 #include "cli/doctor_options.h"
+#include "cli/embed_options.h"
 #include "cli/eval_options.h"
 #include "cli/export_options.h"
 #include "cli/info_options.h"
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
                               make_verb<InfoOptions>(info_verb, run_info),
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),
+                              make_verb<EmbedOptions>(embed_verb, run_embed),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
                               make_verb<ExportOptions>(export_verb, run_export),
                               delegate_to_lab<TrainOptions>(train_verb, argv),
