@@ -21,7 +21,12 @@ fs::path checked_directory(const fs::path& path) {
     throw Error({.where = where, .found = "no such directory", .expected = expected, .advice = pull_hint(path)});
   if (!fs::is_directory(path)) throw Error({.where = where, .found = "a file", .expected = expected});
   if (!fs::exists(path / "config.json"))
-    throw Error({.where = where, .found = "no config.json", .expected = expected});
+    throw Error({.where = where,
+                 .found = "no config.json",
+                 .expected = expected,
+                 .advice = fs::exists(path / "modules.json")
+                               ? "its modules.json says in which folder the model is: name that one"
+                               : ""});
   return path;
 }
 

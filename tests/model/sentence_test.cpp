@@ -290,6 +290,15 @@ TEST_F(SentenceDirectory, WhatDoesNotFitIsRefused) {
               HasSubstr("1_Pooling/config.json: no such file"));
 }
 
+TEST_F(SentenceDirectory, WeightsThatAreNoNumbersAreAnError) {
+  model_->floats("model.embed_norm.bias")[3] = NAN;
+  model_->open();
+  fs::copy(files_->path() / "model.safetensors", path() / "model.safetensors",
+           fs::copy_options::overwrite_existing);
+  SentenceEncoder encoder = open();
+  EXPECT_THAT(error_of([&] { embed(encoder, "a"); }), HasSubstr("not a number"));
+}
+
 // A language model, whose last token has seen the text.
 TEST(SentenceEncoder, OfALanguageModelPoolsItsLastToken) {
   ModelSpec spec{.vocabulary = 16, .width = 12, .context = 32, .tied_embeddings = true};

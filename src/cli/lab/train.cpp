@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "cli/train_options.h"
 #include "lab/train/trainer.h"
+#include "model/decoder.h"
 
 namespace coppice {
 namespace {
@@ -57,7 +58,9 @@ std::shared_ptr<LanguageModel> starting_model(const TrainOptions& options, const
   if (to_json(options.arch) != to_json(ArchOptions{}))
     throw Error({.where = "--model", .found = "together with --arch options", .expected = "one of them"},
                 Fault::usage);
-  return lab::load_model(ModelDirectory(options.model));
+  const ModelDirectory directory(options.model);
+  require_next_token_model(directory.spec(), options.model.string());
+  return lab::load_model(directory);
 }
 
 DType stored_dtype(TrainDtype dtype) {

@@ -12,6 +12,7 @@
 #include "lab/convert/ffn_tensors.h"
 #include "lab/convert/parity.h"
 #include "model/arch/families.h"
+#include "model/decoder.h"
 
 namespace coppice::lab {
 namespace {
@@ -128,6 +129,7 @@ ConversionResult convert_model(const std::filesystem::path& dense, const Convert
 
   const ModelDirectory directory(dense);
   const ModelSpec& spec = directory.spec();
+  require_next_token_model(spec, dense.string());
   require_dense(spec, dense.string());
   AtomicDirectory target(out, request.overwrite);
   at::set_num_threads(thread_count());

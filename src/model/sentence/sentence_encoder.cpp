@@ -226,6 +226,10 @@ std::vector<float> SentenceEncoder::vector_of(std::span<const float> states) con
     else
       normalize(x);
   }
+  if (!std::ranges::all_of(x, [](float value) { return std::isfinite(value); }))
+    throw Error({.where = "vector of a text",
+                 .found = "not a number",
+                 .advice = "the weights are damaged or do not fit the configuration"});
   return x;
 }
 
@@ -248,7 +252,8 @@ std::vector<float> SentenceEncoder::encode(std::span<const std::string> texts,
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return ids[a].size() > ids[b].size(); });
 
   const auto wide = static_cast<size_t>(model().width), out = static_cast<size_t>(width());
-  constexpr size_t most_tokens = 1 << 14;  // of one pass: more hidden states do not make it faster
+  // Of one pass: more does not make it faster, and keys and values of every layer lie in memory.
+  constexpr size_t most_tokens = 1 << 12;
   std::vector<float> vectors(texts.size() * out);
   for (size_t first = 0; first < order.size();) {
     std::vector<Decoder::Input> inputs;
