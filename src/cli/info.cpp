@@ -50,11 +50,30 @@ Json tensor_list(const std::vector<StoredTensor>& tensors) {
   return list;
 }
 
+Json describe_mixer(const AttentionSpec& attention) {
+  return {{"heads", attention.heads}, {"kv_heads", attention.kv_heads}, {"head_dim", attention.head_dim}};
+}
+
+Json describe_mixer(const LatentAttentionSpec& attention) {
+  return {{"heads", attention.heads},
+          {"head_dim", attention.query_dim()},
+          {"latent_rank", attention.latent_rank},
+          {"cached_per_token", attention.latent_rank + attention.rotary_dim}};
+}
+
+std::string mixer_in_words(const Json& json) {
+  if (json.contains("latent_rank"))
+    return fmt::format("{} heads of {} on latent vectors, {} floats cached per token",
+                       json["heads"].get<int64_t>(), json["head_dim"].get<int64_t>(),
+                       json["cached_per_token"].get<int64_t>());
+  return fmt::format("{} heads on {} key-value heads of {}", json["heads"].get<int64_t>(),
+                     json["kv_heads"].get<int64_t>(), json["head_dim"].get<int64_t>());
+}
+
 Json describe_model(const ModelFiles& model) {
   const ModelSpec& spec = model.spec();
   const ParameterCount count = count_parameters(spec);
   const Experts experts = survey_experts(spec);
-  const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
   Json json = {{"family", spec.family},
                {"params", count.total},
                {"active_params", count.active},
@@ -64,12 +83,10 @@ Json describe_model(const ModelFiles& model) {
                {"width", spec.width},
                {"context", spec.context},
                {"vocabulary", spec.vocabulary},
-               {"heads", attention.heads},
-               {"kv_heads", attention.kv_heads},
-               {"head_dim", attention.head_dim},
                {"tied_embeddings", spec.tied_embeddings},
                {"experts", experts.experts},
                {"top_k", experts.top_k}};
+  json.update(std::visit([](const auto& mixer) { return describe_mixer(mixer); }, spec.blocks.front().mixer));
   if (experts.layers > 0) {
     json["moe_layers"] = experts.layers;
     json["expert_width"] = {{"min", experts.narrowest}, {"max", experts.widest}};
@@ -144,8 +161,7 @@ std::string in_words(const Json& json) {
        grouped(number("active_ffn_params")) + share(number("active_ffn_params"), number("ffn_params")));
   line("layers", grouped(number("layers")));
   line("width", grouped(number("width")));
-  line("attention", fmt::format("{} heads on {} key-value heads of {}", number("heads"), number("kv_heads"),
-                                number("head_dim")));
+  line("attention", mixer_in_words(json));
   if (number("experts") > 0) {
     const auto low = json["expert_width"]["min"].get<int64_t>(),
                high = json["expert_width"]["max"].get<int64_t>();

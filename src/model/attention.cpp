@@ -99,14 +99,12 @@ void Attention::gate_mixed(const Pass& pass) {
 // Rotates the new token's queries and keys and appends keys and values to the cache.
 void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
-  const float* cosine = rope_->cosine(position);
-  const float* sine = rope_->sine(position);
   for (int64_t head = 0; head < spec_.heads; ++head)
-    pass.kernels.rope(queries_.data() + row * query_.rows + head * dim, cosine, sine, rope_->half());
+    rope_->turn(pass.kernels, queries_.data() + row * query_.rows + head * dim, position);
   for (int64_t head = 0; head < spec_.kv_heads; ++head) {
     float* key = slice.cache->keys(pass.layer, head) + position * dim;
     std::copy_n(keys_.data() + row * key_.rows + head * dim, dim, key);
-    pass.kernels.rope(key, cosine, sine, rope_->half());
+    rope_->turn(pass.kernels, key, position);
     std::copy_n(values_.data() + row * value_.rows + head * dim, dim,
                 slice.cache->values(pass.layer, head) + position * dim);
   }
@@ -126,7 +124,7 @@ void Attention::attend(const Pass& pass, const Task& task) {
   score.resize(static_cast<size_t>(panel * length));
   mixed.resize(static_cast<size_t>(panel * dim));
 
-  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  const float scale = static_cast<float>(rope_score_scale(spec_.rope)) / std::sqrt(static_cast<float>(dim));
   const auto source = [&](int64_t t) {
     return (task.slice->begin + task.begin + t) * query_.rows + task.head * group * dim;
   };

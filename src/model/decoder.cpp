@@ -5,30 +5,35 @@
 
 #include "kernels/isa.h"
 #include "model/attention.h"
+#include "model/latent_attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
 
 namespace coppice {
 namespace {
 
-using MixerPart = std::variant<Attention>;
+using MixerPart = std::variant<Attention, LatentAttention>;
 using FfnPart = std::variant<DenseFfn, Moe>;
 
 struct Block {
   NormPlacement placement;
-  Norm mixer_norm, ffn_norm;
+  Norm mixer_norm, ffn_norm, mixer_output_norm, ffn_output_norm;
   MixerPart mixer;
   FfnPart ffn;
 };
 
-MixerPart load_mixer(const MixerSpec& spec, double norm_epsilon, WeightStore& weights,
-                     const std::string& prefix, RopeTables& ropes) {
-  return std::visit(
-      [&](const AttentionSpec& attention) -> MixerPart {
-        return Attention(attention, norm_epsilon, weights, prefix + "self_attn.", ropes);
-      },
-      spec);
-}
+struct MixerLoader {
+  double norm_epsilon;
+  WeightStore& weights;
+  std::string prefix;
+  RopeTables& ropes;
+  MixerPart operator()(const AttentionSpec& spec) const {
+    return Attention(spec, norm_epsilon, weights, prefix + "self_attn.", ropes);
+  }
+  MixerPart operator()(const LatentAttentionSpec& spec) const {
+    return LatentAttention(spec, weights, prefix + "self_attn.", ropes);
+  }
+};
 
 struct FfnLoader {
   WeightStore& weights;
@@ -48,10 +53,14 @@ struct Decoder::State {
     for (size_t i = 0; i < spec.blocks.size(); ++i) {
       const std::string prefix = fmt::format("model.layers.{}.", i);
       const NormNames norms = norm_names(spec.blocks[i].norms);
-      blocks.push_back({spec.blocks[i].norms, Norm(spec, weights, prefix + norms.mixer),
-                        norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
-                        load_mixer(spec.blocks[i].mixer, spec.norm_epsilon, weights, prefix, ropes),
-                        std::visit(FfnLoader{weights, prefix + "mlp."}, spec.blocks[i].ffn)});
+      const auto norm = [&](const std::string& name) {
+        return name.empty() ? Norm() : Norm(spec, weights, prefix + name);
+      };
+      blocks.push_back(
+          {spec.blocks[i].norms, norm(norms.mixer), norm(norms.ffn), norm(norms.mixer_output),
+           norm(norms.ffn_output),
+           std::visit(MixerLoader{spec.norm_epsilon, weights, prefix, ropes}, spec.blocks[i].mixer),
+           std::visit(FfnLoader{weights, prefix + "mlp."}, spec.blocks[i].ffn)});
       if (const auto* moe = std::get_if<Moe>(&blocks.back().ffn))
         load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
     }
@@ -169,6 +178,16 @@ std::vector<float> Decoder::State::run(const Pass& first, std::span<const Input>
         feed(normed.data());
         add_rows(pass, x.data(), y.data());
         break;
+      case NormPlacement::sandwich:
+        norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
+        mix(normed.data());
+        norm("mixer_output_norm", block.mixer_output_norm, y.data(), y.data());
+        add_rows(pass, x.data(), y.data());
+        norm("ffn_norm", block.ffn_norm, x.data(), normed.data());
+        feed(normed.data());
+        norm("ffn_output_norm", block.ffn_output_norm, y.data(), y.data());
+        add_rows(pass, x.data(), y.data());
+        break;
     }
     pass.report("output", pass.width, x.data());
     ++pass.layer;
@@ -231,8 +250,13 @@ void Decoder::set_top_k(int64_t top_k) {
            .found = fmt::format("{}", top_k),
            .expected = fmt::format("1 to the {} experts of layer {}", layer.tokens.size(), layer.layer)},
           Fault::usage);
-  for (auto& block : state_->spec.blocks)
-    if (MoeSpec* moe = moe_of(block)) moe->top_k = top_k;
+  ModelSpec changed = state_->spec;
+  for (auto& block : changed.blocks)
+    if (MoeSpec* moe = moe_of(block)) {
+      moe->top_k = top_k;
+      validate(*moe, "experts");  // groups of experts may not allow every number
+    }
+  state_->spec = std::move(changed);
   for (auto& block : state_->blocks)
     if (auto* moe = std::get_if<Moe>(&block.ffn)) moe->set_top_k(top_k);
 }

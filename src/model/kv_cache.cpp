@@ -4,11 +4,19 @@
 
 namespace coppice {
 
+KvCache::Layer KvCache::layer_of(const AttentionSpec& attention) {
+  return {.heads = attention.kv_heads,
+          .keys = {.width = attention.head_dim},
+          .values = {.width = attention.head_dim}};
+}
+
+KvCache::Layer KvCache::layer_of(const LatentAttentionSpec& attention) {
+  return {.heads = 1, .keys = {.width = attention.latent_rank + attention.rotary_dim}};
+}
+
 KvCache::KvCache(const ModelSpec& spec) : context_(spec.context) {
-  for (const auto& block : spec.blocks) {
-    const auto& attention = std::get<AttentionSpec>(block.mixer);
-    layers_.push_back({.heads = attention.kv_heads, .head_dim = attention.head_dim});
-  }
+  for (const auto& block : spec.blocks)
+    layers_.push_back(std::visit([](const auto& mixer) { return layer_of(mixer); }, block.mixer));
 }
 
 void KvCache::reserve(int64_t length) {
@@ -17,11 +25,12 @@ void KvCache::reserve(int64_t length) {
   const int64_t capacity = std::max(length, std::min(context_, std::max(smallest, 2 * capacity_)));
   for (auto& layer : layers_) {
     for (auto* positions : {&layer.keys, &layer.values}) {
-      std::vector<float> grown(static_cast<size_t>(layer.heads * capacity * layer.head_dim));
+      const int64_t width = positions->width;
+      std::vector<float> grown(static_cast<size_t>(layer.heads * capacity * width));
       for (int64_t head = 0; head < layer.heads; ++head)
-        std::copy_n(positions->data() + head * capacity_ * layer.head_dim, length_ * layer.head_dim,
-                    grown.data() + head * capacity * layer.head_dim);
-      *positions = std::move(grown);
+        std::copy_n(positions->floats.data() + head * capacity_ * width, length_ * width,
+                    grown.data() + head * capacity * width);
+      positions->floats = std::move(grown);
     }
   }
   capacity_ = capacity;
@@ -34,7 +43,8 @@ void KvCache::set_length(int64_t length) {
 
 int64_t KvCache::bytes() const {
   int64_t bytes = 0;
-  for (const auto& layer : layers_) bytes += 2 * 4 * layer.heads * capacity_ * layer.head_dim;
+  for (const auto& layer : layers_)
+    bytes += 4 * layer.heads * capacity_ * (layer.keys.width + layer.values.width);
   return bytes;
 }
 

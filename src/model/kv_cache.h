@@ -1,6 +1,7 @@
 #pragma once
 // Keys and values of one sequence: per layer and key-value head one run of positions in f32, so that
-// attention reads each head's keys as one stream.
+// attention reads each head's keys as one stream. Latent attention has one head, whose keys are what all
+// heads share and which has no values.
 
 #include <cstdint>
 #include <vector>
@@ -23,23 +24,26 @@ class KvCache {
   // The positions below `length` are valid from now on; shorter forgets the later ones.
   void set_length(int64_t length);
 
-  // Positions of one head, `head_dim` floats each.
-  float* keys(int64_t layer, int64_t head) {
-    return run(layer, layers_[static_cast<size_t>(layer)].keys, head);
-  }
-  float* values(int64_t layer, int64_t head) {
-    return run(layer, layers_[static_cast<size_t>(layer)].values, head);
-  }
+  // Positions of one head, as many floats each as its keys or values are wide.
+  float* keys(int64_t layer, int64_t head) { return run(layers_[static_cast<size_t>(layer)].keys, head); }
+  float* values(int64_t layer, int64_t head) { return run(layers_[static_cast<size_t>(layer)].values, head); }
 
   int64_t bytes() const;
 
  private:
-  struct Layer {
-    int64_t heads = 0, head_dim = 0;
-    std::vector<float> keys, values;
+  // What all heads of a layer keep for each position, head after head.
+  struct Positions {
+    int64_t width = 0;  // floats of one head's position
+    std::vector<float> floats;
   };
-  float* run(int64_t layer, std::vector<float>& positions, int64_t head) {
-    return positions.data() + head * capacity_ * layers_[static_cast<size_t>(layer)].head_dim;
+  struct Layer {
+    int64_t heads = 0;
+    Positions keys, values;
+  };
+  static Layer layer_of(const AttentionSpec& attention);
+  static Layer layer_of(const LatentAttentionSpec& attention);
+  float* run(Positions& positions, int64_t head) {
+    return positions.floats.data() + head * capacity_ * positions.width;
   }
 
   int64_t length_ = 0, capacity_ = 0, context_ = 0;

@@ -135,7 +135,7 @@ void ModelDirectory::bind_tensors() {
   for (const auto& [name, tensor] : wanted)
     if (tensors_.find(name) == nullptr) missing.push_back(name);
   for (const auto& name : names)
-    if (!wanted.contains(name) && !is_derived_buffer(name) && !(family.is_buffer && family.is_buffer(name)))
+    if (!wanted.contains(name) && !is_derived_buffer(name) && !(family.is_buffer && family.is_buffer(name, spec_)))
       unread.push_back(name);
   const auto did_you_mean = [](const std::string& name, const std::vector<std::string>& known) {
     const std::string nearest = nearest_name(name, known);

@@ -7,18 +7,67 @@
 
 namespace coppice {
 
-std::vector<int32_t> select_top(std::span<const float> scores, std::span<const float> bias, int64_t k) {
+namespace {
+
+// An expert or a group, the higher key first and of equal ones the lower index.
+using Ranked = std::pair<float, int32_t>;
+
+void best_first(std::vector<Ranked>& ranked, int64_t count) {
+  std::partial_sort(ranked.begin(), ranked.begin() + count, ranked.end());
+  ranked.resize(static_cast<size_t>(count));
+}
+
+// What a group counts for among groups, its experts' keys negated.
+float group_key(GroupRule rule, std::vector<Ranked> experts) {
+  best_first(experts, rule == GroupRule::best_two ? 2 : 1);
+  return rule == GroupRule::best_two ? experts[0].first + experts[1].first : experts[0].first;
+}
+
+}  // namespace
+
+std::vector<int32_t> select_experts(const RouterSpec& router, std::span<const float> scores,
+                                    std::span<const float> bias, int64_t k) {
   // A score that is not a number loses against every number, so that the selection is the same on every
   // machine.
   const auto key = [&](size_t e) {
     const float score = bias.empty() ? scores[e] : scores[e] + bias[e];
     return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
   };
-  std::vector<std::pair<float, int32_t>> order;
-  for (size_t e = 0; e < scores.size(); ++e) order.emplace_back(-key(e), static_cast<int32_t>(e));
-  std::partial_sort(order.begin(), order.begin() + k, order.end());
+  const size_t groups = router.group_rule == GroupRule::none ? 1 : static_cast<size_t>(router.groups);
+  const size_t size = scores.size() / groups;
+  const auto group = [&](size_t g) {
+    std::vector<Ranked> experts;
+    for (size_t e = g * size; e < (g + 1) * size; ++e) experts.emplace_back(-key(e), static_cast<int32_t>(e));
+    return experts;
+  };
+  std::vector<Ranked> order;
+  const auto append = [&order](const std::vector<Ranked>& experts) {
+    order.insert(order.end(), experts.begin(), experts.end());
+  };
+  switch (router.group_rule) {
+    case GroupRule::none:
+      order = group(0);
+      break;
+    case GroupRule::each:
+      for (size_t g = 0; g < groups; ++g) {
+        auto experts = group(g);
+        best_first(experts, k / router.groups);
+        append(experts);
+      }
+      break;
+    case GroupRule::best:
+    case GroupRule::best_two: {
+      std::vector<Ranked> ranked;
+      for (size_t g = 0; g < groups; ++g)
+        ranked.emplace_back(group_key(router.group_rule, group(g)), static_cast<int32_t>(g));
+      best_first(ranked, router.kept_groups);
+      for (const auto& [ignored, g] : ranked) append(group(static_cast<size_t>(g)));
+      break;
+    }
+  }
+  best_first(order, k);
   std::vector<int32_t> selected;
-  for (int64_t i = 0; i < k; ++i) selected.push_back(order[static_cast<size_t>(i)].second);
+  for (const auto& [ignored, expert] : order) selected.push_back(expert);
   std::sort(selected.begin(), selected.end());
   return selected;
 }
@@ -38,7 +87,7 @@ Router::Router(const MoeSpec& spec, WeightStore& weights, const std::string& pre
       second_ = weights.matrix(prefix + "up.weight");
       break;
   }
-  if (spec_.weight == ExpertWeight::one_plus) expert_scale_ = weights.vector(prefix + "scale");
+  if (has_expert_scale(spec_)) expert_scale_ = weights.vector(prefix + "scale");
   if (spec_.selection_bias) selection_bias_ = weights.vector(prefix + "selection_bias");
 }
 
@@ -69,7 +118,7 @@ void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choice
   if (spec_.score == RouterScore::softmax) pass.kernels.softmax(scores.data(), experts_);
   if (spec_.score == RouterScore::sigmoid)
     for (float& score : scores) score = 1 / (1 + std::exp(-score));
-  const auto selected = select_top(scores, selection_bias_, top_k);
+  const auto selected = select_experts(spec_, scores, selection_bias_, top_k);
   float total = 0;
   for (const int32_t expert : selected) total += scores[static_cast<size_t>(expert)];
   for (const int32_t expert : selected) {
@@ -78,6 +127,7 @@ void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choice
     if (spec_.weight == ExpertWeight::score) weight = scores[e];
     if (spec_.weight == ExpertWeight::renormalised) weight = total != 0 ? scores[e] / total : 0;
     if (spec_.weight == ExpertWeight::one_plus) weight = 1 + scores[e] * expert_scale_[e];
+    if (spec_.weight == ExpertWeight::scaled) weight = scores[e] * expert_scale_[e];
     *choices++ = {expert, weight * static_cast<float>(spec_.scale)};
   }
 }

@@ -15,9 +15,10 @@ struct Choice {
   float weight = 0;
 };
 
-// The top `k` of `scores` (+ `bias`, unless empty), of equal ones the lower index; in ascending order of
-// index.
-std::vector<int32_t> select_top(std::span<const float> scores, std::span<const float> bias, int64_t k);
+// The `k` experts that `router` selects by `scores` (+ `bias`, unless empty), of equal ones the lower index;
+// in ascending order of index.
+std::vector<int32_t> select_experts(const RouterSpec& router, std::span<const float> scores,
+                                    std::span<const float> bias, int64_t k);
 
 class Router {
  public:

@@ -39,6 +39,7 @@ std::vector<int64_t> stored_shape(const TensorSpec& tensor, const TensorLayout& 
   std::vector<int64_t> shape = tensor.shape;
   if (layout.fused_rows > 0) shape[0] = layout.fused_rows;
   if (layout.transposed) std::swap(shape.front(), shape.back());
+  if (layout.one_row) shape.insert(shape.begin(), 1);
   return shape;
 }
 

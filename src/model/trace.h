@@ -4,9 +4,11 @@
 //   embedding                      after the embedding, learned positions added
 //   layers.N.mixer_norm            after the norm before (or, norms placed after, behind) the mixer of block N
 //   layers.N.mixer                 output of the sequence mixer, before the residual
+//   layers.N.mixer_output_norm     after the norm behind the mixer, in blocks that have norms before it too
 //   layers.N.ffn_norm              after the norm before (behind) the feed-forward; parallel blocks have none
 //   layers.N.router.logits         [rows, experts], mixture-of-experts blocks only
 //   layers.N.ffn                   output of the feed-forward, before the residual
+//   layers.N.ffn_output_norm       after the norm behind the feed-forward, as for the mixer
 //   layers.N.output                residual stream after block N
 //   norm                           after the final norm
 //   logits

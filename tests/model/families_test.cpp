@@ -136,7 +136,8 @@ TEST_P(FamilyReference, UnknownKeysAreRefused) {
 
 INSTANTIATE_TEST_SUITE_P(All, FamilyReference,
                          testing::Values("mistral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "olmoe",
-                                         "olmo2", "phi", "gpt2", "opt"),
+                                         "olmo2", "phi", "gpt2", "opt", "deepseek", "deepseek_v2",
+                                         "deepseek_v3", "PanguProMoE", "pangu_ultra_moe"),
                          [](const auto& family) { return std::string(family.param); });
 
 }  // namespace

@@ -50,8 +50,10 @@ TEST_P(RoundTrip, WhatIsWrittenIsReadInSpecAndBytes) {
 ModelSpec draw_anything(Rng& rng) {
   ModelSpec spec = test::random_spec(rng);
   spec.head_bias = spec.learned_positions = true;
-  std::get<AttentionSpec>(spec.blocks.front().mixer).qkv_bias = true;
-  std::get<AttentionSpec>(spec.blocks.front().mixer).output_bias = false;
+  if (auto* attention = std::get_if<AttentionSpec>(&spec.blocks.front().mixer)) {
+    attention->qkv_bias = true;
+    attention->output_bias = false;
+  }
   return spec;
 }
 
@@ -89,7 +91,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"qwen3_moe", test::random_qwen3_moe_spec}, Kind{"olmoe", test::random_olmoe_spec},
                     Kind{"olmo2", test::random_olmo2_spec}, Kind{"phi", test::random_phi_spec},
                     Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec},
-                    Kind{"coppice", draw_anything}));
+                    Kind{"deepseek", test::random_deepseek_spec},
+                    Kind{"deepseek_v2", test::random_deepseek_v2_spec},
+                    Kind{"deepseek_v3", test::random_deepseek_v3_spec},
+                    Kind{"pangu_ultra_moe", test::random_pangu_ultra_moe_spec},
+                    Kind{"PanguProMoE", test::random_pangu_pro_moe_spec}, Kind{"coppice", draw_anything}));
 INSTANTIATE_TEST_SUITE_P(Experts, RoundTrip,
                          testing::Values(Kind{"coppice", draw_unequal_experts},
                                          Kind{"coppice", draw_indexed_experts},

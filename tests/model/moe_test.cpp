@@ -139,15 +139,48 @@ TEST(Moe, BytesPerTokenFollowTheExperts) {
   EXPECT_EQ(one.bytes_per_token(), all.bytes_per_token() - ffn + ffn / 4);  // nothing seen: uniform choice
 }
 
-TEST(SelectTop, TakesTheHighestAndOfEqualTheFirst) {
+TEST(SelectExperts, TakesTheHighestAndOfEqualTheFirst) {
   const std::vector<float> scores = {1, 3, 3, 2, 3};
-  EXPECT_EQ(select_top(scores, {}, 2), (std::vector<int32_t>{1, 2}));
-  EXPECT_EQ(select_top(scores, {}, 4), (std::vector<int32_t>{1, 2, 3, 4}));
+  EXPECT_EQ(select_experts({}, scores, {}, 2), (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(select_experts({}, scores, {}, 4), (std::vector<int32_t>{1, 2, 3, 4}));
   const std::vector<float> bias = {5, 0, 0, 0, 0};
-  EXPECT_EQ(select_top(scores, bias, 1), (std::vector<int32_t>{0}));
+  EXPECT_EQ(select_experts({}, scores, bias, 1), (std::vector<int32_t>{0}));
   const std::vector<float> broken = {NAN, 1, NAN, -2};
-  EXPECT_EQ(select_top(broken, {}, 2), (std::vector<int32_t>{1, 3}));
-  EXPECT_EQ(select_top(broken, {}, 3), (std::vector<int32_t>{0, 1, 3}));
+  EXPECT_EQ(select_experts({}, broken, {}, 2), (std::vector<int32_t>{1, 3}));
+  EXPECT_EQ(select_experts({}, broken, {}, 3), (std::vector<int32_t>{0, 1, 3}));
+}
+
+TEST(SelectExperts, KeepsToTheRuleOfGroups) {
+  const std::vector<float> scores = {0.9f, 0.1f, 0.5f, 0.6f, 0.3f, 0.2f};
+  using Experts = std::vector<int32_t>;
+  const auto select = [&](GroupRule rule, int64_t kept, int64_t k) {
+    return select_experts({.group_rule = rule, .groups = 3, .kept_groups = kept}, scores, {}, k);
+  };
+  EXPECT_EQ(select(GroupRule::none, 1, 3), (Experts{0, 2, 3}));
+  EXPECT_EQ(select(GroupRule::best, 1, 2), (Experts{0, 1}));      // 0.9 is the best of all
+  EXPECT_EQ(select(GroupRule::best_two, 1, 2), (Experts{2, 3}));  // 0.5 + 0.6 is more than 0.9 + 0.1
+  EXPECT_EQ(select(GroupRule::best_two, 2, 3), (Experts{0, 2, 3}));
+  EXPECT_EQ(select(GroupRule::each, 1, 3), (Experts{0, 3, 4}));
+  EXPECT_EQ(select(GroupRule::each, 1, 6), (Experts{0, 1, 2, 3, 4, 5}));
+  // A bias steers groups as well.
+  const std::vector<float> bias = {0, 0, 0, 0, 1, 1};
+  EXPECT_EQ(select_experts({.group_rule = GroupRule::best, .groups = 3}, scores, bias, 1), Experts{4});
+}
+
+// Pangu Pro MoE's claim: groups as many as devices, and every device has the same work whatever the router
+// says.
+TEST(SelectExperts, OneOfEachGroupBurdensAllGroupsAlike) {
+  Rng rng(8);
+  std::vector<int64_t> grouped(8), free(8);
+  for (int token = 0; token < 200; ++token) {
+    std::vector<float> scores(64);
+    for (float& score : scores) score = static_cast<float>(rng.normal());
+    for (const int32_t e : select_experts({.group_rule = GroupRule::each, .groups = 8}, scores, {}, 8))
+      ++grouped[static_cast<size_t>(e / 8)];
+    for (const int32_t e : select_experts({}, scores, {}, 8)) ++free[static_cast<size_t>(e / 8)];
+  }
+  EXPECT_EQ(grouped, std::vector<int64_t>(8, 200));
+  EXPECT_NE(free, grouped);
 }
 
 }  // namespace

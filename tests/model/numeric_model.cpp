@@ -95,7 +95,8 @@ class Reference {
       std::vector<Vector> normed;
       for (const auto& v : x)
         normed.push_back(placement == NormPlacement::post ? v : norm(v, prefix_ + "input_layernorm"));
-      const auto mixed = attend(std::get<AttentionSpec>(spec_.blocks[i].mixer), normed);
+      const auto mixed =
+          std::visit([&](const auto& mixer) { return attend(mixer, normed); }, spec_.blocks[i].mixer);
       for (size_t t = 0; t < x.size(); ++t) {
         if (placement == NormPlacement::pre) {
           add(x[t], mixed[t], 1);
@@ -103,6 +104,12 @@ class Reference {
         } else if (placement == NormPlacement::post) {
           add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
           add(x[t], norm(feed(x[t]), prefix_ + "post_feedforward_layernorm"), 1);
+        } else if (placement == NormPlacement::sandwich) {
+          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
+          add(x[t],
+              norm(feed(norm(x[t], prefix_ + "pre_feedforward_layernorm")),
+                   prefix_ + "post_feedforward_layernorm"),
+              1);
         } else {
           add(x[t], mixed[t], 1);
           add(x[t], feed(normed[t]), 1);
@@ -146,7 +153,10 @@ class Reference {
   }
 
   Vector rms_norm(const Vector& x, const std::string& weight) const {
-    const double scale = 1 / std::sqrt(dot(x, x) / static_cast<double>(x.size()) + spec_.norm_epsilon);
+    return rms_norm(x, weight, spec_.norm_epsilon);
+  }
+  Vector rms_norm(const Vector& x, const std::string& weight, double epsilon) const {
+    const double scale = 1 / std::sqrt(dot(x, x) / static_cast<double>(x.size()) + epsilon);
     Vector y;
     for (size_t i = 0; i < x.size(); ++i) y.push_back(x[i] * scale * floats(weight)[i]);
     return y;
@@ -171,16 +181,66 @@ class Reference {
     }
   }
 
-  static void rotate(Vector& heads, const AttentionSpec& a, size_t position) {
-    const auto frequencies = rope_frequencies(a.rope, a.head_dim);
-    const size_t half = frequencies.size(), dim = static_cast<size_t>(a.head_dim);
+  static void rotate(Vector& heads, const RopeSpec& rope, int64_t head_dim, size_t position) {
+    const auto frequencies = rope_frequencies(rope, head_dim);
+    const size_t half = frequencies.size(), dim = static_cast<size_t>(head_dim);
     for (size_t head = 0; head < heads.size(); head += dim)
       for (size_t i = 0; i < half; ++i) {
-        const double angle = static_cast<double>(position) * frequencies[i];
-        const double p = heads[head + i], q = heads[head + i + half];
-        heads[head + i] = p * std::cos(angle) - q * std::sin(angle);
-        heads[head + i + half] = q * std::cos(angle) + p * std::sin(angle);
+        const double angle = static_cast<double>(position) * frequencies[i], size = rope_amplitude(rope);
+        double& first = heads[head + (rope.interleaved ? 2 * i : i)];
+        double& second = heads[head + (rope.interleaved ? 2 * i + 1 : i + half)];
+        const double p = first, q = second;
+        first = size * (p * std::cos(angle) - q * std::sin(angle));
+        second = size * (q * std::cos(angle) + p * std::sin(angle));
       }
+  }
+
+  // With the keys and values of every head written out.
+  std::vector<Vector> attend(const LatentAttentionSpec& a, const std::vector<Vector>& x) const {
+    const std::string name = prefix_ + "self_attn.";
+    const auto part = [](const Vector& v, int64_t begin, int64_t count) {
+      return Vector(v.begin() + begin, v.begin() + begin + count);
+    };
+    std::vector<std::vector<Vector>> queries, keys, values;  // [token][head]
+    for (size_t t = 0; t < x.size(); ++t) {
+      const Vector q = a.query_rank > 0 ? multiply(name + "q_b_proj",
+                                                   rms_norm(multiply(name + "q_a_proj", x[t], a.bias),
+                                                            name + "q_a_layernorm.weight", a.norm_epsilon),
+                                                   false)
+                                        : multiply(name + "q_proj", x[t], false);
+      const Vector both = multiply(name + "kv_a_proj_with_mqa", x[t], a.bias);
+      const Vector latent =
+          rms_norm(part(both, 0, a.latent_rank), name + "kv_a_layernorm.weight", a.norm_epsilon);
+      Vector shared = part(both, a.latent_rank, a.rotary_dim);
+      rotate(shared, a.rope, a.rotary_dim, t);
+      const Vector expanded = multiply(name + "kv_b_proj", latent, false);
+      queries.emplace_back(), keys.emplace_back(), values.emplace_back();
+      for (int64_t h = 0; h < a.heads; ++h) {
+        Vector turned = part(q, h * a.query_dim() + a.plain_dim, a.rotary_dim);
+        rotate(turned, a.rope, a.rotary_dim, t);
+        Vector query = part(q, h * a.query_dim(), a.plain_dim);
+        Vector key = part(expanded, h * (a.plain_dim + a.value_dim), a.plain_dim);
+        query.insert(query.end(), turned.begin(), turned.end());
+        key.insert(key.end(), shared.begin(), shared.end());
+        queries.back().push_back(query), keys.back().push_back(key);
+        values.back().push_back(part(expanded, h * (a.plain_dim + a.value_dim) + a.plain_dim, a.value_dim));
+      }
+    }
+    std::vector<Vector> out;
+    for (size_t t = 0; t < x.size(); ++t) {
+      Vector mixed;
+      for (size_t h = 0; h < static_cast<size_t>(a.heads); ++h) {
+        Vector weights, sum(static_cast<size_t>(a.value_dim));
+        double total = 0;
+        for (size_t s = 0; s <= t; ++s)
+          total += weights.emplace_back(std::exp(dot(queries[t][h], keys[s][h]) * rope_score_scale(a.rope) /
+                                                 std::sqrt(static_cast<double>(a.query_dim()))));
+        for (size_t s = 0; s <= t; ++s) add(sum, values[s][h], weights[s] / total);
+        mixed.insert(mixed.end(), sum.begin(), sum.end());
+      }
+      out.push_back(multiply(name + "o_proj", mixed, a.bias));
+    }
+    return out;
   }
 
   std::vector<Vector> attend(const AttentionSpec& a, const std::vector<Vector>& x) const {
@@ -193,8 +253,8 @@ class Reference {
         norm_pieces(queries.back(), prefix_ + "self_attn.q_norm.weight");
         norm_pieces(keys.back(), prefix_ + "self_attn.k_norm.weight");
       }
-      rotate(queries.back(), a, t);
-      rotate(keys.back(), a, t);
+      rotate(queries.back(), a.rope, a.head_dim, t);
+      rotate(keys.back(), a.rope, a.head_dim, t);
     }
     const auto dim = static_cast<size_t>(a.head_dim);
     for (size_t t = 0; t < x.size(); ++t) {
@@ -208,7 +268,8 @@ class Reference {
         for (size_t s = first; s <= t; ++s) {
           double score = 0;
           for (size_t i = 0; i < dim; ++i) score += queries[t][head * dim + i] * keys[s][from + i];
-          total += weights.emplace_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
+          total += weights.emplace_back(
+              std::exp(score * rope_score_scale(a.rope) / std::sqrt(static_cast<double>(dim))));
         }
         Vector sum(dim);
         for (size_t s = first; s <= t; ++s)
@@ -282,15 +343,49 @@ class Reference {
     return s;
   }
 
+  // The indices of the `count` highest values, of equal ones the lower index.
+  static std::vector<size_t> highest(const Vector& values, int64_t count) {
+    std::vector<size_t> order(values.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] > values[b]; });
+    order.resize(static_cast<size_t>(count));
+    return order;
+  }
+
+  // Experts that the rule of groups rules out are worth nothing.
+  static std::vector<size_t> select(const MoeSpec& moe, Vector keys) {
+    const RouterSpec& router = moe.router;
+    if (router.group_rule == GroupRule::none) return highest(keys, moe.top_k);
+    const size_t groups = static_cast<size_t>(router.groups), size = keys.size() / groups;
+    Vector worth(groups);
+    std::vector<std::vector<size_t>> best(groups);
+    for (size_t g = 0; g < groups; ++g) {
+      const Vector own(keys.begin() + static_cast<std::ptrdiff_t>(g * size),
+                       keys.begin() + static_cast<std::ptrdiff_t>((g + 1) * size));
+      best[g] = highest(own, router.group_rule == GroupRule::each       ? moe.top_k / router.groups
+                             : router.group_rule == GroupRule::best_two ? 2
+                                                                        : 1);
+      for (const size_t e : best[g]) worth[g] += own[e];
+    }
+    std::vector<bool> allowed(keys.size(), false);
+    if (router.group_rule == GroupRule::each) {
+      for (size_t g = 0; g < groups; ++g)
+        for (const size_t e : best[g]) allowed[g * size + e] = true;
+    } else {
+      for (const size_t g : highest(worth, router.kept_groups))
+        for (size_t e = 0; e < size; ++e) allowed[g * size + e] = true;
+    }
+    for (size_t e = 0; e < keys.size(); ++e)
+      if (!allowed[e]) keys[e] = -INFINITY;
+    return highest(keys, moe.top_k);
+  }
+
   Vector feed_forward(const MoeSpec& moe, const Vector& x) const {
     const Vector scores = router_scores(moe, x);
-    std::vector<size_t> order(scores.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    const auto key = [&](size_t e) {
-      return scores[e] + (moe.router.selection_bias ? floats(prefix_ + "mlp.gate.selection_bias")[e] : 0);
-    };
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) > key(b); });
-    order.resize(static_cast<size_t>(moe.top_k));
+    Vector keys = scores;
+    for (size_t e = 0; e < keys.size() && moe.router.selection_bias; ++e)
+      keys[e] += floats(prefix_ + "mlp.gate.selection_bias")[e];
+    const auto order = select(moe, keys);
     double total = 0;
     for (const size_t e : order) total += scores[e];
     Vector y(static_cast<size_t>(spec_.width));
@@ -305,6 +400,8 @@ class Reference {
       if (moe.router.weight == ExpertWeight::renormalised) weight = total != 0 ? scores[e] / total : 0;
       if (moe.router.weight == ExpertWeight::one_plus)
         weight = 1 + scores[e] * floats(prefix_ + "mlp.gate.scale")[e];
+      if (moe.router.weight == ExpertWeight::scaled)
+        weight = scores[e] * floats(prefix_ + "mlp.gate.scale")[e];
       const bool indexed = moe.storage == ExpertStorage::indexed;
       add(y,
           indexed ? bank(prefix_ + "mlp.", x, moe.gated, false, moe.activation,

@@ -1,5 +1,5 @@
-#include "lab/nn/attention.h"
 #include "lab/nn/language_model.h"
+#include "lab/nn/mixer.h"
 #include "lab/nn/norm.h"
 #include "lab/nn/tracing.h"
 
@@ -7,22 +7,23 @@ namespace coppice::lab {
 
 struct Block::Parts {
   NormPlacement placement = NormPlacement::pre;
-  std::shared_ptr<Norm> mixer_norm, ffn_norm;
-  std::shared_ptr<Attention> mixer;
+  std::shared_ptr<Norm> mixer_norm, ffn_norm, mixer_output_norm, ffn_output_norm;
+  std::shared_ptr<Mixer> mixer;
 };
 
 Block::Block(const BlockSpec& spec, const ModelSpec& model) : parts_(std::make_shared<Parts>()) {
-  const auto norm = [&](const std::string& name) {
+  const auto norm = [&](const std::string& name) -> std::shared_ptr<Norm> {
+    if (name.empty()) return nullptr;
     return register_module(name, std::make_shared<Norm>(model.norm, model.width, model.norm_epsilon));
   };
   const NormNames names = norm_names(spec.norms);
   parts_->placement = spec.norms;
   parts_->mixer_norm = norm(names.mixer);
-  parts_->mixer = register_module(
-      "self_attn",
-      std::make_shared<Attention>(std::get<AttentionSpec>(spec.mixer), model.width, model.norm_epsilon));
-  if (!names.ffn.empty()) parts_->ffn_norm = norm(names.ffn);
+  parts_->mixer = register_module("self_attn", make_mixer(spec.mixer, model));
+  parts_->mixer_output_norm = norm(names.mixer_output);
+  parts_->ffn_norm = norm(names.ffn);
   ffn = register_module("mlp", make_ffn(spec.ffn, model.width));
+  parts_->ffn_output_norm = norm(names.ffn_output);
 }
 
 void Block::set_ffn(std::shared_ptr<FeedForward> replacement) {
@@ -62,6 +63,10 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
       x = x + feed(input);
       break;
     }
+    case NormPlacement::sandwich:
+      x = x + named("mixer_output_norm", parts_->mixer_output_norm->forward(mix(norm_mixer(x))));
+      x = x + named("ffn_output_norm", parts_->ffn_output_norm->forward(feed(norm_ffn(x))));
+      break;
   }
   return named("output", x);
 }

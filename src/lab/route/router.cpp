@@ -21,7 +21,9 @@ Router::Router(const MoeSpec& moe, int64_t width)
       second_ = register_module("up", std::make_shared<Linear>(width, experts));
       break;
   }
+  // Both begin where every expert counts alike.
   if (spec_.weight == ExpertWeight::one_plus) scale_ = register_parameter("scale", torch::zeros({experts}));
+  if (spec_.weight == ExpertWeight::scaled) scale_ = register_parameter("scale", torch::ones({experts}));
   if (spec_.selection_bias) selection_bias = register_buffer("selection_bias", torch::zeros({experts}));
 }
 
@@ -41,7 +43,7 @@ Routing Router::forward(const torch::Tensor& x) const {
   Routing routing;
   routing.logits = logits(x);
   routing.scores = router_scores(spec_.score, routing.logits);
-  routing.experts = select_experts(routing.scores, selection_bias, top_k_);
+  routing.experts = select_experts(routing.scores, selection_bias, top_k_, spec_);
   routing.weights = expert_weights(spec_.weight, routing.scores, routing.experts, scale_, spec_.scale);
   return routing;
 }

@@ -8,8 +8,8 @@
 namespace coppice::lab {
 
 // Registered as "gate". Parameters by source: weight | hidden.weight, output.weight | up.weight, gate.weight;
-// and `scale` for one_plus weights. The selection bias is a buffer: it has no gradient, a rule moves it
-// (balance.h).
+// and `scale` for one_plus and scaled weights. The selection bias is a buffer: it has no gradient, a rule
+// moves it (balance.h).
 class Router : public torch::nn::Module {
  public:
   Router(const MoeSpec& moe, int64_t width);

@@ -1,5 +1,7 @@
 #include "lab/route/stages.h"
 
+#include <limits>
+
 namespace coppice::lab {
 
 torch::Tensor router_scores(RouterScore score, const torch::Tensor& logits) {
@@ -14,10 +16,39 @@ torch::Tensor router_scores(RouterScore score, const torch::Tensor& logits) {
   return logits;
 }
 
-torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& bias, int64_t top_k) {
-  const torch::Tensor ranked = (bias.defined() ? scores + bias : scores).detach();
-  const auto [values, order] = torch::sort(ranked, /*stable=*/true, /*dim=*/-1, /*descending=*/true);
-  return order.narrow(-1, 0, top_k).contiguous();
+namespace {
+
+// Indices along the last dimension, highest value first; of equal ones the lower index.
+torch::Tensor best_first(const torch::Tensor& values) {
+  return std::get<1>(torch::sort(values, /*stable=*/true, /*dim=*/-1, /*descending=*/true));
+}
+
+// Which experts may be selected, bool [rows, experts], by their ranks [rows, groups, experts of a group].
+torch::Tensor allowed_by_groups(const torch::Tensor& ranked, int64_t top_k, const RouterSpec& router) {
+  torch::Tensor chosen;
+  const torch::Tensor none = torch::zeros_like(ranked, torch::kBool);
+  if (router.group_rule == GroupRule::each) {
+    chosen = none.scatter(2, best_first(ranked).narrow(2, 0, top_k / router.groups), true);
+  } else {
+    const int64_t counted = router.group_rule == GroupRule::best_two ? 2 : 1;
+    const torch::Tensor worth = std::get<0>(ranked.topk(counted, 2)).sum(2);
+    const torch::Tensor kept = best_first(worth).narrow(1, 0, router.kept_groups);
+    chosen = torch::zeros_like(worth, torch::kBool).scatter(1, kept, true).unsqueeze(2).expand_as(ranked);
+  }
+  return chosen.flatten(1);
+}
+
+}  // namespace
+
+torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& bias, int64_t top_k,
+                             const RouterSpec& router) {
+  torch::Tensor ranked = (bias.defined() ? scores + bias : scores).detach();
+  if (router.group_rule != GroupRule::none) {
+    const torch::Tensor allowed =
+        allowed_by_groups(ranked.view({ranked.size(0), router.groups, -1}), top_k, router);
+    ranked = ranked.masked_fill(allowed.logical_not(), -std::numeric_limits<double>::infinity());
+  }
+  return best_first(ranked).narrow(-1, 0, top_k).contiguous();
 }
 
 torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, const torch::Tensor& experts,
@@ -30,9 +61,10 @@ torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, c
       const torch::Tensor sum = selected.sum(-1, /*keepdim=*/true);
       return times_scale(selected / torch::where(sum == 0, torch::ones_like(sum), sum));
     }
-    case ExpertWeight::one_plus: {
+    case ExpertWeight::one_plus:
+    case ExpertWeight::scaled: {
       const torch::Tensor u = scale_per_expert.index_select(0, experts.flatten()).view(experts.sizes());
-      return times_scale(1 + selected * u);
+      return times_scale(weight == ExpertWeight::scaled ? selected * u : 1 + selected * u);
     }
     default:
       return times_scale(selected);

@@ -9,13 +9,13 @@ namespace coppice::lab {
 
 torch::Tensor router_scores(RouterScore score, const torch::Tensor& logits);
 
-// The `top_k` experts of highest score + bias, best first; of equal ones the lower index. `bias` may be
-// undefined. int64 [rows, top_k].
-torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& bias, int64_t top_k);
+// The `top_k` experts of highest score + bias that the rule of groups allows, best first; of equal ones the
+// lower index. `bias` may be undefined. int64 [rows, top_k].
+torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& bias, int64_t top_k,
+                             const RouterSpec& router = {});
 
 // What multiplies each selected expert's output; [rows, top_k]. `scale_per_expert` is the learned u of
-// one_plus
-// ([experts]), else undefined; `scale` multiplies every weight.
+// one_plus and scaled ([experts]), else undefined; `scale` multiplies every weight.
 torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, const torch::Tensor& experts,
                              const torch::Tensor& scale_per_expert, double scale);
 

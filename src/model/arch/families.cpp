@@ -15,6 +15,11 @@ const Registry<Family>& families() {
                                                    {"phi", phi_family()},
                                                    {"gpt2", gpt2_family()},
                                                    {"opt", opt_family()},
+                                                   {"deepseek", deepseek_family()},
+                                                   {"deepseek_v2", deepseek_v2_family()},
+                                                   {"deepseek_v3", deepseek_v3_family()},
+                                                   {"PanguProMoE", pangu_pro_moe_family()},
+                                                   {"pangu_ultra_moe", pangu_ultra_moe_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }

@@ -19,8 +19,9 @@ struct TensorLayout {
   // Several tensors of the same file name lie in one, stacked along their outputs: this one begins at `first_row`
   // of `fused_rows`; 0: it lies alone.
   int64_t first_row = 0, fused_rows = 0;
+  bool one_row = false;  // a vector stored as a matrix of one row
 
-  bool as_is() const { return !transposed && fused_rows == 0; }
+  bool as_is() const { return !transposed && fused_rows == 0 && !one_row; }
 };
 
 struct Family {
@@ -36,8 +37,9 @@ struct Family {
   std::function<TensorLayout(const TensorSpec& tensor, const ModelSpec& spec)> layout = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
-  // Tensors of its files that follow from config.json; empty: none beyond those of all families.
-  std::function<bool(const std::string& file_name)> is_buffer = {};
+  // Tensors of its files that are not read: they follow from config.json, or belong to a part that the model's output
+  // does not depend on. Empty: none beyond those of all families.
+  std::function<bool(const std::string& file_name, const ModelSpec& spec)> is_buffer = {};
 };
 
 // Families by config.json's model_type.
@@ -55,6 +57,11 @@ Family olmo2_family();
 Family phi_family();
 Family gpt2_family();
 Family opt_family();
+Family deepseek_family();
+Family deepseek_v2_family();
+Family deepseek_v3_family();
+Family pangu_pro_moe_family();
+Family pangu_ultra_moe_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.
