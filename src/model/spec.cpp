@@ -158,6 +158,17 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
                  .found = fmt::format("top_k {}", moe.top_k),
                  .expected = fmt::format("at most the {} experts", moe.experts())});
   validate_groups(moe, where);
+  if (moe.router.source == RouterSource::sparsity) {
+    if (moe.storage != ExpertStorage::separate || moe.gated || moe.activation != Activation::relu)
+      throw Error({.where = where,
+                   .found = "a router by expected sparsity",
+                   .expected = "separate experts without gates, of activation relu"});
+    for (const int64_t width : moe.widths)
+      if (width < 2)
+        throw Error({.where = where,
+                     .found = fmt::format("an expert of {} neurons, routed by expected sparsity", width),
+                     .expected = "at least 2"});
+  }
   if (moe.shared_gate && moe.shared_width == 0)
     throw Error({.where = where, .found = "a gate of the shared expert", .expected = "a shared_width above 0"});
   if (moe.storage == ExpertStorage::indexed) {
@@ -308,7 +319,10 @@ class Collector {
         add("mlp.gate.gate.weight", {experts, spec_.width});
         add("mlp.gate.up.weight", {experts, spec_.width});
         break;
+      case RouterSource::sparsity:
+        break;
     }
+    if (moe.router.score == RouterScore::relu_norm) add("mlp.gate.norm.weight", {experts});
     if (has_expert_scale(moe.router)) add("mlp.gate.scale", {experts});
     if (moe.router.selection_bias) add("mlp.gate.selection_bias", {experts});
     if (moe.storage == ExpertStorage::indexed) add_bank("mlp", moe.dense_width, moe.gated, false);

@@ -174,14 +174,24 @@ enum class RouterSource {
   linear,    // logits = W x
   mlp_tanh,  // logits = W2 tanh(W1 x), LLaMA-MoE's gate
   neurons,   // logits = |(U x) * act(G x)|, CMoE's representative neurons: rows of U and G, one per expert
+  sparsity,  // logits = -p, the share of an expert's neurons that will fire (MoE-X): with the mean m and the variance s of
+             // each column of its up projection, p = (1 + erf(m.x / sqrt(2 s.x^2))) / 2; no weights of its own
 };
-enum class RouterScore { softmax, sigmoid, none };
+enum class RouterScore {
+  softmax,
+  sigmoid,
+  relu_norm,  // r / sqrt(mean(r^2) + norm_epsilon) * g with r = relu(logits) and a learned g_e (BlockFFN): what is 0
+              // stays 0, and an expert of weight 0 is not computed
+  none,
+};
 enum class ExpertWeight {
   score,         // as scored
   renormalised,  // divided by the sum over the selected; 0 if that sum is 0
   one,           // every selected expert counts fully
   one_plus,      // 1 + score * u_e with a learned u (CMoE)
   scaled,        // score * u_e with a learned u (Pangu Pro MoE)
+  survivors,     // one after the other, best first: the share of its score s in a softmax over those experts, not taken
+                 // before it, whose score z has (s - z) / max(|z|, s) <= 2 jitter (GRIN when it does not train)
 };
 // Experts may lie in groups, equally many consecutive ones in each, that take part in the selection.
 enum class GroupRule {
@@ -194,17 +204,17 @@ enum class GroupRule {
 template <>
 struct EnumNames<RouterSource> {
   static constexpr auto values = std::to_array<std::pair<RouterSource, const char*>>(
-      {{RouterSource::linear, "linear"}, {RouterSource::mlp_tanh, "mlp_tanh"}, {RouterSource::neurons, "neurons"}});
+      {{RouterSource::linear, "linear"}, {RouterSource::mlp_tanh, "mlp_tanh"}, {RouterSource::neurons, "neurons"}, {RouterSource::sparsity, "sparsity"}});
 };
 template <>
 struct EnumNames<RouterScore> {
   static constexpr auto values = std::to_array<std::pair<RouterScore, const char*>>(
-      {{RouterScore::softmax, "softmax"}, {RouterScore::sigmoid, "sigmoid"}, {RouterScore::none, "none"}});
+      {{RouterScore::softmax, "softmax"}, {RouterScore::sigmoid, "sigmoid"}, {RouterScore::relu_norm, "relu_norm"}, {RouterScore::none, "none"}});
 };
 template <>
 struct EnumNames<ExpertWeight> {
   static constexpr auto values = std::to_array<std::pair<ExpertWeight, const char*>>(
-      {{ExpertWeight::score, "score"}, {ExpertWeight::renormalised, "renormalised"}, {ExpertWeight::one, "one"}, {ExpertWeight::one_plus, "one_plus"}, {ExpertWeight::scaled, "scaled"}});
+      {{ExpertWeight::score, "score"}, {ExpertWeight::renormalised, "renormalised"}, {ExpertWeight::one, "one"}, {ExpertWeight::one_plus, "one_plus"}, {ExpertWeight::scaled, "scaled"}, {ExpertWeight::survivors, "survivors"}});
 };
 template <>
 struct EnumNames<GroupRule> {
@@ -222,6 +232,8 @@ struct RouterSpec {
   double scale = 1;             // multiplies every weight (LLaMA-MoE's E/k, DeepSeek's routed_scaling_factor)
   GroupRule group_rule = GroupRule::none;
   int64_t groups = 1, kept_groups = 1;
+  double norm_epsilon = 1e-6;  // relu_norm
+  double jitter = 0.01;        // survivors
 
   bool operator==(const RouterSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -233,8 +245,13 @@ struct RouterSpec {
     field("group_rule", self.group_rule, {.help = "what part groups of experts have in the selection"});
     field("groups", self.groups, {.help = "groups of experts, equally many consecutive ones in each", .min = 1, .max = 1 << 17});
     field("kept_groups", self.kept_groups, {.help = "best, best_two: groups that experts are selected from", .min = 1, .max = 1 << 17});
+    field("norm_epsilon", self.norm_epsilon, {.help = "relu_norm: added to the mean square", .min = 0, .above_min = true});
+    field("jitter", self.jitter, {.help = "survivors: half the relative distance from the best that survives", .min = 0});
   }
 };
+
+// Added to the variances from which a router by expected sparsity computes.
+inline constexpr float sparsity_least_variance = 1e-12f;
 
 // Whether there is a learned number per expert (mlp.gate.scale).
 inline bool has_expert_scale(const RouterSpec& router) {
@@ -404,6 +421,7 @@ struct TensorSpec {
 //     mlp.gate.{hidden,output}.weight                               mlp_tanh router (E, width), (E, E)
 //     mlp.gate.{up,gate}.weight                                     neurons router (E, width) each
 //     mlp.gate.scale                                                one_plus and scaled weights (E)
+//     mlp.gate.norm.weight                                          relu_norm scores (E)
 //     mlp.gate.selection_bias                                       (E)
 std::vector<TensorSpec> tensor_table(const ModelSpec& spec);
 

@@ -333,6 +333,29 @@ class Reference {
       const Vector g = multiply(gate + ".gate", x, false);
       for (size_t e = 0; e < s.size(); ++e) s[e] = std::abs(s[e] * activate(moe.activation, g[e]));
     }
+    if (moe.router.source == RouterSource::sparsity)
+      for (int64_t e = 0; e < moe.experts(); ++e) {
+        const std::string name = fmt::format("{}mlp.experts.{}.up_proj.weight", prefix_, e);
+        const int64_t neurons = moe.widths[static_cast<size_t>(e)];
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < x.size(); ++i) {
+          double column_mean = 0, column_variance = 0;
+          for (int64_t n = 0; n < neurons; ++n) column_mean += row(name, n, spec_.width)[i];
+          column_mean /= static_cast<double>(neurons);
+          for (int64_t n = 0; n < neurons; ++n)
+            column_variance += std::pow(row(name, n, spec_.width)[i] - column_mean, 2);
+          mean += column_mean * x[i];
+          variance += column_variance / static_cast<double>(neurons) * x[i] * x[i];
+        }
+        s.push_back(-0.5 * (1 + std::erf(mean / std::sqrt(2 * (variance + sparsity_least_variance)))));
+      }
+    if (moe.router.score == RouterScore::relu_norm) {
+      double squares = 0;
+      for (double& score : s) score = std::max(score, 0.0), squares += score * score;
+      for (size_t e = 0; e < s.size(); ++e)
+        s[e] *= floats(gate + ".norm.weight")[e] /
+                std::sqrt(squares / static_cast<double>(s.size()) + moe.router.norm_epsilon);
+    }
     double total = 0;
     for (double& score : s) {
       if (moe.router.score == RouterScore::softmax) total += score = std::exp(score);
@@ -394,8 +417,18 @@ class Reference {
       const double gate = multiply(prefix_ + "mlp.shared_expert_gate", x, false)[0];
       for (double& v : y) v /= 1 + std::exp(-gate);
     }
+    std::vector<bool> taken(scores.size(), false);
     for (const size_t e : order) {
       double weight = 1;
+      if (moe.router.weight == ExpertWeight::survivors) {
+        double sum = 0;
+        for (size_t other = 0; other < scores.size(); ++other)
+          if (!taken[other] && !(scores[e] - scores[other] >
+                                 2 * moe.router.jitter * std::max(std::abs(scores[other]), scores[e])))
+            sum += std::exp(scores[other] - scores[e]);
+        weight = 1 / sum;
+        taken[e] = true;
+      }
       if (moe.router.weight == ExpertWeight::score) weight = scores[e];
       if (moe.router.weight == ExpertWeight::renormalised) weight = total != 0 ? scores[e] / total : 0;
       if (moe.router.weight == ExpertWeight::one_plus)

@@ -37,7 +37,7 @@ inline RopeSpec random_odd_rope(Rng& rng) {
   RopeSpec rope = random_rope(rng);
   rope.interleaved = rng.chance(0.5);
   if (!rng.chance(0.4)) return rope;
-  rope.scaling = RopeScaling::yarn;
+  rope = {.theta = rope.theta, .scaling = RopeScaling::yarn, .interleaved = rope.interleaved};
   rope.factor = rng.uniform(0.5, 40);
   rope.original_context = between(rng, 16, 8192);
   rope.beta_slow = rng.uniform(0.5, 4);
@@ -121,10 +121,24 @@ inline MoeSpec random_moe(Rng& rng) {
                 .selection_bias = rng.chance(0.3),
                 .scale = rng.uniform(0.5, 3)};
   if (rng.chance(0.4)) draw_groups(moe, rng);
+  moe.router.norm_epsilon = rng.uniform(1e-3, 1e-1);  // a small one magnifies rounding errors
+  moe.router.jitter = rng.uniform(0, 0.5);
+  // Their weights depend on the order of the scores, which others leave to rounding.
+  if (moe.router.weight == ExpertWeight::survivors) {
+    moe.router.source = RouterSource::linear;
+    moe.router.score = RouterScore::none;
+  }
   moe.shared_width = rng.chance(0.5) ? between(rng, 1, 6) : 0;
   moe.shared_gate = moe.shared_width > 0 && rng.chance(0.5);
   moe.gated = rng.chance(0.7);
   moe.activation = any_of<Activation>(rng);
+  if (moe.router.source == RouterSource::sparsity) {
+    moe.storage = ExpertStorage::separate;
+    moe.dense_width = 0;
+    moe.gated = false;
+    moe.activation = Activation::relu;
+    for (int64_t& width : moe.widths) width = std::max<int64_t>(width, 2);
+  }
   return moe;
 }
 

@@ -233,6 +233,14 @@ TEST_F(InvalidSpec, IsToldApart) {
   moe().top_k = 1;
   EXPECT_THAT(complaint(), HasSubstr("groups of one expert"));
   spec_ = good;
+  moe().router.source = RouterSource::sparsity;
+  EXPECT_THAT(complaint(), HasSubstr("a router by expected sparsity"));
+  moe().gated = false;
+  moe().activation = Activation::relu;
+  moe().widths.assign(4, 1);
+  moe().top_k = 1;
+  EXPECT_THAT(complaint(), HasSubstr("an expert of 1 neurons"));
+  spec_ = good;
   attention().rope = {.theta = 1, .scaling = RopeScaling::yarn};
   EXPECT_THAT(complaint(), HasSubstr("theta 1 with yarn"));
   attention().rope = {.scaling = RopeScaling::yarn, .beta_fast = 1, .beta_slow = 2};

@@ -2,10 +2,26 @@
 
 #include <limits>
 
+#include "lab/nn/norm.h"
+
 namespace coppice::lab {
 
-torch::Tensor router_scores(RouterScore score, const torch::Tensor& logits) {
-  switch (score) {
+torch::Tensor expected_sparsity(const torch::Tensor& x, const std::vector<torch::Tensor>& up_projections) {
+  std::vector<torch::Tensor> means, variances;
+  for (const auto& up : up_projections) {
+    means.push_back(up.mean(0));
+    variances.push_back(up.var(0, /*unbiased=*/false));
+  }
+  const torch::Tensor mean = torch::linear(x, torch::stack(means));
+  const torch::Tensor variance = torch::linear(x * x, torch::stack(variances)) + sparsity_least_variance;
+  return -0.5 * torch::erfc(-mean / torch::sqrt(2 * variance));
+}
+
+torch::Tensor router_scores(const RouterSpec& router, const torch::Tensor& logits,
+                            const torch::Tensor& norm) {
+  switch (router.score) {
+    case RouterScore::relu_norm:
+      return rms_norm(torch::relu(logits), norm, router.norm_epsilon);
     case RouterScore::softmax:
       return torch::softmax(logits, -1);
     case RouterScore::sigmoid:
@@ -51,9 +67,29 @@ torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& b
   return best_first(ranked).narrow(-1, 0, top_k).contiguous();
 }
 
+namespace {
+
+// ExpertWeight::survivors: a softmax for each selected expert in turn, without those taken before.
+torch::Tensor survivor_weights(const torch::Tensor& scores, const torch::Tensor& experts, double jitter) {
+  torch::Tensor taken = torch::zeros_like(scores, torch::kBool);
+  std::vector<torch::Tensor> weights;
+  for (int64_t i = 0; i < experts.size(-1); ++i) {
+    const torch::Tensor own = experts.narrow(-1, i, 1), best = scores.gather(-1, own);
+    const torch::Tensor far = (best - scores) > 2 * jitter * torch::maximum(scores.abs(), best);
+    const torch::Tensor left =
+        scores.masked_fill(far.logical_or(taken), -std::numeric_limits<double>::infinity());
+    weights.push_back(torch::softmax(left, -1).gather(-1, own));
+    taken = taken.scatter(-1, own, true);
+  }
+  return torch::cat(weights, -1);
+}
+
+}  // namespace
+
 torch::Tensor expert_weights(ExpertWeight weight, const torch::Tensor& scores, const torch::Tensor& experts,
-                             const torch::Tensor& scale_per_expert, double scale) {
+                             const torch::Tensor& scale_per_expert, double scale, double jitter) {
   const auto times_scale = [scale](const torch::Tensor& x) { return scale == 1 ? x : x * scale; };
+  if (weight == ExpertWeight::survivors) return times_scale(survivor_weights(scores, experts, jitter));
   if (weight == ExpertWeight::one) return times_scale(torch::ones(experts.sizes(), scores.options()));
   const torch::Tensor selected = scores.gather(-1, experts);
   switch (weight) {

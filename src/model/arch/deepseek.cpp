@@ -22,6 +22,7 @@ Family deepseek_family() {
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
         if (auto obstacle = llama_shape_obstacle(spec)) return obstacle;
         if (auto obstacle = fine_experts_obstacle(spec, {})) return obstacle;
+        if (first_moe(spec)->shared_width == 0) return "it has no shared expert";
         const RouterSpec& router = first_moe(spec)->router;
         if (router.scale != 1) return "its expert weights are scaled";
         if (router.group_rule != GroupRule::none) return "its experts are selected by groups";

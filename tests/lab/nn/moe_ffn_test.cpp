@@ -94,6 +94,22 @@ torch::Tensor by_definition(const MoeSpec& spec, const StateDict& t, const torch
                 lab::activate(spec.activation, torch::mv(t.at("gate.gate.weight"), x)))
                    .abs();
       break;
+    case RouterSource::sparsity: {
+      std::vector<torch::Tensor> shares;
+      for (int64_t e = 0; e < spec.experts(); ++e) {
+        const torch::Tensor up = t.at(fmt::format("experts.{}.up_proj.weight", e));
+        const torch::Tensor mean = up.mean(0), centred = up - mean;
+        shares.push_back((1 + torch::erf((mean * x).sum() /
+                                         torch::sqrt(2 * ((centred * centred).mean(0) * x * x).sum()))) /
+                         2);
+      }
+      logits = -torch::stack(shares);
+      break;
+    }
+  }
+  if (spec.router.score == RouterScore::relu_norm) {
+    const torch::Tensor fired = logits.clamp_min(0);
+    logits = fired / torch::sqrt(fired.square().mean() + spec.router.norm_epsilon) * t.at("gate.norm.weight");
   }
   std::vector<double> score(static_cast<size_t>(spec.experts())), rank(score.size());
   const torch::Tensor scored = spec.router.score == RouterScore::softmax   ? torch::softmax(logits, 0)
@@ -111,8 +127,18 @@ torch::Tensor by_definition(const MoeSpec& spec, const StateDict& t, const torch
 
   torch::Tensor y = torch::zeros({width}, torch::kDouble);
   if (spec.shared_width > 0) y = y + bank(spec, t, "shared_expert.", x);
+  std::vector<bool> taken(score.size(), false);
   for (const size_t e : order) {
     double weight = 1;
+    if (spec.router.weight == ExpertWeight::survivors) {
+      double total = 0;
+      for (size_t z = 0; z < score.size(); ++z)
+        if (!taken[z] &&
+            score[e] - score[z] <= 2 * spec.router.jitter * std::max(std::abs(score[z]), score[e]))
+          total += std::exp(score[z] - score[e]);
+      weight = 1 / total;
+      taken[e] = true;
+    }
     if (spec.router.weight == ExpertWeight::score) weight = score[e];
     if (spec.router.weight == ExpertWeight::renormalised) weight = score[e] / sum;
     if (spec.router.weight == ExpertWeight::scaled)

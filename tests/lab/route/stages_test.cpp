@@ -37,7 +37,9 @@ TEST(ExpertWeights, GradientsAreFiniteDifferences) {
   for (const auto weight : {ExpertWeight::score, ExpertWeight::renormalised, ExpertWeight::one_plus})
     for (const auto score : {RouterScore::softmax, RouterScore::sigmoid})
       expect_gradients_match(
-          [&] { return lab::expert_weights(weight, lab::router_scores(score, logits), experts, u, 1.5); },
+          [&] {
+            return lab::expert_weights(weight, lab::router_scores({.score = score}, logits), experts, u, 1.5);
+          },
           {logits, u});
 }
 

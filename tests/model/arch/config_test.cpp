@@ -544,7 +544,7 @@ TEST(WritableFamily, IsTheMostWidelyReadableThatHoldsTheSpec) {
             "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->router.scale = 2; }), "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->router.weight = ExpertWeight::score; }),
-            "deepseek");
+            "coppice");
   // Shared experts that are not as wide as some routed ones together.
   EXPECT_EQ(changed(mixtral,
                     [](BlockSpec& b) {
