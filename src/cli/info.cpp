@@ -52,17 +52,34 @@ Json tensor_list(const std::vector<StoredTensor>& tensors) {
   return list;
 }
 
-const AttentionSpec* first_attention(const ModelSpec& spec) {
-  for (const auto& block : spec.blocks)
-    if (const auto* attention = std::get_if<AttentionSpec>(&block.mixer)) return attention;
-  return nullptr;
+Json describe_mixer(const AttentionSpec& attention) {
+  return {{"heads", attention.heads}, {"kv_heads", attention.kv_heads}, {"head_dim", attention.head_dim}};
+}
+
+Json describe_mixer(const LatentAttentionSpec& attention) {
+  return {{"heads", attention.heads},
+          {"head_dim", attention.query_dim()},
+          {"latent_rank", attention.latent_rank},
+          {"cached_per_token", attention.latent_rank + attention.rotary_dim}};
+}
+
+Json describe_mixer(const ShortConvSpec&) {
+  return Json::object();
+}
+
+std::string attention_in_words(const Json& json) {
+  if (json.contains("latent_rank"))
+    return fmt::format("{} heads of {} on latent vectors, {} floats cached per token",
+                       json["heads"].get<int64_t>(), json["head_dim"].get<int64_t>(),
+                       json["cached_per_token"].get<int64_t>());
+  return fmt::format("{} heads on {} key-value heads of {}", json["heads"].get<int64_t>(),
+                     json["kv_heads"].get<int64_t>(), json["head_dim"].get<int64_t>());
 }
 
 Json describe_model(const ModelFiles& model) {
   const ModelSpec& spec = model.spec();
   const ParameterCount count = count_parameters(spec);
   const Experts experts = survey_experts(spec);
-  const AttentionSpec* attention = first_attention(spec);
   Json json = {{"family", spec.family},
                {"params", count.total},
                {"active_params", count.active},
@@ -76,15 +93,13 @@ Json describe_model(const ModelFiles& model) {
                {"tied_embeddings", spec.tied_embeddings},
                {"experts", experts.experts},
                {"top_k", experts.top_k}};
-  std::map<std::string, int64_t> mixers;
-  for (const auto& block : spec.blocks)
+  std::map<std::string, int64_t> mixers;  // layers of each kind
+  for (const auto& block : spec.blocks) {
     ++mixers[std::visit([](const auto& mixer) { return mixer.kind; }, block.mixer)];
-  json["mixers"] = mixers;
-  if (attention != nullptr) {
-    json["heads"] = attention->heads;
-    json["kv_heads"] = attention->kv_heads;
-    json["head_dim"] = attention->head_dim;
+    if (!json.contains("heads"))
+      json.update(std::visit([](const auto& mixer) { return describe_mixer(mixer); }, block.mixer));
   }
+  json["mixers"] = mixers;
   if (experts.layers > 0) {
     json["moe_layers"] = experts.layers;
     json["expert_width"] = {{"min", experts.narrowest}, {"max", experts.widest}};
@@ -202,15 +217,12 @@ std::string in_words(const Json& json) {
     line("layers", grouped(number("layers")));
   }
   line("width", grouped(number("width")));
-  const auto layers_of = [&](const std::string& mixer) {
-    const auto count = json["mixers"][mixer].get<int64_t>();
-    return count == number("layers") ? "" : fmt::format(", in {} layers", count);
-  };
+  const int64_t convolutions = json["mixers"].value("short_conv", int64_t{0});
+  const int64_t attentions = number("layers") - convolutions;
   if (json.contains("heads"))
-    line("attention", fmt::format("{} heads on {} key-value heads of {}{}", number("heads"), number("kv_heads"),
-                                  number("head_dim"), layers_of("attention")));
-  if (json["mixers"].contains("short_conv"))
-    line("short convolution", fmt::format("in {} layers", json["mixers"]["short_conv"].get<int64_t>()));
+    line("attention", attention_in_words(json) +
+                          (convolutions == 0 ? "" : fmt::format(", in {} layers", attentions)));
+  if (convolutions > 0) line("short convolution", fmt::format("in {} layers", convolutions));
   if (number("experts") > 0) {
     const auto low = json["expert_width"]["min"].get<int64_t>(),
                high = json["expert_width"]["max"].get<int64_t>();

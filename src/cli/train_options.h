@@ -13,10 +13,11 @@ struct EnumNames<TrainDtype> {
       {{TrainDtype::f32, "f32"}, {TrainDtype::bf16, "bf16"}, {TrainDtype::f16, "f16"}});
 };
 
-// The Llama architecture of a new model.
+// The Llama architecture of a new model, or any other from a file.
 struct ArchOptions {
   int64_t width = 256, layers = 6, heads = 8, kv_heads = 0, ffn = 0, context = 256;
   bool tied = false;
+  std::filesystem::path file;
 
   static void fields(auto& self, auto&& field) {
     field(
@@ -41,6 +42,13 @@ struct ArchOptions {
     field("arch_context", self.context,
           Field{.help = "new model: longest sequence", .min = 2, .max = 1 << 20, .value_name = "N"});
     field("arch_tied", self.tied, Field{.help = "new model: the output head is the embedding matrix"});
+    field(
+        "arch_file", self.file,
+        Field{
+            .help =
+                "new model: config.json of any family, in place of the other --arch options; vocabulary and "
+                "special tokens are the tokenizer's",
+            .value_name = "FILE"});
   }
 };
 

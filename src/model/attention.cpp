@@ -102,14 +102,12 @@ void Attention::gate_mixed(const Pass& pass) {
 void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
   auto& state = slice.cache->state<KeyValueState>(pass.layer);
-  const float* cosine = rope_->cosine(position);
-  const float* sine = rope_->sine(position);
   for (int64_t head = 0; head < spec_.heads; ++head)
-    pass.kernels.rope(queries_.data() + row * query_.rows + head * dim, cosine, sine, rope_->half());
+    rope_->turn(pass.kernels, queries_.data() + row * query_.rows + head * dim, position);
   for (int64_t head = 0; head < spec_.kv_heads; ++head) {
     float* key = state.keys(head, position);
     std::copy_n(keys_.data() + row * key_.rows + head * dim, dim, key);
-    pass.kernels.rope(key, cosine, sine, rope_->half());
+    rope_->turn(pass.kernels, key, position);
     std::copy_n(values_.data() + row * value_.rows + head * dim, dim, state.values(head, position));
   }
 }

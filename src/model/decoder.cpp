@@ -7,6 +7,7 @@
 #include "kernels/isa.h"
 #include "model/attention.h"
 #include "model/cross_attention.h"
+#include "model/latent_attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
 #include "model/short_conv.h"
@@ -14,12 +15,12 @@
 namespace coppice {
 namespace {
 
-using MixerPart = std::variant<Attention, ShortConv>;
+using MixerPart = std::variant<Attention, LatentAttention, ShortConv>;
 using FfnPart = std::variant<DenseFfn, Moe>;
 
 struct Block {
   NormPlacement placement;
-  Norm mixer_norm, ffn_norm;
+  Norm mixer_norm, ffn_norm, mixer_output_norm, ffn_output_norm;
   MixerPart mixer;
   FfnPart ffn;
   Norm cross_norm;
@@ -33,6 +34,9 @@ struct MixerLoader {
   RopeTables& ropes;
   MixerPart operator()(const AttentionSpec& spec) const {
     return Attention(spec, norm_epsilon, weights, prefix + "self_attn.", ropes);
+  }
+  MixerPart operator()(const LatentAttentionSpec& spec) const {
+    return LatentAttention(spec, weights, prefix + "self_attn.", ropes);
   }
   MixerPart operator()(const ShortConvSpec& spec) const { return ShortConv(spec, weights, prefix + "conv."); }
 };
@@ -84,9 +88,11 @@ struct Decoder::State {
     for (size_t i = 0; i < specs.size(); ++i) {
       const std::string prefix = fmt::format("{}layers.{}.", stack, i);
       const NormNames norms = norm_names(specs[i].norms);
-      into.push_back({specs[i].norms,
-                      specs[i].mixer_norm ? Norm(spec, weights, prefix + norms.mixer) : Norm(),
-                      norms.ffn.empty() ? Norm() : Norm(spec, weights, prefix + norms.ffn),
+      const auto norm = [&](const std::string& name) {
+        return name.empty() ? Norm() : Norm(spec, weights, prefix + name);
+      };
+      into.push_back({specs[i].norms, specs[i].mixer_norm ? norm(norms.mixer) : Norm(), norm(norms.ffn),
+                      norm(norms.mixer_output), norm(norms.ffn_output),
                       std::visit(MixerLoader{weights, prefix, spec.norm_epsilon, ropes}, specs[i].mixer),
                       std::visit(FfnLoader{weights, prefix + "mlp."}, specs[i].ffn), Norm(), std::nullopt});
       Block& block = into.back();
@@ -245,6 +251,16 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
         feed(x.data());
         add_rows(pass, x.data(), y.data());
         norm("ffn_norm", block.ffn_norm, x.data(), x.data());
+        break;
+      case NormPlacement::sandwich:
+        norm("mixer_norm", block.mixer_norm, x.data(), normed.data());
+        mix(normed.data());
+        norm("mixer_output_norm", block.mixer_output_norm, y.data(), y.data());
+        add_rows(pass, x.data(), y.data());
+        norm("ffn_norm", block.ffn_norm, x.data(), normed.data());
+        feed(normed.data());
+        norm("ffn_output_norm", block.ffn_output_norm, y.data(), y.data());
+        add_rows(pass, x.data(), y.data());
         break;
     }
     pass.report("output", pass.width, x.data());
@@ -438,8 +454,13 @@ void Decoder::set_top_k(int64_t top_k) {
            .found = fmt::format("{}", top_k),
            .expected = fmt::format("1 to the {} experts of layer {}", layer.tokens.size(), layer.layer)},
           Fault::usage);
-  for (auto& block : state_->spec.blocks)
-    if (MoeSpec* moe = moe_of(block)) moe->top_k = top_k;
+  ModelSpec changed = state_->spec;
+  for (auto& block : changed.blocks)
+    if (MoeSpec* moe = moe_of(block)) {
+      moe->top_k = top_k;
+      validate(*moe, "experts");  // groups of experts may not allow every number
+    }
+  state_->spec = std::move(changed);
   for (auto& block : state_->blocks)
     if (auto* moe = std::get_if<Moe>(&block.ffn)) moe->set_top_k(top_k);
 }

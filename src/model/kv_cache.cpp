@@ -39,6 +39,14 @@ void KeyValueState::move(int64_t first, int64_t length, int64_t capacity) {
   capacity_ = capacity;
 }
 
+void LatentState::reserve(int64_t length, int64_t count) {
+  const int64_t needed = length + count, capacity = static_cast<int64_t>(floats_.size()) / width_;
+  if (needed <= capacity) return;
+  constexpr int64_t smallest = 32;
+  const int64_t doubled = std::min(context_, std::max(smallest, 2 * capacity));
+  floats_.resize(static_cast<size_t>(std::max(needed, doubled) * width_));
+}
+
 ShortConvState::ShortConvState(const ShortConvSpec& spec, int64_t width)
     : last_(static_cast<size_t>((spec.kernel_size - 1) * width)), next_(last_.size()) {}
 
@@ -47,6 +55,7 @@ namespace {
 struct StateMaker {
   const ModelSpec& model;
   MixerState operator()(const AttentionSpec& spec) const { return KeyValueState(spec, model.context); }
+  MixerState operator()(const LatentAttentionSpec& spec) const { return LatentState(spec, model.context); }
   MixerState operator()(const ShortConvSpec& spec) const { return ShortConvState(spec, model.width); }
 };
 

@@ -55,7 +55,27 @@ class ShortConvState {
   std::vector<float> last_, next_;
 };
 
-using MixerState = std::variant<KeyValueState, ShortConvState>;
+// What latent attention keeps of each position, shared by all heads: the latent vector, then the turned key.
+class LatentState {
+ public:
+  // `context`: positions of the longest sequence.
+  LatentState(const LatentAttentionSpec& spec, int64_t context)
+      : width_(spec.latent_rank + spec.rotary_dim), context_(context) {}
+
+  // Makes room for the positions `length` to `length + count`.
+  void reserve(int64_t length, int64_t count);
+  void advance() {}
+  int64_t bytes() const { return static_cast<int64_t>(floats_.size() * sizeof(float)); }
+
+  // A position's floats; those of the next positions follow.
+  float* at(int64_t position) { return floats_.data() + position * width_; }
+
+ private:
+  int64_t width_, context_;
+  std::vector<float> floats_;
+};
+
+using MixerState = std::variant<KeyValueState, LatentState, ShortConvState>;
 
 class KvCache {
  public:

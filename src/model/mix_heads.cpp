@@ -44,8 +44,9 @@ void mix_heads(const kernels::Kernels& kernels, const HeadPanel& panel, const Sc
 }
 
 float score_scale(const AttentionSpec& spec) {
-  if (spec.scale) return static_cast<float>(*spec.scale);
-  return 1.0f / std::sqrt(static_cast<float>(spec.head_dim));
+  const float by_rope = static_cast<float>(rope_score_scale(spec.rope));
+  if (spec.scale) return static_cast<float>(*spec.scale) * by_rope;
+  return by_rope / std::sqrt(static_cast<float>(spec.head_dim));
 }
 
 }  // namespace coppice

@@ -183,7 +183,7 @@ void ModelDirectory::bind_tensors() {
   for (const auto& name : names) {
     const std::string usual = family.usual_name ? family.usual_name(name) : name;
     if (wanted.contains(usual) && by_usual_name.at(usual) == name) continue;
-    const bool repeated = wanted.contains(usual), buffer = family.is_buffer && family.is_buffer(name);
+    const bool repeated = wanted.contains(usual), buffer = family.is_buffer && family.is_buffer(name, spec_);
     (repeated || buffer || is_derived_buffer(name) ? passed_over_ : unread).push_back(name);
   }
   const auto did_you_mean = [](const std::string& name, const std::vector<std::string>& known) {

@@ -5,8 +5,7 @@
 
 namespace coppice {
 
-Moe::Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix)
-    : spec_(spec), router_(spec, weights, prefix + "gate.") {
+Moe::Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix) : spec_(spec) {
   const bool indexed = spec.storage == ExpertStorage::indexed;
   if (indexed) banks_.push_back(load_bank(weights, prefix, spec.gated, false, spec.activation, true));
   for (int64_t e = 0; e < experts(); ++e) {
@@ -20,6 +19,7 @@ Moe::Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix)
     shared_ = std::make_unique<FfnBank>(
         load_bank(weights, prefix + "shared_expert.", spec.gated, false, spec.activation));
   if (spec.shared_gate) shared_gate_ = weights.matrix(prefix + "shared_expert_gate.weight");
+  router_.emplace(spec, banks_, weights, prefix + "gate.");
 }
 
 FfnJob Moe::job_of(int64_t expert) const {
@@ -39,11 +39,12 @@ std::vector<float> Moe::shared_weights(const Pass& pass, const float* x) const {
 }
 
 void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load) {
-  const auto choices = router_.route(pass, x, spec_.top_k);
+  const auto choices = router_->route(pass, x, spec_.top_k);
   const auto count = static_cast<size_t>(experts());
   std::vector<std::vector<int32_t>> rows(count);
   std::vector<std::vector<float>> weights(count);
   for (size_t i = 0; i < choices.size(); ++i) {
+    if (choices[i].weight == 0) continue;  // not worth reading the expert for
     const auto expert = static_cast<size_t>(choices[i].expert);
     rows[expert].push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
     weights[expert].push_back(choices[i].weight);
@@ -76,7 +77,7 @@ int64_t Moe::bytes_per_token(const ExpertLoad& load) const {
     if (bank.up.rows > 0) per_neuron = static_cast<double>(bank.bytes_per_neuron());
   const int64_t shared =
       (shared_ ? shared_->bytes_per_neuron() * shared_->up.rows : 0) + shared_gate_.bytes();
-  return std::llround(neurons * per_neuron) + shared + router_.bytes();
+  return std::llround(neurons * per_neuron) + shared + router_->bytes();
 }
 
 }  // namespace coppice

@@ -5,6 +5,7 @@
 // do not depend on the batch.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,9 @@ class Moe {
   std::vector<float> shared_weights(const Pass& pass, const float* x) const;
 
   MoeSpec spec_;
-  Router router_;
   std::vector<FfnBank> banks_;                 // one per expert, or one that all share
   std::vector<std::vector<int32_t>> neurons_;  // of each expert; indexed storage only
+  std::optional<Router> router_;
   std::unique_ptr<FfnBank> shared_;
   Matrix shared_gate_;  // one row, or none
 };

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/kernels.h"
 #include "model/spec.h"
 
 namespace coppice {
@@ -20,12 +21,13 @@ class RopeTable {
 
   // Fills the table for positions below `count`.
   void extend(int64_t count);
-  // Pairs that turn: element i of a head with i + half().
-  int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }
-  const float* cosine(int64_t position) const { return cosine_.data() + position * half(); }
-  const float* sine(int64_t position) const { return sine_.data() + position * half(); }
+  // Turns a head's queries or keys. Interleaved pairs leave it half-split, queries and keys alike, which changes no
+  // product of the two.
+  void turn(const kernels::Kernels& kernels, float* x, int64_t position) const;
 
  private:
+  int64_t half() const { return static_cast<int64_t>(frequencies_.size()); }
+
   RopeSpec rope_;
   int64_t head_dim_;
   std::vector<double> frequencies_;

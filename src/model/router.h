@@ -15,13 +15,16 @@ struct Choice {
   float weight = 0;
 };
 
-// The top `k` of `scores` (+ `bias`, unless empty), of equal ones the lower index; in ascending order of
-// index.
-std::vector<int32_t> select_top(std::span<const float> scores, std::span<const float> bias, int64_t k);
+// The `k` experts that `router` selects by `scores` (+ `bias`, unless empty), of equal ones the lower index;
+// in ascending order of index.
+std::vector<int32_t> select_experts(const RouterSpec& router, std::span<const float> scores,
+                                    std::span<const float> bias, int64_t k);
 
 class Router {
  public:
-  Router(const MoeSpec& spec, WeightStore& weights, const std::string& prefix);
+  // `experts` are those of the mixture, one bank each; only a source that looks at them needs them.
+  Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStore& weights,
+         const std::string& prefix);
 
   // For every row its `top_k` choices, row after row, experts ascending.
   std::vector<Choice> route(const Pass& pass, const float* x, int64_t top_k);
@@ -29,14 +32,18 @@ class Router {
 
  private:
   void compute_logits(const Pass& pass, const float* x);
+  void estimate_sparsity(const Pass& pass, const float* x);
+  void score(const Pass& pass, std::span<float> scores) const;
   void choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choices);
 
   RouterSpec spec_;
   int64_t experts_;
   kernels::Unit unit_;
-  Matrix first_, second_;  // linear: W, none; mlp_tanh: hidden, output; neurons: gate, up
-  std::vector<float> expert_scale_, selection_bias_;
-  std::vector<float> logits_, hidden_;
+  Matrix first_,
+      second_;  // linear: W, none; mlp_tanh: hidden, output; neurons: gate, up; sparsity: means, variances
+  std::vector<float> column_statistics_;  // what first_ and second_ point into, for sparsity
+  std::vector<float> expert_scale_, selection_bias_, norm_;
+  std::vector<float> logits_, hidden_, squares_;
 };
 
 }  // namespace coppice

@@ -11,12 +11,50 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim) {
   return static_cast<int64_t>(static_cast<double>(head_dim) * rope.fraction);
 }
 
+namespace {
+
+// The share of YaRN's blend that keeps the frequency of plane `i`: 1 for what turns often within the original context,
+// 0 for what turns seldom, between them by index.
+double yarn_kept(const RopeSpec& rope, int64_t width, int64_t i) {
+  const auto plane_that_turns = [&](double turns) {
+    return static_cast<double>(width) *
+           std::log(static_cast<double>(rope.original_context) / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(rope.theta));
+  };
+  const double low = std::max(0.0, std::floor(plane_that_turns(rope.beta_fast)));
+  const double high = std::min(static_cast<double>(width - 1), std::ceil(plane_that_turns(rope.beta_slow)));
+  constexpr double least = 0.001;  // the published models' way around a division by 0
+  const double span = high == low ? least : high - low;
+  return 1 - std::clamp((static_cast<double>(i) - low) / span, 0.0, 1.0);
+}
+
+double yarn_magnitude(const RopeSpec& rope, double scale) {
+  return rope.factor <= 1 ? 1 : 0.1 * scale * std::log(rope.factor) + 1;
+}
+
+}  // namespace
+
+double rope_amplitude(const RopeSpec& rope) {
+  if (rope.scaling != RopeScaling::yarn) return 1;
+  return yarn_magnitude(rope, rope.mscale) / yarn_magnitude(rope, rope.mscale_all_dim);
+}
+
+double rope_score_scale(const RopeSpec& rope) {
+  if (rope.scaling != RopeScaling::yarn) return 1;
+  const double magnitude = yarn_magnitude(rope, rope.mscale_all_dim);
+  return magnitude * magnitude;
+}
+
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim) {
   const int64_t width = rotary_width(rope, head_dim);
   std::vector<double> frequencies;
   for (int64_t i = 0; i < width / 2; ++i) {
     double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(width));
     if (rope.scaling == RopeScaling::linear) frequency /= rope.factor;
+    if (rope.scaling == RopeScaling::yarn) {
+      const double keep = yarn_kept(rope, width, i);
+      frequency = keep * frequency + (1 - keep) * frequency / rope.factor;
+    }
     if (rope.scaling == RopeScaling::llama3) {
       // Llama 3.1: long wavelengths are stretched, short ones kept, those between blended.
       const double turns = static_cast<double>(rope.original_context) * frequency / (2 * std::numbers::pi);
@@ -47,6 +85,11 @@ NormNames norm_names(NormPlacement placement) {
   if (placement == NormPlacement::post || placement == NormPlacement::post_sum)
     return {"post_attention_layernorm", "post_feedforward_layernorm"};
   if (placement == NormPlacement::parallel) return {"input_layernorm", ""};
+  if (placement == NormPlacement::sandwich)
+    return {.mixer = "input_layernorm",
+            .ffn = "pre_feedforward_layernorm",
+            .mixer_output = "post_attention_layernorm",
+            .ffn_output = "post_feedforward_layernorm"};
   return {"input_layernorm", "post_attention_layernorm"};
 }
 
@@ -66,6 +109,17 @@ void validate_relative_bias(const AttentionSpec& attention, const std::string& w
                  .expected = fmt::format("above {}, the distances with a bucket of their own", exact)});
 }
 
+void validate_rope(const RopeSpec& rope, const std::string& where) {
+  if (rope.scaling == RopeScaling::llama3 && !(rope.high_frequency_factor > rope.low_frequency_factor))
+    throw Error({.where = where, .found = "rope high_frequency_factor not above low_frequency_factor"});
+  if (rope.scaling == RopeScaling::yarn && !(rope.theta > 1))
+    throw Error({.where = where,
+                 .found = fmt::format("rope theta {} with yarn", rope.theta),
+                 .expected = "above 1"});
+  if (rope.scaling == RopeScaling::yarn && !(rope.beta_fast >= rope.beta_slow))
+    throw Error({.where = where, .found = "rope beta_fast below beta_slow"});
+}
+
 void validate_mixer(const AttentionSpec& attention, const std::string& where) {
   if (attention.heads % attention.kv_heads != 0)
     throw Error(
@@ -81,8 +135,47 @@ void validate_mixer(const AttentionSpec& attention, const std::string& where) {
                                                            rotary_width(rope, attention.head_dim),
                                                            attention.head_dim),
                  .expected = "an even number, for rotary pairs"});
-  if (rope.scaling == RopeScaling::llama3 && !(rope.high_frequency_factor > rope.low_frequency_factor))
-    throw Error({.where = where, .found = "rope high_frequency_factor not above low_frequency_factor"});
+  validate_rope(rope, where);
+}
+
+void validate_mixer(const LatentAttentionSpec& attention, const std::string& where) {
+  if (attention.rope.fraction != 1)
+    throw Error({.where = where,
+                 .found = fmt::format("rope fraction {} in latent attention", attention.rope.fraction),
+                 .expected = "1: all of rotary_dim turns"});
+  if (attention.rotary_dim % 2 != 0)
+    throw Error({.where = where,
+                 .found = fmt::format("rotary_dim {}", attention.rotary_dim),
+                 .expected = "an even number, for rotary pairs"});
+  validate_rope(attention.rope, where);
+}
+
+void validate_groups(const MoeSpec& moe, const std::string& where) {
+  const RouterSpec& router = moe.router;
+  if (router.group_rule == GroupRule::none) return;
+  if (moe.experts() % router.groups != 0)
+    throw Error({.where = where,
+                 .found = fmt::format("{} experts in {} groups", moe.experts(), router.groups),
+                 .expected = "equally many in each"});
+  const int64_t size = moe.experts() / router.groups;
+  if (router.group_rule == GroupRule::each) {
+    if (moe.top_k % router.groups != 0)
+      throw Error({.where = where,
+                   .found = fmt::format("top_k {} of {} groups", moe.top_k, router.groups),
+                   .expected = "equally many of each"});
+    return;
+  }
+  if (router.kept_groups > router.groups)
+    throw Error({.where = where,
+                 .found = fmt::format("{} groups kept", router.kept_groups),
+                 .expected = fmt::format("at most the {} groups", router.groups)});
+  if (moe.top_k > router.kept_groups * size)
+    throw Error({.where = where,
+                 .found = fmt::format("top_k {}", moe.top_k),
+                 .expected = fmt::format("at most the {} experts of {} groups", router.kept_groups * size,
+                                         router.kept_groups)});
+  if (router.group_rule == GroupRule::best_two && size < 2)
+    throw Error({.where = where, .found = "groups of one expert", .expected = "two at least, for best_two"});
 }
 
 void validate_mixer(const ShortConvSpec&, const std::string&) {}
@@ -153,6 +246,18 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
     throw Error({.where = where,
                  .found = fmt::format("top_k {}", moe.top_k),
                  .expected = fmt::format("at most the {} experts", moe.experts())});
+  validate_groups(moe, where);
+  if (moe.router.source == RouterSource::sparsity) {
+    if (moe.storage != ExpertStorage::separate || moe.gated || moe.activation != Activation::relu)
+      throw Error({.where = where,
+                   .found = "a router by expected sparsity",
+                   .expected = "separate experts without gates, of activation relu"});
+    for (const int64_t width : moe.widths)
+      if (width < 2)
+        throw Error({.where = where,
+                     .found = fmt::format("an expert of {} neurons, routed by expected sparsity", width),
+                     .expected = "at least 2"});
+  }
   if (moe.shared_gate && moe.shared_width == 0)
     throw Error({.where = where, .found = "a gate of the shared expert", .expected = "a shared_width above 0"});
   if (moe.storage == ExpertStorage::indexed) {
@@ -171,6 +276,15 @@ double rough_parameters(double width, const AttentionSpec& a) {
 
 double rough_parameters(double width, const ShortConvSpec& conv) {
   return width * (4 * width + static_cast<double>(conv.kernel_size));
+}
+
+double rough_parameters(double width, const LatentAttentionSpec& a) {
+  const auto heads = static_cast<double>(a.heads), latent = static_cast<double>(a.latent_rank),
+             queries = heads * static_cast<double>(a.query_dim()), rank = static_cast<double>(a.query_rank),
+             values = heads * static_cast<double>(a.value_dim);
+  const double of_queries = a.query_rank > 0 ? rank * (width + queries) : width * queries;
+  return of_queries + width * (latent + static_cast<double>(a.rotary_dim) + values) +
+         latent * (heads * static_cast<double>(a.plain_dim) + values);
 }
 
 double rough_parameters(double width, const DenseFfnSpec& ffn) {
@@ -254,6 +368,7 @@ class Collector {
       const NormNames norms = norm_names(blocks[i].norms);
       if (blocks[i].mixer_norm) add_norm(norms.mixer);
       std::visit([this](const auto& mixer) { add_mixer(mixer); }, blocks[i].mixer);
+      if (!norms.mixer_output.empty()) add_norm(norms.mixer_output);
       if (has_bias_table(blocks[i], i)) add_bias_table(std::get<AttentionSpec>(blocks[i].mixer));
       if (const auto& cross = blocks[i].cross_attention) {
         add_norm("cross_attention_layernorm");
@@ -261,6 +376,7 @@ class Collector {
       }
       if (!norms.ffn.empty()) add_norm(norms.ffn);
       std::visit([this](const auto& ffn) { add_ffn(ffn); }, blocks[i].ffn);
+      if (!norms.ffn_output.empty()) add_norm(norms.ffn_output);
     }
     prefix_.clear();
     if (spec_.final_norm) add_norm(prefix + "norm");
@@ -312,6 +428,21 @@ class Collector {
     add_linear("conv.out_proj", spec_.width, spec_.width, conv.bias);
   }
 
+  void add_mixer(const LatentAttentionSpec& a) {
+    const int64_t queries = a.heads * a.query_dim();
+    if (a.query_rank > 0) {
+      add_linear("self_attn.q_a_proj", a.query_rank, spec_.width, a.bias);
+      add("self_attn.q_a_layernorm.weight", {a.query_rank});
+      add("self_attn.q_b_proj.weight", {queries, a.query_rank});
+    } else {
+      add("self_attn.q_proj.weight", {queries, spec_.width});
+    }
+    add_linear("self_attn.kv_a_proj_with_mqa", a.latent_rank + a.rotary_dim, spec_.width, a.bias);
+    add("self_attn.kv_a_layernorm.weight", {a.latent_rank});
+    add("self_attn.kv_b_proj.weight", {a.heads * (a.plain_dim + a.value_dim), a.latent_rank});
+    add_linear("self_attn.o_proj", spec_.width, a.heads * a.value_dim, a.bias);
+  }
+
   void add_ffn(const DenseFfnSpec& ffn) { add_bank("mlp", ffn.width, ffn.gated, ffn.bias); }
 
   void add_ffn(const MoeSpec& moe) {
@@ -328,8 +459,11 @@ class Collector {
         add("mlp.gate.gate.weight", {experts, spec_.width});
         add("mlp.gate.up.weight", {experts, spec_.width});
         break;
+      case RouterSource::sparsity:
+        break;
     }
-    if (moe.router.weight == ExpertWeight::one_plus) add("mlp.gate.scale", {experts});
+    if (moe.router.score == RouterScore::relu_norm) add("mlp.gate.norm.weight", {experts});
+    if (has_expert_scale(moe.router)) add("mlp.gate.scale", {experts});
     if (moe.router.selection_bias) add("mlp.gate.selection_bias", {experts});
     if (moe.storage == ExpertStorage::indexed) add_bank("mlp", moe.dense_width, moe.gated, false);
     for (int64_t e = 0; e < experts; ++e) {
@@ -397,6 +531,10 @@ void validate(const ModelSpec& spec, const std::string& where) {
                  .found = spec.head_bias ? "a bias of the output head" : "a tied output head",
                  .expected = "an output head, or neither"});
   validate_size(spec, where);
+}
+
+void validate(const MoeSpec& moe, const std::string& where) {
+  validate_ffn(moe, where);
 }
 
 int64_t TensorSpec::count() const {

@@ -25,23 +25,31 @@ struct EnumNames<Activation> {
 };
 
 // How rotary frequencies are stretched beyond the trained context.
-enum class RopeScaling { none, linear, llama3 };
+enum class RopeScaling { none, linear, llama3, yarn };
 
 template <>
 struct EnumNames<RopeScaling> {
   static constexpr auto values = std::to_array<std::pair<RopeScaling, const char*>>(
-      {{RopeScaling::none, "none"}, {RopeScaling::linear, "linear"}, {RopeScaling::llama3, "llama3"}});
+      {{RopeScaling::none, "none"}, {RopeScaling::linear, "linear"}, {RopeScaling::llama3, "llama3"}, {RopeScaling::yarn, "yarn"}});
 };
 
 // Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: of the `dim` elements that turn,
-// element i pairs with i + dim/2.
+// element i pairs with i + dim/2; interleaved (DeepSeek), 2i with 2i + 1.
+//
+// YaRN (Peng et al. 2023) divides the frequencies that turn less than beta_slow times within the original context by
+// `factor`, keeps those that turn more than beta_fast times, and blends those between by their index. With
+// m(s) = 0.1 s ln(factor) + 1, or 1 for factors up to 1, cosines and sines are multiplied by m(mscale) / m(mscale_all_dim)
+// and the scores of whole heads by m(mscale_all_dim)^2, as DeepSeek-V2 (2024) has it.
 struct RopeSpec {
   double theta = 10000;
   double fraction = 1;  // partial rotation (Phi): only the first int(fraction * head_dim) elements turn
   RopeScaling scaling = RopeScaling::none;
   double factor = 1;
   double low_frequency_factor = 1, high_frequency_factor = 4;  // llama3
-  int64_t original_context = 8192;                             // llama3
+  int64_t original_context = 8192;                             // llama3, yarn
+  double beta_fast = 32, beta_slow = 1;                        // yarn
+  double mscale = 1, mscale_all_dim = 0;                       // yarn
+  bool interleaved = false;
 
   bool operator==(const RopeSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -51,7 +59,12 @@ struct RopeSpec {
     field("factor", self.factor, {.help = "stretch factor", .min = 0, .above_min = true});
     field("low_frequency_factor", self.low_frequency_factor, {.help = "llama3: wavelengths beyond context/this are stretched fully", .min = 0, .above_min = true});
     field("high_frequency_factor", self.high_frequency_factor, {.help = "llama3: wavelengths below context/this are not stretched", .min = 0, .above_min = true});
-    field("original_context", self.original_context, {.help = "llama3: context that the model was trained with", .min = 1});
+    field("original_context", self.original_context, {.help = "llama3, yarn: context that the model was trained with", .min = 1});
+    field("beta_fast", self.beta_fast, {.help = "yarn: what turns more often within the original context is kept", .min = 0, .above_min = true});
+    field("beta_slow", self.beta_slow, {.help = "yarn: what turns less often within the original context is stretched fully", .min = 0, .above_min = true});
+    field("mscale", self.mscale, {.help = "yarn: what turns is multiplied by m(mscale) / m(mscale_all_dim)", .min = 0});
+    field("mscale_all_dim", self.mscale_all_dim, {.help = "yarn: scores are multiplied by m(mscale_all_dim)^2", .min = 0});
+    field("interleaved", self.interleaved, {.help = "elements 2i and 2i + 1 turn together, instead of i and i + dim/2"});
   }
 };
 
@@ -60,6 +73,11 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim);
 
 // The inverse period of each of the rotary_width/2 rotation planes, scaling applied.
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim);
+
+// What cosines and sines are multiplied by, and what scores are multiplied by besides 1 / sqrt(head width); 1 but for
+// YaRN.
+double rope_amplitude(const RopeSpec& rope);
+double rope_score_scale(const RopeSpec& rope);
 
 // A learned bias of each head's scores by the distance between key and query, in buckets (Raffel et al. 2020): half of
 // them for single distances, the others growing logarithmically up to max_distance, beyond which all share the last.
@@ -146,7 +164,34 @@ struct ShortConvSpec {
   }
 };
 
-using MixerSpec = std::variant<AttentionSpec, ShortConvSpec>;
+// Multi-head latent attention (DeepSeek-V2, 2024). A token's keys and values are c = norm(W_c x), `latent_rank` wide and
+// shared by all heads, and r = rope(W_r x), `rotary_dim` wide; these alone are cached. Head h has keys (K_h c, r), values
+// V_h c and queries (a, rope(b)), where (a, b) is a projection of x, or of norm(W x) of `query_rank` elements. Causal.
+struct LatentAttentionSpec {
+  static constexpr const char* kind = "latent_attention";
+  int64_t heads = 1;
+  int64_t query_rank = 0;  // 0: queries are projected from the input itself
+  int64_t latent_rank = 64, plain_dim = 32, rotary_dim = 32, value_dim = 32;
+  bool bias = false;
+  RopeSpec rope;  // of rotary_dim elements
+  double norm_epsilon = 1e-6;
+
+  int64_t query_dim() const { return plain_dim + rotary_dim; }
+  bool operator==(const LatentAttentionSpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("heads", self.heads, {.help = "heads", .min = 1, .max = 65536, .required = true});
+    field("query_rank", self.query_rank, {.help = "width of the compressed queries; 0 = not compressed", .min = 0, .max = 1 << 20});
+    field("latent_rank", self.latent_rank, {.help = "width of the compressed keys and values", .min = 1, .max = 1 << 20, .required = true});
+    field("plain_dim", self.plain_dim, {.help = "elements of a head's queries and keys that do not turn", .min = 1, .max = 65536, .required = true});
+    field("rotary_dim", self.rotary_dim, {.help = "elements of a head's queries, and of the keys that all heads share, that turn", .min = 2, .max = 65536, .required = true});
+    field("value_dim", self.value_dim, {.help = "width of a head's values", .min = 1, .max = 65536, .required = true});
+    field("bias", self.bias, {.help = "the compressions and the output projection have biases"});
+    field("rope", self.rope, {.help = "rotary position embedding"});
+    field("norm_epsilon", self.norm_epsilon, {.help = "of the norms of the compressed queries, keys and values", .min = 0});
+  }
+};
+
+using MixerSpec = std::variant<AttentionSpec, LatentAttentionSpec, ShortConvSpec>;
 
 // down(act(gate x) * up x) when gated, else down(act(up x)).
 struct DenseFfnSpec {
@@ -169,32 +214,56 @@ enum class RouterSource {
   linear,    // logits = W x
   mlp_tanh,  // logits = W2 tanh(W1 x), LLaMA-MoE's gate
   neurons,   // logits = |(U x) * act(G x)|, CMoE's representative neurons: rows of U and G, one per expert
+  sparsity,  // logits = -p, the share of an expert's neurons that will fire (MoE-X): with the mean m and the variance s of
+             // each column of its up projection, p = (1 + erf(m.x / sqrt(2 s.x^2))) / 2; no weights of its own
 };
-enum class RouterScore { softmax, sigmoid, none };
+enum class RouterScore {
+  softmax,
+  sigmoid,
+  relu_norm,  // r / sqrt(mean(r^2) + norm_epsilon) * g with r = relu(logits) and a learned g_e (BlockFFN): what is 0
+              // stays 0, and an expert of weight 0 is not computed
+  none,
+};
 enum class ExpertWeight {
   score,         // as scored
   renormalised,  // divided by the sum over the selected; 0 if that sum is 0
   one,           // every selected expert counts fully
   one_plus,      // 1 + score * u_e with a learned u (CMoE)
+  scaled,        // score * u_e with a learned u (Pangu Pro MoE)
+  survivors,     // one after the other, best first: the share of its score s in a softmax over those experts, not taken
+                 // before it, whose score z has (s - z) / max(|z|, s) <= 2 jitter (GRIN when it does not train)
+};
+// Experts may lie in groups, equally many consecutive ones in each, that take part in the selection.
+enum class GroupRule {
+  none,      // the best top_k of all
+  best,      // the best top_k within the kept_groups whose best expert is best (DeepSeek-V2)
+  best_two,  // the same, by the sum of a group's two best (DeepSeek-V3)
+  each,      // the best top_k / groups of every group (Pangu Pro MoE)
 };
 
 template <>
 struct EnumNames<RouterSource> {
   static constexpr auto values = std::to_array<std::pair<RouterSource, const char*>>(
-      {{RouterSource::linear, "linear"}, {RouterSource::mlp_tanh, "mlp_tanh"}, {RouterSource::neurons, "neurons"}});
+      {{RouterSource::linear, "linear"}, {RouterSource::mlp_tanh, "mlp_tanh"}, {RouterSource::neurons, "neurons"}, {RouterSource::sparsity, "sparsity"}});
 };
 template <>
 struct EnumNames<RouterScore> {
   static constexpr auto values = std::to_array<std::pair<RouterScore, const char*>>(
-      {{RouterScore::softmax, "softmax"}, {RouterScore::sigmoid, "sigmoid"}, {RouterScore::none, "none"}});
+      {{RouterScore::softmax, "softmax"}, {RouterScore::sigmoid, "sigmoid"}, {RouterScore::relu_norm, "relu_norm"}, {RouterScore::none, "none"}});
 };
 template <>
 struct EnumNames<ExpertWeight> {
   static constexpr auto values = std::to_array<std::pair<ExpertWeight, const char*>>(
-      {{ExpertWeight::score, "score"}, {ExpertWeight::renormalised, "renormalised"}, {ExpertWeight::one, "one"}, {ExpertWeight::one_plus, "one_plus"}});
+      {{ExpertWeight::score, "score"}, {ExpertWeight::renormalised, "renormalised"}, {ExpertWeight::one, "one"}, {ExpertWeight::one_plus, "one_plus"}, {ExpertWeight::scaled, "scaled"}, {ExpertWeight::survivors, "survivors"}});
+};
+template <>
+struct EnumNames<GroupRule> {
+  static constexpr auto values = std::to_array<std::pair<GroupRule, const char*>>(
+      {{GroupRule::none, "none"}, {GroupRule::best, "best"}, {GroupRule::best_two, "best_two"}, {GroupRule::each, "each"}});
 };
 
-// Selection takes the top_k experts by score + selection bias; of equal ones the lower index.
+// Selection takes the top_k experts by score + selection bias, in the groups that the rule of groups allows; of equal
+// ones, experts or groups, the lower index.
 struct RouterSpec {
   RouterSource source = RouterSource::linear;
   RouterScore score = RouterScore::softmax;
@@ -202,6 +271,10 @@ struct RouterSpec {
   bool selection_bias = false;  // a bias that steers selection but not weights (loss-free balancing)
   double scale = 1;             // multiplies every weight (LLaMA-MoE's E/k, DeepSeek's routed_scaling_factor)
   double sum_epsilon = 0;       // added to the sum that renormalised weights are divided by (LFM2-MoE: 1e-6)
+  GroupRule group_rule = GroupRule::none;
+  int64_t groups = 1, kept_groups = 1;
+  double norm_epsilon = 1e-6;  // relu_norm
+  double jitter = 0.01;        // survivors
 
   bool operator==(const RouterSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -211,8 +284,21 @@ struct RouterSpec {
     field("selection_bias", self.selection_bias, {.help = "a learned bias is added to scores for selection only"});
     field("scale", self.scale, {.help = "multiplies every weight"});
     field("sum_epsilon", self.sum_epsilon, {.help = "renormalised: added to the sum over the selected", .min = 0, .max = 1});
+    field("group_rule", self.group_rule, {.help = "what part groups of experts have in the selection"});
+    field("groups", self.groups, {.help = "groups of experts, equally many consecutive ones in each", .min = 1, .max = 1 << 17});
+    field("kept_groups", self.kept_groups, {.help = "best, best_two: groups that experts are selected from", .min = 1, .max = 1 << 17});
+    field("norm_epsilon", self.norm_epsilon, {.help = "relu_norm: added to the mean square", .min = 0, .above_min = true});
+    field("jitter", self.jitter, {.help = "survivors: half the relative distance from the best that survives", .min = 0});
   }
 };
+
+// Added to the variances from which a router by expected sparsity computes.
+inline constexpr float sparsity_least_variance = 1e-12f;
+
+// Whether there is a learned number per expert (mlp.gate.scale).
+inline bool has_expert_scale(const RouterSpec& router) {
+  return router.weight == ExpertWeight::one_plus || router.weight == ExpertWeight::scaled;
+}
 
 // Where the experts' weights lie.
 enum class ExpertStorage {
@@ -262,17 +348,19 @@ enum class NormPlacement {
   post,      // x += norm(mixer(x)); x += norm(ffn(x)), inside the residual branch (OLMo 2)
   parallel,  // n = norm(x); x += mixer(n) + ffn(n), with one norm (Phi)
   post_sum,  // x = norm(x + mixer(x)); x = norm(x + ffn(x)), behind the residual sum (the first transformer, BERT)
+  sandwich,  // x += norm(mixer(norm(x))); x += norm(ffn(norm(x))), four norms (Ding et al. 2021; Pangu Ultra)
 };
 
 template <>
 struct EnumNames<NormPlacement> {
   static constexpr auto values = std::to_array<std::pair<NormPlacement, const char*>>(
-      {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}, {NormPlacement::parallel, "parallel"}, {NormPlacement::post_sum, "post_sum"}});
+      {{NormPlacement::pre, "pre"}, {NormPlacement::post, "post"}, {NormPlacement::parallel, "parallel"}, {NormPlacement::post_sum, "post_sum"}, {NormPlacement::sandwich, "sandwich"}});
 };
 
-// What tensor_table calls the norms of a block's mixer and of its FFN; the latter is empty if there is none.
+// What tensor_table calls the norms of a block's mixer and of its FFN, and the second norms behind them; empty if there
+// is none.
 struct NormNames {
-  std::string mixer, ffn;
+  std::string mixer, ffn, mixer_output = {}, ffn_output = {};
 };
 NormNames norm_names(NormPlacement placement);
 
@@ -389,6 +477,7 @@ inline constexpr double max_parameters = 1e16;
 
 // Throws an Error naming `where` unless the numbers fit each other (kv_heads divides heads, top_k <= experts, …).
 void validate(const ModelSpec& spec, const std::string& where);
+void validate(const MoeSpec& moe, const std::string& where);
 
 // One weight of a model: its canonical name, which is the Hugging Face Llama name, and its shape (out, in).
 struct TensorSpec {
@@ -414,6 +503,17 @@ struct TensorSpec {
 //     conv.conv.{weight,bias}                                       (width, 1, kernel_size), (width)
 //     self_attn.relative_bias.weight                                (buckets, heads); shared: of block 0 only
 //     cross_attention_layernorm.weight, cross_attn.{q,k,v,o}_proj.{weight,bias}   with cross-attention
+//     pre_feedforward_layernorm.weight                              sandwich: input_ before the mixer, post_attention_
+//                                                                   behind it, pre_ and post_feedforward_ around the FFN
+//     self_attn.q_a_proj.{weight,bias}, self_attn.q_a_layernorm.weight, self_attn.q_b_proj.weight
+//                                                                   latent attention: (query_rank, width), (query_rank),
+//                                                                   (heads * query_dim, query_rank); without query_rank
+//                                                                   q_proj.weight (heads * query_dim, width) alone
+//     self_attn.kv_a_proj_with_mqa.{weight,bias}                    (latent_rank + rotary_dim, width): W_c above W_r
+//     self_attn.kv_a_layernorm.weight                               (latent_rank)
+//     self_attn.kv_b_proj.weight                                    (heads * (plain_dim + value_dim), latent_rank): for
+//                                                                   each head K_h above V_h
+//     self_attn.o_proj.{weight,bias}                                (width, heads * value_dim)
 //     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed experts
 //     mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
 //     mlp.expert_neurons.E                                          indexed experts: int32, ascending
@@ -421,7 +521,8 @@ struct TensorSpec {
 //     mlp.gate.weight                                               linear router (E, width)
 //     mlp.gate.{hidden,output}.weight                               mlp_tanh router (E, width), (E, E)
 //     mlp.gate.{up,gate}.weight                                     neurons router (E, width) each
-//     mlp.gate.scale                                                one_plus weights (E)
+//     mlp.gate.scale                                                one_plus and scaled weights (E)
+//     mlp.gate.norm.weight                                          relu_norm scores (E)
 //     mlp.gate.selection_bias                                       (E)
 // An encoder has model.encoder.layers.N.… and model.encoder.norm.weight, named alike.
 std::vector<TensorSpec> tensor_table(const ModelSpec& spec);

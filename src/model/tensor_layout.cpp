@@ -51,6 +51,7 @@ std::vector<int64_t> stored_shape(const TensorSpec& tensor, const TensorLayout& 
     shape[0] /= layout.experts;
     shape.insert(shape.begin(), layout.experts);
   }
+  if (layout.one_row) shape.insert(shape.begin(), 1);
   return shape;
 }
 

@@ -147,6 +147,64 @@ inline std::vector<ModelSpec> tiny_families() {
     attention.window = first ? 0 : 3;
     attention.rope.theta = first ? 160000 : 10000;
   });
+  add("deepseek", sparse, [](auto& spec, auto& block, auto&) {
+    moe_of(block)->shared_width = 16;
+    if (&block == &spec.blocks.front()) block.ffn = DenseFfnSpec{.width = 10};
+  });
+  ModelSpec grouped = tiny_spec(MoeSpec{.widths = {8, 8, 8, 8, 8, 8},
+                                        .top_k = 3,
+                                        .router = {.weight = ExpertWeight::score},
+                                        .shared_width = 8});
+  add("PanguProMoE", grouped, [](auto& spec, auto& block, auto& attention) {
+    spec.width = 24;
+    attention.qkv_bias = attention.output_bias = true;
+    moe_of(block)->router = {.weight = ExpertWeight::scaled, .group_rule = GroupRule::each, .groups = 3};
+  });
+  const RopeSpec yarn{.theta = 500,
+                      .scaling = RopeScaling::yarn,
+                      .factor = 8,
+                      .original_context = 16,
+                      .beta_fast = 4,
+                      .mscale = 1,
+                      .mscale_all_dim = 0.7,
+                      .interleaved = true};
+  const LatentAttentionSpec latent{
+      .heads = 4, .latent_rank = 7, .plain_dim = 5, .rotary_dim = 6, .value_dim = 3, .rope = yarn};
+  add("deepseek_v2", grouped, [&](auto&, auto& block, auto&) {
+    block.mixer = latent;
+    moe_of(block)->router = {.weight = ExpertWeight::score,
+                             .scale = 1.5,
+                             .group_rule = GroupRule::best,
+                             .groups = 3,
+                             .kept_groups = 2};
+  });
+  add("deepseek_v3", grouped, [&](auto&, auto& block, auto&) {
+    block.mixer = latent;
+    std::get<LatentAttentionSpec>(block.mixer).query_rank = 9;
+    std::get<LatentAttentionSpec>(block.mixer).bias = true;
+    moe_of(block)->router = {.score = RouterScore::sigmoid,
+                             .selection_bias = true,
+                             .scale = 2.5,
+                             .group_rule = GroupRule::best_two,
+                             .groups = 3,
+                             .kept_groups = 2};
+  });
+  add("pangu_ultra_moe", grouped, [&](auto& spec, auto& block, auto&) {
+    block.mixer = latent;
+    std::get<LatentAttentionSpec>(block.mixer).rope = {.theta = 500};
+    std::get<LatentAttentionSpec>(block.mixer).norm_epsilon = spec.norm_epsilon;
+    block.norms = NormPlacement::sandwich;
+    moe_of(block)->router.score = RouterScore::sigmoid;
+  });
+  // Pangu Ultra, and GLaM but for its positions: gated dense layers and plain experts in turn.
+  add("coppice", dense, [](auto&, auto& block, auto&) { block.norms = NormPlacement::sandwich; });
+  add("coppice", dense, [](auto& spec, auto& block, auto&) {
+    spec.tied_embeddings = true;
+    block.ffn = DenseFfnSpec{.width = 24, .activation = Activation::gelu};
+    if (&block == &spec.blocks.back())
+      block.ffn =
+          MoeSpec{.widths = {24, 24, 24, 24}, .top_k = 2, .gated = false, .activation = Activation::gelu};
+  });
   add("coppice", dense, [](auto& spec, auto& block, auto& attention) {
     spec.tied_embeddings = spec.head_bias = true;
     attention.gate = &block == &spec.blocks.back() ? AttentionGate::head : AttentionGate::element;
@@ -205,6 +263,38 @@ inline std::vector<std::pair<std::string, MoeSpec>> mixtures() {
         .top_k = 3,
         .router = {.source = RouterSource::neurons, .weight = ExpertWeight::one_plus, .selection_bias = true},
         .shared_width = 8}},
+      {"grouped_best_scaled",
+       {.widths = {8, 4, 6, 8, 5, 7},
+        .top_k = 3,
+        .router = {.score = RouterScore::sigmoid,
+                   .weight = ExpertWeight::scaled,
+                   .selection_bias = true,
+                   .group_rule = GroupRule::best,
+                   .groups = 3,
+                   .kept_groups = 2}}},
+      {"grouped_best_two",
+       {.widths = {8, 4, 6, 8, 5, 7},
+        .top_k = 2,
+        .router = {.group_rule = GroupRule::best_two, .groups = 2, .kept_groups = 1}}},
+      {"grouped_each",
+       {.widths = {8, 4, 6, 8, 5, 7},
+        .top_k = 4,
+        .router = {.weight = ExpertWeight::score, .group_rule = GroupRule::each, .groups = 2}}},
+      {"blockffn",
+       {.widths = {8, 8, 8, 8, 8},
+        .top_k = 5,
+        .router = {.score = RouterScore::relu_norm, .weight = ExpertWeight::score, .norm_epsilon = 0.01},
+        .gated = false}},
+      {"moe_x",
+       {.widths = {8, 9, 7, 8},
+        .top_k = 2,
+        .router = {.source = RouterSource::sparsity},
+        .gated = false,
+        .activation = Activation::relu}},
+      {"grin",
+       {.widths = {8, 8, 8, 8},
+        .top_k = 2,
+        .router = {.score = RouterScore::none, .weight = ExpertWeight::survivors, .jitter = 0.2}}},
       {"ungated_relu",
        {.widths = {8, 8},
         .top_k = 1,

@@ -61,10 +61,20 @@ TEST_F(DecoderTest, MatchesTheReferenceForEveryRouter) {
           for (const bool bias : {false, true}) {
             MoeSpec moe{.widths = {9, 0, 17, 12, 5},
                         .top_k = 2,
-                        .router = {source, score, weight, bias, 1.5},
+                        .router = {.source = source,
+                                   .score = score,
+                                   .weight = weight,
+                                   .selection_bias = bias,
+                                   .scale = 1.5},
                         .storage = storage,
                         .dense_width = storage == ExpertStorage::indexed ? 25 : 0,
                         .shared_width = bias ? 7 : 0};
+            if (source == RouterSource::sparsity) {
+              if (storage == ExpertStorage::indexed) continue;
+              moe.widths[1] = 6;
+              moe.gated = false;
+              moe.activation = Activation::relu;
+            }
             const AttentionSpec attention{.heads = 2, .kv_heads = 1, .head_dim = 6};
             const NumericModel model(
                 {.vocabulary = 40, .width = 18, .context = 16, .blocks = {{attention, moe}}}, ++seed);
@@ -107,9 +117,42 @@ TEST_F(DecoderTest, Bf16WeightsAreThoseOfARoundedModel) {
   EXPECT_LT(test::relative_difference(all_logits(rounded, tokens), want.reference_logits(tokens)), 1e-4);
 }
 
+TEST_F(DecoderTest, MatchesTheReferenceForLatentAttention) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    Rng rng(seed);
+    ModelSpec spec = test::random_spec(rng);
+    spec.context = 64;
+    for (auto& block : spec.blocks) block.mixer = test::random_latent(rng);
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      const NumericModel model(spec, seed, dtype);
+      const auto tokens = test::random_tokens(spec, 40, rng);
+      Decoder decoder(model.open());
+      ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), model.reference_logits(tokens)), 1e-4)
+          << "seed " << seed << "\n"
+          << to_line(to_json(spec));
+    }
+  }
+}
+
+// What the cache is for: latent vectors and turned keys, not the keys and values of every head.
+TEST_F(DecoderTest, LatentAttentionCachesWhatAllHeadsShare) {
+  const LatentAttentionSpec attention{
+      .heads = 16, .latent_rank = 12, .plain_dim = 8, .rotary_dim = 4, .value_dim = 8};
+  const NumericModel model(
+      {.vocabulary = 20, .width = 16, .context = 64, .blocks = {{attention, DenseFfnSpec{.width = 8}}}}, 1);
+  Decoder decoder(model.open());
+  const auto cache = decoder.new_cache();
+  const std::vector<int32_t> tokens(64, 3);
+  const Decoder::Input input{.tokens = tokens, .cache = cache.get()};
+  decoder.forward({&input, 1});
+  EXPECT_EQ(cache->bytes(), 64 * (12 + 4) * 4);
+}
+
 // A model wide enough for work to be split over threads and for full vectors.
 ModelSpec wide_spec(bool indexed) {
   const AttentionSpec attention{.heads = 6, .kv_heads = 2, .head_dim = 20};
+  const LatentAttentionSpec latent{
+      .heads = 6, .query_rank = 50, .latent_rank = 45, .plain_dim = 18, .rotary_dim = 10, .value_dim = 21};
   MoeSpec moe{.widths = {70, 33, 0, 101, 64},
               .top_k = 2,
               .router = {.weight = ExpertWeight::score},
@@ -121,7 +164,7 @@ ModelSpec wide_spec(bool indexed) {
   return {.vocabulary = 300,
           .width = 150,
           .context = 80,
-          .blocks = {{attention, DenseFfnSpec{.width = 333}}, {attention, moe}, {attention, moe}}};
+          .blocks = {{attention, DenseFfnSpec{.width = 333}}, {latent, moe}, {attention, moe}}};
 }
 
 TEST_F(DecoderTest, CachedDecodingIsTheFullPassBitForBit) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/file.h"
-#include "model/spec.h"
+#include "model/arch/families.h"
 
 namespace coppice {
 namespace {
@@ -44,12 +44,29 @@ TEST(FormatsPage, HoldsTheFieldsOfEveryStruct) {
   expect_documented<BlockSpec>();
   expect_documented<AttentionSpec>();
   expect_documented<ShortConvSpec>();
+  expect_documented<LatentAttentionSpec>();
   expect_documented<RopeSpec>();
   expect_documented<RelativeBiasSpec>();
   expect_documented<EncoderSpec>();
   expect_documented<DenseFfnSpec>();
   expect_documented<MoeSpec>();
   expect_documented<RouterSpec>();
+}
+
+// The example is a model as it says.
+TEST(FormatsPage, ExampleIsGlam) {
+  const std::string page = read_file(std::string(COPPICE_SOURCE) + "/docs/formats.md");
+  const std::string fence = "```json glam\n";
+  const size_t begin = page.find(fence);
+  ASSERT_NE(begin, page.npos);
+  const std::string text =
+      page.substr(begin + fence.size(), page.find("```\n", begin + 1) - begin - fence.size());
+  const ModelSpec spec = spec_from_config(parse_json(text, "docs/formats.md"), "docs/formats.md");
+  ASSERT_EQ(spec.blocks.size(), 2u);
+  EXPECT_EQ(spec.blocks[0].ffn, FfnSpec(DenseFfnSpec{.width = 128, .activation = Activation::gelu}));
+  const MoeSpec moe = {
+      .widths = {128, 128, 128, 128}, .top_k = 2, .gated = false, .activation = Activation::gelu};
+  EXPECT_EQ(spec.blocks[1].ffn, FfnSpec(moe));
 }
 
 }  // namespace

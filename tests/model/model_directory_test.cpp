@@ -92,7 +92,11 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"olmo2", test::random_olmo2_spec}, Kind{"phi", test::random_phi_spec},
                     Kind{"gpt2", test::random_gpt2_spec}, Kind{"opt", test::random_opt_spec},
                     Kind{"lfm2", test::random_lfm2_spec}, Kind{"lfm2_moe", test::random_lfm2_moe_spec},
-                    Kind{"coppice", draw_anything}));
+                    Kind{"deepseek", test::random_deepseek_spec},
+                    Kind{"deepseek_v2", test::random_deepseek_v2_spec},
+                    Kind{"deepseek_v3", test::random_deepseek_v3_spec},
+                    Kind{"pangu_ultra_moe", test::random_pangu_ultra_moe_spec},
+                    Kind{"PanguProMoE", test::random_pangu_pro_moe_spec}, Kind{"coppice", draw_anything}));
 INSTANTIATE_TEST_SUITE_P(Experts, RoundTrip,
                          testing::Values(Kind{"coppice", draw_unequal_experts},
                                          Kind{"coppice", draw_indexed_experts},

@@ -139,15 +139,124 @@ TEST(Moe, BytesPerTokenFollowTheExperts) {
   EXPECT_EQ(one.bytes_per_token(), all.bytes_per_token() - ffn + ffn / 4);  // nothing seen: uniform choice
 }
 
-TEST(SelectTop, TakesTheHighestAndOfEqualTheFirst) {
+// BlockFFN: what does not fire is not computed, and a token for which nothing fires gets nothing.
+TEST(Moe, ExpertsThatDoNotFireAreLeftOut) {
+  ModelSpec spec = dense_spec();
+  spec.blocks[0].ffn = MoeSpec{.widths = {6, 6, 6, 6},
+                               .top_k = 4,
+                               .router = {.score = RouterScore::relu_norm, .weight = ExpertWeight::score},
+                               .gated = false};
+  NumericModel model(spec, 9);
+  Rng rng(4);
+  const auto tokens = test::random_tokens(spec, 30, rng);
+  const auto trace_of = [&](int64_t& chosen) {
+    Decoder decoder(model.open());
+    Trace trace;
+    const Decoder::Input input{.tokens = tokens, .all_logits = true};
+    decoder.forward({&input, 1}, collect_into(trace));
+    const auto& load = decoder.expert_load()[0].tokens;
+    chosen = std::accumulate(load.begin(), load.end(), int64_t{0});
+    return trace;
+  };
+  int64_t chosen = 0;
+  const Trace some = trace_of(chosen);
+  EXPECT_EQ(chosen, std::ranges::count_if(some.at("layers.0.router.logits").values,
+                                          [](float logit) { return logit > 0; }));
+  EXPECT_GT(chosen, 0);
+  EXPECT_LT(chosen, 4 * 30);
+  for (float& weight : model.floats("model.layers.0.mlp.gate.weight")) weight = 0;
+  const Trace none = trace_of(chosen);
+  for (const float value : none.at("layers.0.ffn").values) ASSERT_EQ(value, 0);
+  EXPECT_EQ(chosen, 0);
+}
+
+// MoE-X: the router's estimate is the share of neurons that fire.
+TEST(Moe, ExpectedSparsityIsTheShareOfNeuronsThatFire) {
+  constexpr int64_t neurons_of_each = 400;
+  ModelSpec spec = dense_spec();
+  spec.blocks[0].ffn = MoeSpec{.widths = std::vector<int64_t>(4, neurons_of_each),
+                               .top_k = 2,
+                               .router = {.source = RouterSource::sparsity},
+                               .gated = false,
+                               .activation = Activation::relu};
+  NumericModel model(spec, 10);
+  // Columns with means of their own, so that experts differ.
+  Rng rng(5);
+  for (int e = 0; e < 4; ++e) {
+    auto& up = model.floats(fmt::format("model.layers.0.mlp.experts.{}.up_proj.weight", e));
+    for (int64_t i = 0; i < width; ++i) {
+      const auto mean = static_cast<float>(0.05 * rng.normal());
+      for (int64_t n = 0; n < neurons_of_each; ++n) up[static_cast<size_t>(n * width + i)] += mean;
+    }
+  }
+  const auto tokens = test::random_tokens(spec, 20, rng);
+  Decoder decoder(model.open());
+  Trace trace;
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
+  decoder.forward({&input, 1}, collect_into(trace));
+  const auto& x = trace.at("layers.0.ffn_norm").values;
+  const auto& logits = trace.at("layers.0.router.logits").values;
+  double error = 0, lowest = 1, highest = 0;
+  for (size_t t = 0; t < tokens.size(); ++t)
+    for (size_t e = 0; e < 4; ++e) {
+      const auto& up = model.floats(fmt::format("model.layers.0.mlp.experts.{}.up_proj.weight", e));
+      int64_t firing = 0;
+      for (size_t n = 0; n < neurons_of_each; ++n) {
+        double sum = 0;
+        for (size_t i = 0; i < width; ++i) sum += x[t * width + i] * up[n * width + i];
+        firing += sum > 0;
+      }
+      const double share = static_cast<double>(firing) / neurons_of_each;
+      error += std::abs(-logits[t * 4 + e] - share) / static_cast<double>(4 * tokens.size());
+      lowest = std::min(lowest, share);
+      highest = std::max(highest, share);
+    }
+  EXPECT_LT(error, 0.03);
+  EXPECT_GT(highest - lowest, 0.2);
+}
+
+TEST(SelectExperts, TakesTheHighestAndOfEqualTheFirst) {
   const std::vector<float> scores = {1, 3, 3, 2, 3};
-  EXPECT_EQ(select_top(scores, {}, 2), (std::vector<int32_t>{1, 2}));
-  EXPECT_EQ(select_top(scores, {}, 4), (std::vector<int32_t>{1, 2, 3, 4}));
+  EXPECT_EQ(select_experts({}, scores, {}, 2), (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(select_experts({}, scores, {}, 4), (std::vector<int32_t>{1, 2, 3, 4}));
   const std::vector<float> bias = {5, 0, 0, 0, 0};
-  EXPECT_EQ(select_top(scores, bias, 1), (std::vector<int32_t>{0}));
+  EXPECT_EQ(select_experts({}, scores, bias, 1), (std::vector<int32_t>{0}));
   const std::vector<float> broken = {NAN, 1, NAN, -2};
-  EXPECT_EQ(select_top(broken, {}, 2), (std::vector<int32_t>{1, 3}));
-  EXPECT_EQ(select_top(broken, {}, 3), (std::vector<int32_t>{0, 1, 3}));
+  EXPECT_EQ(select_experts({}, broken, {}, 2), (std::vector<int32_t>{1, 3}));
+  EXPECT_EQ(select_experts({}, broken, {}, 3), (std::vector<int32_t>{0, 1, 3}));
+}
+
+TEST(SelectExperts, KeepsToTheRuleOfGroups) {
+  const std::vector<float> scores = {0.9f, 0.1f, 0.5f, 0.6f, 0.3f, 0.2f};
+  using Experts = std::vector<int32_t>;
+  const auto select = [&](GroupRule rule, int64_t kept, int64_t k) {
+    return select_experts({.group_rule = rule, .groups = 3, .kept_groups = kept}, scores, {}, k);
+  };
+  EXPECT_EQ(select(GroupRule::none, 1, 3), (Experts{0, 2, 3}));
+  EXPECT_EQ(select(GroupRule::best, 1, 2), (Experts{0, 1}));      // 0.9 is the best of all
+  EXPECT_EQ(select(GroupRule::best_two, 1, 2), (Experts{2, 3}));  // 0.5 + 0.6 is more than 0.9 + 0.1
+  EXPECT_EQ(select(GroupRule::best_two, 2, 3), (Experts{0, 2, 3}));
+  EXPECT_EQ(select(GroupRule::each, 1, 3), (Experts{0, 3, 4}));
+  EXPECT_EQ(select(GroupRule::each, 1, 6), (Experts{0, 1, 2, 3, 4, 5}));
+  // A bias steers groups as well.
+  const std::vector<float> bias = {0, 0, 0, 0, 1, 1};
+  EXPECT_EQ(select_experts({.group_rule = GroupRule::best, .groups = 3}, scores, bias, 1), Experts{4});
+}
+
+// Pangu Pro MoE's claim: groups as many as devices, and every device has the same work whatever the router
+// says.
+TEST(SelectExperts, OneOfEachGroupBurdensAllGroupsAlike) {
+  Rng rng(8);
+  std::vector<int64_t> grouped(8), free(8);
+  for (int token = 0; token < 200; ++token) {
+    std::vector<float> scores(64);
+    for (float& score : scores) score = static_cast<float>(rng.normal());
+    for (const int32_t e : select_experts({.group_rule = GroupRule::each, .groups = 8}, scores, {}, 8))
+      ++grouped[static_cast<size_t>(e / 8)];
+    for (const int32_t e : select_experts({}, scores, {}, 8)) ++free[static_cast<size_t>(e / 8)];
+  }
+  EXPECT_EQ(grouped, std::vector<int64_t>(8, 200));
+  EXPECT_NE(free, grouped);
 }
 
 }  // namespace

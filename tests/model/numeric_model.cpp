@@ -113,6 +113,12 @@ class Reference {
           x[t] = norm(x[t], prefix_ + "post_attention_layernorm");
           add(x[t], feed(x[t]), 1);
           x[t] = norm(x[t], prefix_ + "post_feedforward_layernorm");
+        } else if (placement == NormPlacement::sandwich) {
+          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
+          add(x[t],
+              norm(feed(norm(x[t], prefix_ + "pre_feedforward_layernorm")),
+                   prefix_ + "post_feedforward_layernorm"),
+              1);
         } else {
           add(x[t], mixed[t], 1);
           add(x[t], feed(normed[t]), 1);
@@ -162,7 +168,10 @@ class Reference {
   }
 
   Vector rms_norm(const Vector& x, const std::string& weight) const {
-    const double scale = 1 / std::sqrt(dot(x, x) / static_cast<double>(x.size()) + spec_.norm_epsilon);
+    return rms_norm(x, weight, spec_.norm_epsilon);
+  }
+  Vector rms_norm(const Vector& x, const std::string& weight, double epsilon) const {
+    const double scale = 1 / std::sqrt(dot(x, x) / static_cast<double>(x.size()) + epsilon);
     Vector y;
     for (size_t i = 0; i < x.size(); ++i) y.push_back(x[i] * scale * floats(weight)[i]);
     return y;
@@ -187,15 +196,17 @@ class Reference {
     }
   }
 
-  static void rotate(Vector& heads, const AttentionSpec& a, size_t position) {
-    const auto frequencies = rope_frequencies(a.rope, a.head_dim);
-    const size_t half = frequencies.size(), dim = static_cast<size_t>(a.head_dim);
+  static void rotate(Vector& heads, const RopeSpec& rope, int64_t head_dim, size_t position) {
+    const auto frequencies = rope_frequencies(rope, head_dim);
+    const size_t half = frequencies.size(), dim = static_cast<size_t>(head_dim);
     for (size_t head = 0; head < heads.size(); head += dim)
       for (size_t i = 0; i < half; ++i) {
-        const double angle = static_cast<double>(position) * frequencies[i];
-        const double p = heads[head + i], q = heads[head + i + half];
-        heads[head + i] = p * std::cos(angle) - q * std::sin(angle);
-        heads[head + i + half] = q * std::cos(angle) + p * std::sin(angle);
+        const double angle = static_cast<double>(position) * frequencies[i], size = rope_amplitude(rope);
+        double& first = heads[head + (rope.interleaved ? 2 * i : i)];
+        double& second = heads[head + (rope.interleaved ? 2 * i + 1 : i + half)];
+        const double p = first, q = second;
+        first = size * (p * std::cos(angle) - q * std::sin(angle));
+        second = size * (q * std::cos(angle) + p * std::sin(angle));
       }
   }
 
@@ -219,6 +230,54 @@ class Reference {
     return out;
   }
 
+  // With the keys and values of every head written out.
+  std::vector<Vector> mix(const LatentAttentionSpec& a, const std::vector<Vector>& x) const {
+    const std::string name = prefix_ + "self_attn.";
+    const auto part = [](const Vector& v, int64_t begin, int64_t count) {
+      return Vector(v.begin() + begin, v.begin() + begin + count);
+    };
+    std::vector<std::vector<Vector>> queries, keys, values;  // [token][head]
+    for (size_t t = 0; t < x.size(); ++t) {
+      const Vector q = a.query_rank > 0 ? multiply(name + "q_b_proj",
+                                                   rms_norm(multiply(name + "q_a_proj", x[t], a.bias),
+                                                            name + "q_a_layernorm.weight", a.norm_epsilon),
+                                                   false)
+                                        : multiply(name + "q_proj", x[t], false);
+      const Vector both = multiply(name + "kv_a_proj_with_mqa", x[t], a.bias);
+      const Vector latent =
+          rms_norm(part(both, 0, a.latent_rank), name + "kv_a_layernorm.weight", a.norm_epsilon);
+      Vector shared = part(both, a.latent_rank, a.rotary_dim);
+      rotate(shared, a.rope, a.rotary_dim, t);
+      const Vector expanded = multiply(name + "kv_b_proj", latent, false);
+      queries.emplace_back(), keys.emplace_back(), values.emplace_back();
+      for (int64_t h = 0; h < a.heads; ++h) {
+        Vector turned = part(q, h * a.query_dim() + a.plain_dim, a.rotary_dim);
+        rotate(turned, a.rope, a.rotary_dim, t);
+        Vector query = part(q, h * a.query_dim(), a.plain_dim);
+        Vector key = part(expanded, h * (a.plain_dim + a.value_dim), a.plain_dim);
+        query.insert(query.end(), turned.begin(), turned.end());
+        key.insert(key.end(), shared.begin(), shared.end());
+        queries.back().push_back(query), keys.back().push_back(key);
+        values.back().push_back(part(expanded, h * (a.plain_dim + a.value_dim) + a.plain_dim, a.value_dim));
+      }
+    }
+    std::vector<Vector> out;
+    for (size_t t = 0; t < x.size(); ++t) {
+      Vector mixed;
+      for (size_t h = 0; h < static_cast<size_t>(a.heads); ++h) {
+        Vector weights, sum(static_cast<size_t>(a.value_dim));
+        double total = 0;
+        for (size_t s = 0; s <= t; ++s)
+          total += weights.emplace_back(std::exp(dot(queries[t][h], keys[s][h]) * rope_score_scale(a.rope) /
+                                                 std::sqrt(static_cast<double>(a.query_dim()))));
+        for (size_t s = 0; s <= t; ++s) add(sum, values[s][h], weights[s] / total);
+        mixed.insert(mixed.end(), sum.begin(), sum.end());
+      }
+      out.push_back(multiply(name + "o_proj", mixed, a.bias));
+    }
+    return out;
+  }
+
   std::vector<Vector> mix(const AttentionSpec& a, const std::vector<Vector>& x) const {
     std::vector<Vector> queries, keys, values, out;
     for (size_t t = 0; t < x.size(); ++t) {
@@ -229,8 +288,8 @@ class Reference {
         norm_pieces(queries.back(), prefix_ + "self_attn.q_norm.weight");
         norm_pieces(keys.back(), prefix_ + "self_attn.k_norm.weight");
       }
-      rotate(queries.back(), a, t);
-      rotate(keys.back(), a, t);
+      rotate(queries.back(), a.rope, a.head_dim, t);
+      rotate(keys.back(), a.rope, a.head_dim, t);
     }
     const auto dim = static_cast<size_t>(a.head_dim);
     for (size_t t = 0; t < x.size(); ++t) {
@@ -246,7 +305,7 @@ class Reference {
         for (size_t s = first; s < end; ++s) {
           double score = 0;
           for (size_t i = 0; i < dim; ++i) score += queries[t][head * dim + i] * keys[s][from + i];
-          score *= a.scale.value_or(1 / std::sqrt(static_cast<double>(dim)));
+          score *= a.scale.value_or(1 / std::sqrt(static_cast<double>(dim))) * rope_score_scale(a.rope);
           if (a.relative_bias.buckets > 0) {
             const auto offset = static_cast<int64_t>(s) - static_cast<int64_t>(t);
             const int64_t bucket = relative_bucket(a.relative_bias, a.causal, offset);
@@ -316,6 +375,29 @@ class Reference {
       const Vector g = multiply(gate + ".gate", x, false);
       for (size_t e = 0; e < s.size(); ++e) s[e] = std::abs(s[e] * activate(moe.activation, g[e]));
     }
+    if (moe.router.source == RouterSource::sparsity)
+      for (int64_t e = 0; e < moe.experts(); ++e) {
+        const std::string name = fmt::format("{}mlp.experts.{}.up_proj.weight", prefix_, e);
+        const int64_t neurons = moe.widths[static_cast<size_t>(e)];
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < x.size(); ++i) {
+          double column_mean = 0, column_variance = 0;
+          for (int64_t n = 0; n < neurons; ++n) column_mean += row(name, n, spec_.width)[i];
+          column_mean /= static_cast<double>(neurons);
+          for (int64_t n = 0; n < neurons; ++n)
+            column_variance += std::pow(row(name, n, spec_.width)[i] - column_mean, 2);
+          mean += column_mean * x[i];
+          variance += column_variance / static_cast<double>(neurons) * x[i] * x[i];
+        }
+        s.push_back(-0.5 * (1 + std::erf(mean / std::sqrt(2 * (variance + sparsity_least_variance)))));
+      }
+    if (moe.router.score == RouterScore::relu_norm) {
+      double squares = 0;
+      for (double& score : s) score = std::max(score, 0.0), squares += score * score;
+      for (size_t e = 0; e < s.size(); ++e)
+        s[e] *= floats(gate + ".norm.weight")[e] /
+                std::sqrt(squares / static_cast<double>(s.size()) + moe.router.norm_epsilon);
+    }
     double total = 0;
     for (double& score : s) {
       if (moe.router.score == RouterScore::softmax) total += score = std::exp(score);
@@ -326,15 +408,49 @@ class Reference {
     return s;
   }
 
+  // The indices of the `count` highest values, of equal ones the lower index.
+  static std::vector<size_t> highest(const Vector& values, int64_t count) {
+    std::vector<size_t> order(values.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] > values[b]; });
+    order.resize(static_cast<size_t>(count));
+    return order;
+  }
+
+  // Experts that the rule of groups rules out are worth nothing.
+  static std::vector<size_t> select(const MoeSpec& moe, Vector keys) {
+    const RouterSpec& router = moe.router;
+    if (router.group_rule == GroupRule::none) return highest(keys, moe.top_k);
+    const size_t groups = static_cast<size_t>(router.groups), size = keys.size() / groups;
+    Vector worth(groups);
+    std::vector<std::vector<size_t>> best(groups);
+    for (size_t g = 0; g < groups; ++g) {
+      const Vector own(keys.begin() + static_cast<std::ptrdiff_t>(g * size),
+                       keys.begin() + static_cast<std::ptrdiff_t>((g + 1) * size));
+      best[g] = highest(own, router.group_rule == GroupRule::each       ? moe.top_k / router.groups
+                             : router.group_rule == GroupRule::best_two ? 2
+                                                                        : 1);
+      for (const size_t e : best[g]) worth[g] += own[e];
+    }
+    std::vector<bool> allowed(keys.size(), false);
+    if (router.group_rule == GroupRule::each) {
+      for (size_t g = 0; g < groups; ++g)
+        for (const size_t e : best[g]) allowed[g * size + e] = true;
+    } else {
+      for (const size_t g : highest(worth, router.kept_groups))
+        for (size_t e = 0; e < size; ++e) allowed[g * size + e] = true;
+    }
+    for (size_t e = 0; e < keys.size(); ++e)
+      if (!allowed[e]) keys[e] = -INFINITY;
+    return highest(keys, moe.top_k);
+  }
+
   Vector feed_forward(const MoeSpec& moe, const Vector& x) const {
     const Vector scores = router_scores(moe, x);
-    std::vector<size_t> order(scores.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    const auto key = [&](size_t e) {
-      return scores[e] + (moe.router.selection_bias ? floats(prefix_ + "mlp.gate.selection_bias")[e] : 0);
-    };
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return key(a) > key(b); });
-    order.resize(static_cast<size_t>(moe.top_k));
+    Vector keys = scores;
+    for (size_t e = 0; e < keys.size() && moe.router.selection_bias; ++e)
+      keys[e] += floats(prefix_ + "mlp.gate.selection_bias")[e];
+    const auto order = select(moe, keys);
     double total = 0;
     for (const size_t e : order) total += scores[e];
     total += moe.router.sum_epsilon;
@@ -344,12 +460,24 @@ class Reference {
       const double gate = multiply(prefix_ + "mlp.shared_expert_gate", x, false)[0];
       for (double& v : y) v /= 1 + std::exp(-gate);
     }
+    std::vector<bool> taken(scores.size(), false);
     for (const size_t e : order) {
       double weight = 1;
+      if (moe.router.weight == ExpertWeight::survivors) {
+        double sum = 0;
+        for (size_t other = 0; other < scores.size(); ++other)
+          if (!taken[other] && !(scores[e] - scores[other] >
+                                 2 * moe.router.jitter * std::max(std::abs(scores[other]), scores[e])))
+            sum += std::exp(scores[other] - scores[e]);
+        weight = 1 / sum;
+        taken[e] = true;
+      }
       if (moe.router.weight == ExpertWeight::score) weight = scores[e];
       if (moe.router.weight == ExpertWeight::renormalised) weight = total != 0 ? scores[e] / total : 0;
       if (moe.router.weight == ExpertWeight::one_plus)
         weight = 1 + scores[e] * floats(prefix_ + "mlp.gate.scale")[e];
+      if (moe.router.weight == ExpertWeight::scaled)
+        weight = scores[e] * floats(prefix_ + "mlp.gate.scale")[e];
       const bool indexed = moe.storage == ExpertStorage::indexed;
       add(y,
           indexed ? bank(prefix_ + "mlp.", x, moe.gated, false, moe.activation,

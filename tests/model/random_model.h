@@ -22,12 +22,28 @@ inline int64_t between(Rng& rng, int64_t low, int64_t high) {
 
 inline RopeSpec random_rope(Rng& rng) {
   RopeSpec rope{.theta = rng.uniform(100, 1e6), .scaling = any_of<RopeScaling>(rng)};
+  if (rope.scaling == RopeScaling::yarn) rope.scaling = RopeScaling::none;
   if (rope.scaling != RopeScaling::none) rope.factor = rng.uniform(1, 16);
   if (rope.scaling == RopeScaling::llama3) {
     rope.low_frequency_factor = rng.uniform(0.5, 2);
     rope.high_frequency_factor = rope.low_frequency_factor + rng.uniform(0.1, 4);
     rope.original_context = between(rng, 16, 8192);
   }
+  return rope;
+}
+
+// Of a kind that only some families have.
+inline RopeSpec random_odd_rope(Rng& rng) {
+  RopeSpec rope = random_rope(rng);
+  rope.interleaved = rng.chance(0.5);
+  if (!rng.chance(0.4)) return rope;
+  rope = {.theta = rope.theta, .scaling = RopeScaling::yarn, .interleaved = rope.interleaved};
+  rope.factor = rng.uniform(0.5, 40);
+  rope.original_context = between(rng, 16, 8192);
+  rope.beta_slow = rng.uniform(0.5, 4);
+  rope.beta_fast = rope.beta_slow + rng.uniform(0, 30);
+  rope.mscale = rng.uniform(0, 1.5);
+  rope.mscale_all_dim = rng.chance(0.5) ? rng.uniform(0, 1.5) : 0;
   return rope;
 }
 
@@ -45,6 +61,7 @@ inline AttentionSpec random_attention(Rng& rng) {
 // An attention that no published family has.
 inline AttentionSpec random_odd_attention(Rng& rng) {
   AttentionSpec attention = random_attention(rng);
+  attention.rope = random_odd_rope(rng);
   attention.qk_norm = any_of<QkNorm>(rng);
   attention.gate = any_of<AttentionGate>(rng);
   attention.window = rng.chance(0.5) ? between(rng, 1, 6) : 0;
@@ -60,11 +77,39 @@ inline ShortConvSpec random_short_conv(Rng& rng) {
   return {.kernel_size = between(rng, 1, 5), .bias = rng.chance(0.5)};
 }
 
+inline LatentAttentionSpec random_latent(Rng& rng) {
+  return {.heads = between(rng, 1, 6),
+          .query_rank = rng.chance(0.5) ? between(rng, 1, 8) : 0,
+          .latent_rank = between(rng, 1, 9),
+          .plain_dim = between(rng, 1, 7),
+          .rotary_dim = 2 * between(rng, 1, 4),
+          .value_dim = between(rng, 1, 7),
+          .bias = rng.chance(0.3),
+          .rope = random_odd_rope(rng),
+          .norm_epsilon = rng.uniform(1e-7, 1e-4)};
+}
+
 inline DenseFfnSpec random_dense(Rng& rng) {
   return {.width = between(rng, 1, 12),
           .gated = rng.chance(0.7),
           .bias = rng.chance(0.3),
           .activation = any_of<Activation>(rng)};
+}
+
+// Makes the experts as many as some groups of two or three have, and selects them by a rule of groups.
+inline void draw_groups(MoeSpec& moe, Rng& rng) {
+  RouterSpec& router = moe.router;
+  const int64_t size = between(rng, 2, 3);
+  router.group_rule = any_of<GroupRule>(rng);
+  if (router.group_rule == GroupRule::none) return;
+  router.groups = between(rng, 1, 3);
+  moe.widths.resize(static_cast<size_t>(router.groups * size), moe.widths.front());
+  if (router.group_rule == GroupRule::each) {
+    moe.top_k = router.groups * between(rng, 1, size);
+  } else {
+    router.kept_groups = between(rng, 1, router.groups);
+    moe.top_k = between(rng, 1, router.kept_groups * size);
+  }
 }
 
 inline MoeSpec random_moe(Rng& rng) {
@@ -80,10 +125,25 @@ inline MoeSpec random_moe(Rng& rng) {
                 .selection_bias = rng.chance(0.3),
                 .scale = rng.uniform(0.5, 3),
                 .sum_epsilon = rng.chance(0.3) ? rng.uniform(1e-6, 0.1) : 0};
+  if (rng.chance(0.4)) draw_groups(moe, rng);
+  moe.router.norm_epsilon = rng.uniform(1e-3, 1e-1);  // a small one magnifies rounding errors
+  moe.router.jitter = rng.uniform(0, 0.5);
+  // Their weights depend on the order of the scores, which others leave to rounding.
+  if (moe.router.weight == ExpertWeight::survivors) {
+    moe.router.source = RouterSource::linear;
+    moe.router.score = RouterScore::none;
+  }
   moe.shared_width = rng.chance(0.5) ? between(rng, 1, 6) : 0;
   moe.shared_gate = moe.shared_width > 0 && rng.chance(0.5);
   moe.gated = rng.chance(0.7);
   moe.activation = any_of<Activation>(rng);
+  if (moe.router.source == RouterSource::sparsity) {
+    moe.storage = ExpertStorage::separate;
+    moe.dense_width = 0;
+    moe.gated = false;
+    moe.activation = Activation::relu;
+    for (int64_t& width : moe.widths) width = std::max<int64_t>(width, 2);
+  }
   return moe;
 }
 
@@ -122,6 +182,7 @@ inline ModelSpec random_spec(Rng& rng) {
     BlockSpec block{.mixer = random_odd_attention(rng), .ffn = random_dense(rng)};
     if (rng.chance(0.3)) block.mixer = random_short_conv(rng);
     block.norms = any_of<NormPlacement>(rng);
+    if (rng.chance(0.3)) block.mixer = random_latent(rng);
     if (rng.chance(0.6)) block.ffn = random_moe(rng);
     spec.blocks.push_back(block);
   }
@@ -358,6 +419,98 @@ inline ModelSpec random_lfm2_moe_spec(Rng& rng) {
   if (moe.router.weight == ExpertWeight::renormalised) moe.router.sum_epsilon = 1e-6;
   moe.top_k = between(rng, 1, moe.experts());
   for (size_t i = rng.below(spec.blocks.size()); i < spec.blocks.size(); ++i) spec.blocks[i].ffn = moe;
+  return spec;
+}
+
+// Shared experts beside fine-grained ones, the first layers dense.
+inline ModelSpec random_deepseek_spec(Rng& rng) {
+  ModelSpec spec = random_mixtral_spec(rng);
+  spec.family = "deepseek";
+  const ExpertWeight weight = rng.chance(0.5) ? ExpertWeight::score : ExpertWeight::renormalised;
+  const int64_t shared = between(rng, 1, 3),
+                first = between(rng, 0, static_cast<int64_t>(spec.blocks.size()) - 1);
+  const DenseFfnSpec dense{.width = between(rng, 1, 9),
+                           .activation = moe_of(spec.blocks.front())->activation};
+  for (size_t i = 0; i < spec.blocks.size(); ++i) {
+    MoeSpec& moe = *moe_of(spec.blocks[i]);
+    moe.router.weight = moe.top_k > 1 ? weight : ExpertWeight::score;
+    moe.shared_width = shared * moe.widths.front();
+    if (static_cast<int64_t>(i) < first) spec.blocks[i].ffn = dense;
+  }
+  return spec;
+}
+
+// The same with latent attention, and experts in groups.
+inline ModelSpec random_latent_spec(Rng& rng, const char* family, GroupRule rule, double norm_epsilon) {
+  ModelSpec spec = random_deepseek_spec(rng);
+  spec.family = family;
+  LatentAttentionSpec attention = random_latent(rng);
+  attention.norm_epsilon = norm_epsilon;
+  attention.rope.interleaved = true;
+  const MoeSpec like = *moe_of(spec.blocks.back());
+  MoeSpec moe{.widths = std::vector<int64_t>(6, like.widths.front()),
+              .top_k = 3,
+              .router = {.weight = ExpertWeight::score, .scale = rng.uniform(0.5, 3), .group_rule = rule},
+              .shared_width = like.shared_width,
+              .activation = like.activation};
+  if (rule != GroupRule::none) {
+    moe.router.groups = 3;
+    moe.router.kept_groups = 2;
+  }
+  for (auto& block : spec.blocks) {
+    block.mixer = attention;
+    if (moe_of(block) != nullptr) block.ffn = moe;
+  }
+  return spec;
+}
+
+inline ModelSpec random_deepseek_v2_spec(Rng& rng) {
+  return random_latent_spec(rng, "deepseek_v2", rng.chance(0.5) ? GroupRule::best : GroupRule::none, 1e-6);
+}
+
+inline ModelSpec random_deepseek_v3_spec(Rng& rng) {
+  ModelSpec spec =
+      random_latent_spec(rng, "deepseek_v3", rng.chance(0.5) ? GroupRule::best_two : GroupRule::none, 1e-6);
+  for (auto& block : spec.blocks)
+    if (MoeSpec* moe = moe_of(block)) {
+      moe->router.score = RouterScore::sigmoid;
+      moe->router.selection_bias = true;
+      moe->router.weight = ExpertWeight::renormalised;
+    }
+  return spec;
+}
+
+inline ModelSpec random_pangu_ultra_moe_spec(Rng& rng) {
+  ModelSpec spec = random_latent_spec(rng, "pangu_ultra_moe", GroupRule::none, 0);
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<LatentAttentionSpec>(block.mixer);
+    attention.norm_epsilon = spec.norm_epsilon;
+    attention.rope.interleaved = false;
+    block.norms = NormPlacement::sandwich;
+    if (MoeSpec* moe = moe_of(block)) moe->router.score = RouterScore::sigmoid;
+  }
+  return spec;
+}
+
+inline void fit_heads(ModelSpec& spec);
+
+inline ModelSpec random_pangu_pro_moe_spec(Rng& rng) {
+  ModelSpec spec = random_mixtral_spec(rng);
+  spec.family = "PanguProMoE";
+  const int64_t groups = between(rng, 1, 3), size = between(rng, 1, 3), width = between(rng, 1, 9);
+  const bool bias = rng.chance(0.5);
+  const MoeSpec moe{
+      .widths = std::vector<int64_t>(static_cast<size_t>(groups * size), width),
+      .top_k = groups,
+      .router = {.weight = ExpertWeight::scaled, .group_rule = GroupRule::each, .groups = groups},
+      .shared_width = rng.chance(0.5) ? between(rng, 1, 9) : 0,
+      .activation = moe_of(spec.blocks.front())->activation};
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = bias;
+    block.ffn = moe;
+  }
+  fit_heads(spec);
   return spec;
 }
 

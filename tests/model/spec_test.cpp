@@ -53,6 +53,41 @@ TEST(RopeFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
   EXPECT_GT(blended, 0);
 }
 
+// The blend as the paper has it, by how often a plane turns within the original context.
+TEST(RopeFrequencies, YarnKeepsWhatTurnsOftenAndStretchesWhatTurnsSeldom) {
+  const RopeSpec rope = {.theta = 10000,
+                         .scaling = RopeScaling::yarn,
+                         .factor = 40,
+                         .original_context = 4096,
+                         .beta_fast = 32,
+                         .beta_slow = 1,
+                         .mscale = 0.707,
+                         .mscale_all_dim = 0.707};
+  const auto plain = rope_frequencies({.theta = 10000}, 64), scaled = rope_frequencies(rope, 64);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const double turns = 4096 * plain[i] / (2 * std::numbers::pi);
+    // The blend begins and ends at whole planes, one beyond the exact bounds at most.
+    const double step = std::pow(10000, 2.0 / 64);
+    if (turns > 32 * step) {
+      EXPECT_DOUBLE_EQ(scaled[i], plain[i]) << i;
+    }
+    if (turns < 1 / step) {
+      EXPECT_DOUBLE_EQ(scaled[i], plain[i] / 40) << i;
+    }
+    EXPECT_LE(scaled[i], plain[i]);
+    EXPECT_GE(scaled[i], plain[i] / 40 * (1 - 1e-12));
+  }
+  // The bounds of DeepSeek-V2, by hand: planes 10 to 23 of 32.
+  EXPECT_DOUBLE_EQ(scaled[10], plain[10]);
+  EXPECT_LT(scaled[11], plain[11]);
+  EXPECT_GT(scaled[22], plain[22] / 40);
+  EXPECT_DOUBLE_EQ(scaled[23], plain[23] / 40);
+  const double magnitude = 0.1 * 0.707 * std::log(40.0) + 1;
+  EXPECT_DOUBLE_EQ(rope_amplitude(rope), 1);
+  EXPECT_DOUBLE_EQ(rope_score_scale(rope), magnitude * magnitude);
+  EXPECT_DOUBLE_EQ(rope_score_scale({.theta = 10000}), 1);
+}
+
 TEST(TensorTable, NamesAreUniqueAndCountIsTheirSum) {
   Rng rng(3);
   for (int i = 0; i < 200; ++i) {
@@ -105,6 +140,39 @@ TEST(CountParameters, MixtralByHand) {
   EXPECT_EQ(count.ffn_active, 2 * expert);
 }
 
+// DeepSeek-V2: 236B parameters, of which 21B are active for a token.
+TEST(CountParameters, DeepSeekV2AsPublished) {
+  const LatentAttentionSpec attention = {.heads = 128,
+                                         .query_rank = 1536,
+                                         .latent_rank = 512,
+                                         .plain_dim = 128,
+                                         .rotary_dim = 64,
+                                         .value_dim = 128};
+  const MoeSpec moe = {.widths = std::vector<int64_t>(160, 1536), .top_k = 6, .shared_width = 2 * 1536};
+  ModelSpec spec = {.vocabulary = 102400, .width = 5120, .context = 163840};
+  spec.blocks.assign(60, {attention, moe});
+  spec.blocks[0].ffn = DenseFfnSpec{.width = 12288};
+  const ParameterCount count = count_parameters(spec);
+  EXPECT_NEAR(static_cast<double>(count.total), 236e9, 1e9);
+  EXPECT_NEAR(static_cast<double>(count.active), 21e9, 1e9);
+}
+
+// GLaM 64B/64E (Du et al. 2021): 1.2T parameters, of which 97B are active for a token.
+TEST(CountParameters, GlamAsPublished) {
+  const AttentionSpec attention = {.heads = 128, .kv_heads = 128, .head_dim = 128};
+  const DenseFfnSpec dense = {.width = 32768, .activation = Activation::gelu};
+  const MoeSpec moe = {
+      .widths = std::vector<int64_t>(64, 32768), .top_k = 2, .gated = false, .activation = Activation::gelu};
+  ModelSpec spec = {.vocabulary = 256000, .width = 8192, .context = 1024, .tied_embeddings = true};
+  for (int pair = 0; pair < 32; ++pair) {
+    spec.blocks.push_back({attention, dense});
+    spec.blocks.push_back({attention, moe});
+  }
+  const ParameterCount count = count_parameters(spec);
+  EXPECT_NEAR(static_cast<double>(count.total), 1.16e12, 0.01e12);
+  EXPECT_NEAR(static_cast<double>(count.active), 96.6e9, 0.5e9);
+}
+
 class InvalidSpec : public testing::Test {
  protected:
   InvalidSpec() {
@@ -146,6 +214,42 @@ TEST_F(InvalidSpec, IsToldApart) {
   spec_ = good;
   moe().shared_gate = true;
   EXPECT_THAT(complaint(), HasSubstr("gate of the shared expert"));
+  spec_ = good;
+  moe().router.group_rule = GroupRule::each;
+  moe().router.groups = moe().experts() + 1;
+  EXPECT_THAT(complaint(), HasSubstr("equally many in each"));
+  moe().widths.assign(6, 4);
+  moe().router.groups = 3;
+  moe().top_k = 2;
+  EXPECT_THAT(complaint(), HasSubstr("top_k 2 of 3 groups"));
+  moe().router.group_rule = GroupRule::best;
+  moe().router.kept_groups = 4;
+  EXPECT_THAT(complaint(), HasSubstr("4 groups kept"));
+  moe().router.kept_groups = 1;
+  moe().top_k = 3;
+  EXPECT_THAT(complaint(), HasSubstr("at most the 2 experts of 1 groups"));
+  moe().router.group_rule = GroupRule::best_two;
+  moe().router.groups = 6;
+  moe().top_k = 1;
+  EXPECT_THAT(complaint(), HasSubstr("groups of one expert"));
+  spec_ = good;
+  moe().router.source = RouterSource::sparsity;
+  EXPECT_THAT(complaint(), HasSubstr("a router by expected sparsity"));
+  moe().gated = false;
+  moe().activation = Activation::relu;
+  moe().widths.assign(4, 1);
+  moe().top_k = 1;
+  EXPECT_THAT(complaint(), HasSubstr("an expert of 1 neurons"));
+  spec_ = good;
+  attention().rope = {.theta = 1, .scaling = RopeScaling::yarn};
+  EXPECT_THAT(complaint(), HasSubstr("theta 1 with yarn"));
+  attention().rope = {.scaling = RopeScaling::yarn, .beta_fast = 1, .beta_slow = 2};
+  EXPECT_THAT(complaint(), HasSubstr("beta_fast below beta_slow"));
+  spec_ = good;
+  spec_.blocks.back().mixer = LatentAttentionSpec{.rotary_dim = 5};
+  EXPECT_THAT(complaint(), HasSubstr("rotary_dim 5"));
+  spec_.blocks.back().mixer = LatentAttentionSpec{.rope = {.fraction = 0.5}};
+  EXPECT_THAT(complaint(), HasSubstr("rope fraction 0.5"));
   spec_ = good;
   spec_.blocks.clear();
   EXPECT_THAT(complaint(), HasSubstr("no blocks"));

@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "cli/train_options.h"
 #include "lab/train/trainer.h"
+#include "model/arch/families.h"
 #include "model/decoder.h"
 
 namespace coppice {
@@ -30,7 +31,28 @@ std::filesystem::path tokenizer_folder(const TrainOptions& options) {
   return folder;
 }
 
+void set_special_tokens(ModelSpec& spec, const Tokenizer& tokenizer) {
+  const lab::DocumentTokens special = lab::document_tokens(tokenizer);
+  spec.bos_id = special.begin ? std::optional<int64_t>(*special.begin) : std::nullopt;
+  spec.eos_ids.clear();
+  if (special.end) spec.eos_ids = {*special.end};
+}
+
+// The architecture of a config.json of any family.
+ModelSpec spec_of_file(const ArchOptions& arch, const Tokenizer& tokenizer) {
+  if (to_json(arch) != to_json(ArchOptions{.file = arch.file}))
+    throw Error(
+        {.where = "--arch-file", .found = "together with other --arch options", .expected = "one of them"},
+        Fault::usage);
+  ModelSpec spec = spec_from_config(read_json_file(arch.file), arch.file.string());
+  spec.vocabulary = tokenizer.vocabulary();
+  set_special_tokens(spec, tokenizer);
+  validate(spec, arch.file.string());
+  return spec;
+}
+
 ModelSpec new_spec(const ArchOptions& arch, const Tokenizer& tokenizer) {
+  if (!arch.file.empty()) return spec_of_file(arch, tokenizer);
   constexpr int64_t step = 32;
   const int64_t kv_heads = arch.kv_heads > 0 ? arch.kv_heads : arch.heads;
   const int64_t ffn = arch.ffn > 0 ? arch.ffn : (arch.width * 8 / 3 + step - 1) / step * step;
@@ -39,14 +61,12 @@ ModelSpec new_spec(const ArchOptions& arch, const Tokenizer& tokenizer) {
                  .found = fmt::format("{} heads on a width of {}", arch.heads, arch.width),
                  .expected = "a divisor"},
                 Fault::usage);
-  const lab::DocumentTokens special = lab::document_tokens(tokenizer);
   ModelSpec spec{.family = "llama",
                  .vocabulary = tokenizer.vocabulary(),
                  .width = arch.width,
                  .context = arch.context,
                  .tied_embeddings = arch.tied};
-  if (special.begin) spec.bos_id = *special.begin;
-  if (special.end) spec.eos_ids = {*special.end};
+  set_special_tokens(spec, tokenizer);
   const AttentionSpec attention{
       .heads = arch.heads, .kv_heads = kv_heads, .head_dim = arch.width / arch.heads};
   spec.blocks.assign(static_cast<size_t>(arch.layers), {attention, DenseFfnSpec{.width = ffn}});

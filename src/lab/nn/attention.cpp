@@ -9,7 +9,14 @@ RotaryTable rotary_table(const RopeSpec& rope, int64_t head_dim, int64_t length,
   const std::vector<double> frequencies = rope_frequencies(rope, head_dim);
   const torch::Tensor position = torch::arange(length, torch::kDouble).unsqueeze(1);
   const torch::Tensor angle = position * torch::tensor(frequencies, torch::kDouble).unsqueeze(0);
-  return {angle.cos().to(type), angle.sin().to(type)};
+  const double amplitude = rope_amplitude(rope);
+  return {(amplitude * angle.cos()).to(type), (amplitude * angle.sin()).to(type), rope.interleaved};
+}
+
+void extend(RotaryTable& table, const RopeSpec& rope, int64_t head_dim, int64_t length,
+            torch::ScalarType type) {
+  if (!table.cosine.defined() || table.cosine.size(0) < length || table.cosine.scalar_type() != type)
+    table = rotary_table(rope, head_dim, length, type);
 }
 
 torch::Tensor rotate(const torch::Tensor& x, const RotaryTable& table) {
@@ -17,7 +24,9 @@ torch::Tensor rotate(const torch::Tensor& x, const RotaryTable& table) {
   if (half == 0) return x;
   const torch::Tensor cosine = table.cosine.narrow(0, 0, length).unsqueeze(1);
   const torch::Tensor sine = table.sine.narrow(0, 0, length).unsqueeze(1);
-  const torch::Tensor a = x.narrow(3, 0, half), b = x.narrow(3, half, half);
+  const torch::Tensor turned = x.narrow(3, 0, 2 * half);
+  const torch::Tensor a = table.interleaved ? turned.slice(3, 0, 2 * half, 2) : turned.narrow(3, 0, half);
+  const torch::Tensor b = table.interleaved ? turned.slice(3, 1, 2 * half, 2) : turned.narrow(3, half, half);
   return torch::cat({a * cosine - b * sine, b * cosine + a * sine, x.narrow(3, 2 * half, rest)}, 3);
 }
 
@@ -96,9 +105,7 @@ void Attention::own_relative_bias() {
 
 torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& lengths) {
   const int64_t batch = x.size(0), length = x.size(1);
-  if (!rotary_.cosine.defined() || rotary_.cosine.size(0) < length ||
-      rotary_.cosine.scalar_type() != x.scalar_type())
-    rotary_ = rotary_table(spec_.rope, spec_.head_dim, length, x.scalar_type());
+  extend(rotary_, spec_.rope, spec_.head_dim, length, x.scalar_type());
   const auto heads_of = [&](const torch::Tensor& y) { return y.view({batch, length, -1, spec_.head_dim}); };
   const auto normed_heads = [&](const torch::Tensor& y, const std::shared_ptr<Norm>& norm) {
     if (spec_.qk_norm == QkNorm::none) return heads_of(y);
@@ -107,7 +114,9 @@ torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& le
   const torch::Tensor q = rotate(normed_heads(q_->forward(x), q_norm_), rotary_);
   const torch::Tensor k = rotate(normed_heads(k_->forward(x), k_norm_), rotary_);
   const torch::Tensor v = heads_of(v_->forward(x));
-  Scoring scoring{.hidden = hidden_positions(length, {spec_.window, spec_.causal, lengths}), .scale = spec_.scale};
+  Scoring scoring{
+      .hidden = hidden_positions(length, {spec_.window, spec_.causal, lengths}),
+      .scale = spec_.scale.value_or(1 / std::sqrt(static_cast<double>(spec_.head_dim))) * rope_score_scale(spec_.rope)};
   if (bias_table_ != nullptr)
     scoring.bias = relative_biases(bias_table_->weight, spec_.relative_bias, spec_.causal, length);
   torch::Tensor mixed = mix_heads(q, k, v, scoring);

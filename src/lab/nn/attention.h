@@ -10,14 +10,16 @@
 
 namespace coppice::lab {
 
-// Cosines and sines of positions 0..length-1, each [length, rotary_width/2].
+// Cosines and sines of positions 0..length-1, each [length, rotary_width/2], times the amplitude of the
+// stretching.
 struct RotaryTable {
   torch::Tensor cosine, sine;
+  bool interleaved = false;
 };
 RotaryTable rotary_table(const RopeSpec& rope, int64_t head_dim, int64_t length, torch::ScalarType type);
 
 // Turns x [batch, length, heads, head_dim]: of the first `rotary_width` elements of a head, i pairs with
-// i + rotary_width/2; the others stay.
+// i + rotary_width/2; the others stay. Interleaved pairs, 2i with 2i + 1, come out half-split.
 torch::Tensor rotate(const torch::Tensor& x, const RotaryTable& table);
 
 // What a position sees, as AttentionSpec says. `lengths`, int64 [batch] or undefined, are those of the
@@ -57,6 +59,10 @@ torch::Tensor attention(const torch::Tensor& q, const torch::Tensor& k, const to
 torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                                int64_t window = 0);
 
+// `table`, grown to `length` positions and of that type.
+void extend(RotaryTable& table, const RopeSpec& rope, int64_t head_dim, int64_t length,
+            torch::ScalarType type);
+
 // A bias per bucket of distances and head.
 class BiasTable : public torch::nn::Module {
  public:
@@ -64,7 +70,6 @@ class BiasTable : public torch::nn::Module {
   torch::Tensor weight;
 };
 
-// Registered as "self_attn".
 class Attention : public Mixer {
  public:
   // `norm_epsilon` is that of the norms of queries and keys.

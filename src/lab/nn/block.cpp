@@ -9,14 +9,15 @@ namespace coppice::lab {
 
 struct Block::Parts {
   NormPlacement placement = NormPlacement::pre;
-  std::shared_ptr<Norm> mixer_norm, ffn_norm;
+  std::shared_ptr<Norm> mixer_norm, ffn_norm, mixer_output_norm, ffn_output_norm;
   std::shared_ptr<Mixer> mixer;
   std::shared_ptr<Norm> cross_norm;
   std::shared_ptr<CrossAttention> cross;  // nullptr: none
 };
 
 Block::Block(const BlockSpec& spec, const ModelSpec& model) : spec_(spec), parts_(std::make_shared<Parts>()) {
-  const auto norm = [&](const std::string& name) {
+  const auto norm = [&](const std::string& name) -> std::shared_ptr<Norm> {
+    if (name.empty()) return nullptr;
     return register_module(
         name, std::make_shared<Norm>(model.norm, model.width, model.norm_epsilon, model.norm_bias));
   };
@@ -25,13 +26,15 @@ Block::Block(const BlockSpec& spec, const ModelSpec& model) : spec_(spec), parts
   if (spec.mixer_norm) parts_->mixer_norm = norm(names.mixer);
   const NamedMixer mixer = make_mixer(spec.mixer, model.width, model.norm_epsilon);
   parts_->mixer = register_module(mixer.name, mixer.mixer);
+  parts_->mixer_output_norm = norm(names.mixer_output);
   if (spec.cross_attention) {
     parts_->cross_norm = norm("cross_attention_layernorm");
     parts_->cross =
         register_module("cross_attn", std::make_shared<CrossAttention>(*spec.cross_attention, model.width));
   }
-  if (!names.ffn.empty()) parts_->ffn_norm = norm(names.ffn);
+  parts_->ffn_norm = norm(names.ffn);
   ffn = register_module("mlp", make_ffn(spec.ffn, model.width));
+  parts_->ffn_output_norm = norm(names.ffn_output);
 }
 
 void Block::set_ffn(std::shared_ptr<FeedForward> replacement) {
@@ -90,6 +93,10 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
     case NormPlacement::post_sum:
       x = norm_mixer(x + mix(x));
       x = norm_ffn(x + feed(x));
+      break;
+    case NormPlacement::sandwich:
+      x = x + named("mixer_output_norm", parts_->mixer_output_norm->forward(mix(norm_mixer(x))));
+      x = x + named("ffn_output_norm", parts_->ffn_output_norm->forward(feed(norm_ffn(x))));
       break;
   }
   return named("output", x);

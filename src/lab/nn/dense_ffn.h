@@ -15,6 +15,7 @@ class Bank {
   // The neurons' activations: [..., width] -> [..., neurons].
   torch::Tensor hidden(const torch::Tensor& x) const;
   torch::Tensor down(const torch::Tensor& hidden) const { return down_->forward(hidden); }
+  const torch::Tensor& up_weight() const { return up_->weight; }
   torch::Tensor forward(const torch::Tensor& x) const { return down(hidden(x)); }
 
  private:

@@ -1,5 +1,6 @@
 #include "lab/nn/language_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "lab/nn/activation.h"
@@ -12,6 +13,11 @@ namespace {
 
 bool ends_a_residual_branch(const std::string& name) {
   return name.ends_with("o_proj.weight") || name.ends_with("out_proj.weight") || name.ends_with("down_proj.weight");
+}
+
+bool has_sandwich_norms(const ModelSpec& spec) {
+  return std::ranges::all_of(spec.blocks,
+                             [](const BlockSpec& block) { return block.norms == NormPlacement::sandwich; });
 }
 
 }  // namespace
@@ -58,6 +64,10 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
     pooler_ = body->register_module("pooler", std::make_shared<Linear>(spec.width, spec.width, true));
   register_head(spec);
 
+  if (has_sandwich_norms(spec)) {
+    depth_scaled_start(*this);
+    return;
+  }
   const torch::NoGradGuard no_gradient;
   for (auto& entry : named_parameters())
     if (ends_a_residual_branch(entry.key()))
@@ -79,6 +89,28 @@ void LanguageModel::register_head(const ModelSpec& spec) {
   if (!spec.tied_embeddings)
     head_ = owner->register_parameter("weight", new_weight(spec.vocabulary, spec.width));
   if (spec.head_bias) head_bias_ = owner->register_parameter("bias", torch::zeros({spec.vocabulary}));
+}
+
+void depth_scaled_start(LanguageModel& model, const DepthScaledStart& start) {
+  if (!has_sandwich_norms(model.spec()))
+    throw Error({.where = "depth-scaled start",
+                 .found = "blocks without norms behind mixers and feed-forwards",
+                 .expected = "norms 'sandwich' in every block"});
+  if (!(start.mixer_gain >= 0 && start.ffn_gain >= 0))
+    throw Error({.where = "depth-scaled start",
+                 .found = fmt::format("gains {} and {}", start.mixer_gain, start.ffn_gain),
+                 .expected = "numbers not below 0"});
+  const torch::NoGradGuard no_gradient;
+  const auto layers = static_cast<double>(model.layers()), width = static_cast<double>(model.spec().width);
+  const NormNames names = norm_names(NormPlacement::sandwich);
+  for (auto& entry : model.named_parameters()) {
+    const std::string& name = entry.key();
+    if (!name.starts_with("model.layers.")) continue;
+    if (entry.value().dim() == 2) entry.value().normal_(0, std::sqrt(1 / (2 * width * layers)));
+    if (name.ends_with(names.mixer_output + ".weight"))
+      entry.value().fill_(start.mixer_gain / std::sqrt(layers));
+    if (name.ends_with(names.ffn_output + ".weight")) entry.value().fill_(start.ffn_gain / std::sqrt(layers));
+  }
 }
 
 torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {

@@ -64,7 +64,8 @@ class Block : public torch::nn::Module {
 class LanguageModel : public torch::nn::Module {
  public:
   // Parameters initialised as usual for training: normal(0, 0.02), output projections of the residual
-  // branches scaled down by sqrt(2 * layers), norms 1, biases 0; deterministic in torch's seed.
+  // branches scaled down by sqrt(2 * layers), norms 1, biases 0; deterministic in torch's seed. Where all
+  // blocks have sandwich norms, depth_scaled_start with its defaults instead.
   explicit LanguageModel(const ModelSpec& spec);
 
   // ids [batch, length] int64 -> logits [batch, length, vocabulary], or without an output head the hidden
@@ -94,6 +95,17 @@ class LanguageModel : public torch::nn::Module {
   std::shared_ptr<Linear> pooler_, head_dense_;
   torch::Tensor embedding_, positions_, token_types_, head_, head_bias_;
 };
+
+// How Pangu Ultra (Yin et al. 2025) starts: matrices of the blocks normal(0, 1 / sqrt(2 * width * layers)),
+// and the weights of the norms behind mixers and feed-forwards gain / sqrt(layers), so that what all blocks
+// add to the residual stream is of one size at any depth. The gains are the wanted sizes of that sum of
+// mixers and of feed-forwards.
+struct DepthScaledStart {
+  double mixer_gain = 1, ffn_gain = 1;
+};
+// Throws an Error unless all blocks of the model have sandwich norms and the gains are not negative.
+// Embeddings and the head stay as they are.
+void depth_scaled_start(LanguageModel& model, const DepthScaledStart& start = {});
 
 // Tensors by canonical name (tensor_table): float32, neuron lists int32.
 using StateDict = std::map<std::string, torch::Tensor>;

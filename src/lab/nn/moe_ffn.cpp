@@ -36,6 +36,8 @@ MoeFfn::MoeFfn(const MoeSpec& spec, int64_t width) : spec_(spec) {
       begin += count;
     }
   }
+  if (spec.router.source == RouterSource::sparsity)
+    for (const auto& expert : experts_) router_->up_projections.push_back(expert.up_weight());
   if (spec.shared_width > 0)
     shared_ = register_module("shared_expert", std::make_shared<DenseFfn>(like(spec.shared_width), width));
   if (spec.shared_gate)

@@ -20,8 +20,14 @@ Router::Router(const MoeSpec& moe, int64_t width)
       first_ = register_module("gate", std::make_shared<Linear>(width, experts));
       second_ = register_module("up", std::make_shared<Linear>(width, experts));
       break;
+    case RouterSource::sparsity:
+      break;
   }
+  if (spec_.score == RouterScore::relu_norm)
+    norm_ = register_module("norm", std::make_shared<Norm>(NormKind::rms, experts, spec_.norm_epsilon));
+  // Both begin where every expert counts alike.
   if (spec_.weight == ExpertWeight::one_plus) scale_ = register_parameter("scale", torch::zeros({experts}));
+  if (spec_.weight == ExpertWeight::scaled) scale_ = register_parameter("scale", torch::ones({experts}));
   if (spec_.selection_bias) selection_bias = register_buffer("selection_bias", torch::zeros({experts}));
 }
 
@@ -31,6 +37,9 @@ torch::Tensor Router::logits(const torch::Tensor& x) const {
       return second_->forward(torch::tanh(first_->forward(x)));
     case RouterSource::neurons:
       return (second_->forward(x) * activate(activation_, first_->forward(x))).abs();
+    case RouterSource::sparsity:
+      COPPICE_CHECK(!up_projections.empty(), "a router that has seen its experts");
+      return expected_sparsity(x, up_projections);
     case RouterSource::linear:
       break;
   }
@@ -40,10 +49,9 @@ torch::Tensor Router::logits(const torch::Tensor& x) const {
 Routing Router::forward(const torch::Tensor& x) const {
   Routing routing;
   routing.logits = logits(x);
-  routing.scores = router_scores(spec_.score, routing.logits);
-  routing.experts = select_experts(routing.scores, selection_bias, top_k_);
-  routing.weights =
-      expert_weights(spec_.weight, routing.scores, routing.experts, scale_, spec_.scale, spec_.sum_epsilon);
+  routing.scores = router_scores(spec_, routing.logits, norm_ == nullptr ? torch::Tensor() : norm_->weight);
+  routing.experts = select_experts(routing.scores, selection_bias, top_k_, spec_);
+  routing.weights = expert_weights(spec_, routing.scores, routing.experts, scale_);
   return routing;
 }
 

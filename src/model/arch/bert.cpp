@@ -47,8 +47,8 @@ Family bert_family() {
       .optional_prefix = "bert.",
       // The head that says whether two texts follow each other has no use here.
       .is_buffer =
-          [](const std::string& name) {
-            return is_bert_buffer(name) || name.starts_with("cls.seq_relationship.");
+          [](const std::string& name, const ModelSpec& spec) {
+            return is_bert_buffer(name, spec) || name.starts_with("cls.seq_relationship.");
           },
       .usual_name = bert_usual_name,
       .complete =

@@ -163,7 +163,7 @@ std::string bert_usual_name(std::string name) {
   return name;
 }
 
-bool is_bert_buffer(const std::string& name) {
+bool is_bert_buffer(const std::string& name, const ModelSpec&) {
   return name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids");
 }
 

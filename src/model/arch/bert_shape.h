@@ -39,6 +39,6 @@ std::string bert_file_name(const std::string& name, const std::string& prefix);
 // Names that stand for others: gamma and beta of early files, and the biases that a tied head's decoder
 // repeats.
 std::string bert_usual_name(std::string name);
-bool is_bert_buffer(const std::string& name);
+bool is_bert_buffer(const std::string& name, const ModelSpec& spec);
 
 }  // namespace coppice

@@ -14,7 +14,8 @@ void refuse_other_keys(const Json& object, const std::set<std::string>& known, c
 }
 
 // One of the two objects below, whose keys are the same.
-RopeSpec read_rope_object(const Json& scaling, const RopeSpec& plain, bool partial, const std::string& path) {
+RopeSpec read_rope_object(const Json& scaling, const RopeSpec& plain, const RopeKeys& keys,
+                          const std::string& path) {
   RopeSpec rope = plain;
   if (!scaling.is_object())
     throw Error({.where = path, .found = to_line(scaling).substr(0, 60), .expected = "an object"});
@@ -25,9 +26,10 @@ RopeSpec read_rope_object(const Json& scaling, const RopeSpec& plain, bool parti
                                  "low_freq_factor",
                                  "high_freq_factor",
                                  "original_max_position_embeddings"};
-  if (partial) known.insert("partial_rotary_factor");
+  if (keys.partial) known.insert("partial_rotary_factor");
+  if (keys.yarn) known.insert({"beta_fast", "beta_slow", "mscale", "mscale_all_dim"});
   refuse_other_keys(scaling, known, path);
-  if (partial) rope.fraction = config_value(scaling, "partial_rotary_factor", rope.fraction, path);
+  if (keys.partial) rope.fraction = config_value(scaling, "partial_rotary_factor", rope.fraction, path);
   rope.theta = config_value(scaling, "rope_theta", rope.theta, path);
   const std::string type = config_value<std::string>(
       scaling, scaling.contains("rope_type") ? "rope_type" : "type", "default", path);
@@ -39,10 +41,17 @@ RopeSpec read_rope_object(const Json& scaling, const RopeSpec& plain, bool parti
     rope.low_frequency_factor = config_required<double>(scaling, "low_freq_factor", path);
     rope.high_frequency_factor = config_required<double>(scaling, "high_freq_factor", path);
     rope.original_context = config_required<int64_t>(scaling, "original_max_position_embeddings", path);
+  } else if (type == "yarn" && keys.yarn) {
+    rope.scaling = RopeScaling::yarn;
+    rope.original_context = config_required<int64_t>(scaling, "original_max_position_embeddings", path);
+    rope.beta_fast = config_value(scaling, "beta_fast", rope.beta_fast, path);
+    rope.beta_slow = config_value(scaling, "beta_slow", rope.beta_slow, path);
+    rope.mscale = config_value(scaling, "mscale", rope.mscale, path);
+    rope.mscale_all_dim = config_value(scaling, "mscale_all_dim", rope.mscale_all_dim, path);
   } else {
     throw Error({.where = path,
                  .found = fmt::format("rope_type '{}'", type),
-                 .expected = "default, linear or llama3"});
+                 .expected = keys.yarn ? "default, linear, llama3 or yarn" : "default, linear or llama3"});
   }
   rope.factor = config_required<double>(scaling, "factor", path);
   return rope;
@@ -135,14 +144,14 @@ std::string write_activation(Activation activation) {
   COPPICE_CHECK(false, "every activation has a name");
 }
 
-RopeSpec read_rope(const Json& config, const std::string& where, std::optional<double> partial) {
+RopeSpec read_rope(const Json& config, const std::string& where, const RopeKeys& keys) {
   RopeSpec plain{.theta = config_value(config, "rope_theta", 10000.0, where)};
-  if (partial) plain.fraction = config_value(config, "partial_rotary_factor", *partial, where);
+  if (keys.partial) plain.fraction = config_value(config, "partial_rotary_factor", *keys.partial, where);
   std::optional<RopeSpec> found;
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     const auto object = config.find(key);
     if (object == config.end() || object->is_null()) continue;
-    const RopeSpec rope = read_rope_object(*object, plain, partial.has_value(), where + "." + key);
+    const RopeSpec rope = read_rope_object(*object, plain, keys, where + "." + key);
     if (found && *found != rope)
       throw Error({.where = where,
                    .found = "rope_parameters and rope_scaling that differ",
@@ -164,6 +173,14 @@ Json write_rope_scaling(const RopeSpec& rope) {
               {"low_freq_factor", rope.low_frequency_factor},
               {"high_freq_factor", rope.high_frequency_factor},
               {"original_max_position_embeddings", rope.original_context}};
+    case RopeScaling::yarn:
+      return {{"type", "yarn"},
+              {"factor", rope.factor},
+              {"original_max_position_embeddings", rope.original_context},
+              {"beta_fast", rope.beta_fast},
+              {"beta_slow", rope.beta_slow},
+              {"mscale", rope.mscale},
+              {"mscale_all_dim", rope.mscale_all_dim}};
   }
   return nullptr;
 }
@@ -225,6 +242,16 @@ AttentionSpec plain_attention(const AttentionSpec& like, int64_t width, const Ro
           .qkv_bias = true,
           .output_bias = true,
           .rope = rope};
+}
+
+std::optional<std::string> attention_obstacle(const ModelSpec& spec) {
+  for (const auto& block : spec.blocks) {
+    const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
+    if (attention == nullptr) return "some layers do not mix by ordinary attention";
+    if (attention->rope.interleaved) return "its rotary pairs are interleaved";
+    if (attention->rope.scaling == RopeScaling::yarn) return "its positions are stretched by YaRN";
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> unequal_blocks_obstacle(const ModelSpec& spec) {

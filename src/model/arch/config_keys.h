@@ -42,10 +42,14 @@ Activation read_activation(const Json& config, const char* key, const char* fall
                            const std::string& where);
 std::string write_activation(Activation activation);
 
-// rope_theta and rope_scaling, or rope_parameters as Transformers 5 writes them. With `partial`, the fraction
-// that turns is partial_rotary_factor, or else *partial; without, that key is refused.
-RopeSpec read_rope(const Json& config, const std::string& where,
-                   std::optional<double> partial = std::nullopt);
+// What a family's rotary settings may say besides theta, linear and Llama 3.1 stretching.
+struct RopeKeys {
+  std::optional<double> partial = {};  // the fraction that turns is partial_rotary_factor, or else this
+  bool yarn = false;                   // YaRN, with DeepSeek's mscale and mscale_all_dim
+};
+// rope_theta and rope_scaling, or rope_parameters as Transformers 5 writes them. What `keys` does not allow
+// is refused.
+RopeSpec read_rope(const Json& config, const std::string& where, const RopeKeys& keys = {});
 Json write_rope_scaling(const RopeSpec& rope);
 
 // A count that something is about to be allocated for.
@@ -55,6 +59,8 @@ int64_t read_experts(const Json& config, const char* key, int64_t layers, const 
 // A number of heads that divides the width.
 int64_t read_heads(const Json& config, const char* key, int64_t width, const std::string& where);
 
+// Why the blocks do not all mix by ordinary attention, rotary positions half-split and not stretched by YaRN.
+std::optional<std::string> attention_obstacle(const ModelSpec& spec);
 // Why the blocks of a spec are not all alike, if they are not.
 std::optional<std::string> unequal_blocks_obstacle(const ModelSpec& spec);
 // Why a spec has parts that only text encoders have, if it has.

@@ -25,6 +25,11 @@ const Registry<Family>& families() {
                                                    {"t5", t5_family()},
                                                    {"mt5", mt5_family()},
                                                    {"umt5", umt5_family()},
+                                                   {"deepseek", deepseek_family()},
+                                                   {"deepseek_v2", deepseek_v2_family()},
+                                                   {"deepseek_v3", deepseek_v3_family()},
+                                                   {"PanguProMoE", pangu_pro_moe_family()},
+                                                   {"pangu_ultra_moe", pangu_ultra_moe_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }

@@ -20,8 +20,9 @@ struct TensorLayout {
   // of `fused_rows`; 0: it lies alone.
   int64_t first_row = 0, fused_rows = 0;
   int64_t experts = 0;  // the stacked tensors belong to so many experts, over which the stack has a first dimension
+  bool one_row = false;  // a vector stored as a matrix of one row
 
-  bool as_is() const { return !transposed && fused_rows == 0 && experts == 0; }
+  bool as_is() const { return !transposed && fused_rows == 0 && experts == 0 && !one_row; }
 };
 
 // How files hold the experts of a layer.
@@ -54,9 +55,9 @@ struct Family {
   std::function<std::string(const std::string& canonical_name)> packed_file_name = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
-  // Tensors of its files that are passed over, as they follow from config.json or serve another task; empty:
-  // none beyond those of all families.
-  std::function<bool(const std::string& file_name)> is_buffer = {};
+  // Tensors of its files that are passed over: they follow from config.json, serve another task, or belong to a part
+  // that the model's output does not depend on. Empty: none beyond those of all families.
+  std::function<bool(const std::string& file_name, const ModelSpec& spec)> is_buffer = {};
   // Blocks may have other mixers than attention; else `obstacle` is never asked about them.
   bool other_mixers = false;
   // The usual name of a tensor that files may call otherwise, or repeat under another name; empty: all have
@@ -94,6 +95,11 @@ Family modernbert_family();
 Family t5_family();
 Family mt5_family();
 Family umt5_family();
+Family deepseek_family();
+Family deepseek_v2_family();
+Family deepseek_v3_family();
+Family pangu_pro_moe_family();
+Family pangu_ultra_moe_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.

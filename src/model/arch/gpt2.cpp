@@ -22,7 +22,7 @@ TensorLayout gpt2_layout(const TensorSpec& tensor, const ModelSpec& spec) {
 }
 
 // The causal mask, which some files hold as a tensor.
-bool is_mask(const std::string& name) {
+bool is_mask(const std::string& name, const ModelSpec&) {
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
 }
 
@@ -84,6 +84,7 @@ Family gpt2_family() {
             return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
+        if (auto obstacle = attention_obstacle(spec)) return obstacle;
         if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
         const BlockSpec& block = spec.blocks.front();
         if (block.norms != NormPlacement::pre) return "its norms stand elsewhere";

@@ -65,6 +65,7 @@ Json write_llama_shape(const ModelSpec& spec) {
 
 std::optional<std::string> llama_shape_obstacle(const ModelSpec& spec, const LlamaShape& shape) {
   if (auto obstacle = encoder_part_obstacle(spec)) return obstacle;
+  if (auto obstacle = attention_obstacle(spec)) return obstacle;
   if (spec.norm != NormKind::rms) return "its norms are not RMSNorm";
   if (spec.learned_positions || spec.position_offset != 0) return "its positions are learned";
   if (spec.head_bias) return "its output head has a bias";

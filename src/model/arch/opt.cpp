@@ -46,6 +46,7 @@ Family opt_family() {
             return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
+        if (auto obstacle = attention_obstacle(spec)) return obstacle;
         if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
         const BlockSpec& block = spec.blocks.front();
         if (block.norms != NormPlacement::pre) return "its norms stand elsewhere";

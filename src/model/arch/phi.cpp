@@ -30,7 +30,7 @@ Family phi_family() {
             attention.heads = read_heads(config, "num_attention_heads", spec.width, where);
             attention.kv_heads = config_value(config, "num_key_value_heads", attention.heads, where);
             attention.head_dim = spec.width / attention.heads;
-            attention.rope = read_rope(config, where, 0.5);
+            attention.rope = read_rope(config, where, {.partial = 0.5});
             const DenseFfnSpec ffn{.width = config_required<int64_t>(config, "intermediate_size", where),
                                    .gated = false,
                                    .bias = true,
@@ -41,6 +41,7 @@ Family phi_family() {
             return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
+        if (auto obstacle = attention_obstacle(spec)) return obstacle;
         if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
         const BlockSpec& block = spec.blocks.front();
         if (block.norms != NormPlacement::parallel) return "its attention and FFN are not side by side";

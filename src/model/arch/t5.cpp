@@ -199,7 +199,7 @@ std::string t5_usual_name(std::string file_name) {
 }
 
 // A table of the first checkpoints that no formula uses.
-bool is_unused_table(const std::string& name) {
+bool is_unused_table(const std::string& name, const ModelSpec&) {
   return name == "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 }
 

@@ -45,6 +45,89 @@ TEST(LanguageModel, InitialWeightsAreFixedByTheSeed) {
   for (const auto& [name, tensor] : a) EXPECT_TRUE(torch::equal(tensor, b.at(name))) << name;
 }
 
+// Blocks of sandwich norms, deep or not.
+ModelSpec pangu_ultra(int64_t layers) {
+  ModelSpec spec = tiny_dense();
+  spec.family = "coppice";
+  spec.width = 48;
+  spec.norm_epsilon = 1e-15;  // far below the outputs that so small weights make
+  spec.blocks[0].norms = NormPlacement::sandwich;
+  spec.blocks.assign(static_cast<size_t>(layers), spec.blocks[0]);
+  return spec;
+}
+
+double size_of_last_residual(lab::LanguageModel& model, const torch::Tensor& ids) {
+  const torch::NoGradGuard no_gradient;
+  double size = 0;
+  const std::string last = fmt::format("layers.{}.output", model.layers() - 1);
+  model.forward(ids, [&](const std::string& name, int64_t rows, int64_t width, const float* values) {
+    if (name != last) return;
+    for (int64_t i = 0; i < rows * width; ++i) size += values[i] * values[i];
+    size = std::sqrt(size / static_cast<double>(rows * width));
+  });
+  return size;
+}
+
+// The claim of Pangu Ultra's start: the residual stream is as large behind 64 blocks as behind 8, where with
+// weights of 1 in the norms behind the sublayers it would grow like the root of their number.
+TEST(DepthScaledStart, KeepsTheResidualStreamOfOneSizeAtAnyDepth) {
+  const torch::Tensor ids = random_ids(4, 16, 40, 3);
+  std::vector<double> scaled, plain;
+  for (const int64_t layers : {8, 64}) {
+    torch::manual_seed(4);
+    lab::LanguageModel model(pangu_ultra(layers));
+    scaled.push_back(size_of_last_residual(model, ids));
+    lab::depth_scaled_start(model, {.mixer_gain = std::sqrt(static_cast<double>(layers)),
+                                    .ffn_gain = std::sqrt(static_cast<double>(layers))});
+    plain.push_back(size_of_last_residual(model, ids));
+  }
+  EXPECT_NEAR(scaled[1] / scaled[0], 1, 0.1);
+  EXPECT_NEAR(plain[1] / plain[0], std::sqrt(8.0), 0.3);
+}
+
+TEST(DepthScaledStart, DrawsMatricesAndGainsAsItSays) {
+  torch::manual_seed(5);
+  lab::LanguageModel model(pangu_ultra(8));
+  std::vector<torch::Tensor> matrices;
+  for (const auto& [name, tensor] : lab::state_of(model)) {
+    if (!name.starts_with("model.layers.")) continue;
+    if (tensor.dim() == 2) matrices.push_back(tensor.flatten());
+    if (tensor.dim() != 1) continue;
+    const bool before =
+        name.ends_with("input_layernorm.weight") || name.ends_with("pre_feedforward_layernorm.weight");
+    EXPECT_TRUE(torch::allclose(tensor, torch::full_like(tensor, before ? 1 : 1 / std::sqrt(8.0)))) << name;
+  }
+  EXPECT_NEAR(torch::cat(matrices).std().item<double>() / std::sqrt(1.0 / (2 * 48 * 8)), 1, 0.02);
+}
+
+TEST(DepthScaledStart, GainsOfZeroLeaveTheStreamAsItIs) {
+  lab::LanguageModel model(pangu_ultra(3));
+  lab::depth_scaled_start(model, {.mixer_gain = 0, .ffn_gain = 0});
+  Trace trace;
+  model.forward(random_ids(1, 9, 40, 6), collect_into(trace));
+  EXPECT_EQ(trace.at("layers.2.output").values, trace.at("embedding").values);
+  EXPECT_THROW(lab::depth_scaled_start(model, {.mixer_gain = -1}), Error);
+  lab::LanguageModel other(tiny_dense());
+  EXPECT_THROW(lab::depth_scaled_start(other), Error);
+}
+
+TEST(LanguageModel, LatentAttentionHasItsGradients) {
+  for (const auto& family : tiny_families()) {
+    if (family.family != "deepseek_v2" && family.family != "deepseek_v3") continue;
+    ModelSpec spec = family;
+    spec.blocks.resize(1);
+    spec.blocks[0].ffn = DenseFfnSpec{.width = 6};
+    const auto model = random_model(spec, 6);
+    model->to(torch::kDouble);
+    const torch::Tensor ids = random_ids(2, 5, 40, 7);
+    auto named = model->named_parameters();
+    std::vector<torch::Tensor> some;
+    for (const char* name : {"kv_a_proj_with_mqa.weight", "kv_a_layernorm.weight", "kv_b_proj.weight"})
+      some.push_back(named[std::string("model.layers.0.self_attn.") + name]);
+    expect_gradients_match([&] { return model->forward(ids); }, some, 1e-5, 1e-5);
+  }
+}
+
 TEST(LanguageModel, GradientsAreFiniteDifferences) {
   ModelSpec spec = tiny_dense();
   spec.blocks.resize(1);

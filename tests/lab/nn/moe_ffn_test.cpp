@@ -49,6 +49,36 @@ torch::Tensor bank(const MoeSpec& spec, const StateDict& t, const std::string& p
   return torch::mv(neurons.defined() ? down.index_select(1, neurons.to(torch::kInt64)) : down, hidden);
 }
 
+std::vector<size_t> highest(const std::vector<double>& values, int64_t count) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] > values[b]; });
+  order.resize(static_cast<size_t>(count));
+  return order;
+}
+
+// The experts that the rule of groups selects, by their ranks.
+std::vector<size_t> selected(const MoeSpec& spec, std::vector<double> rank) {
+  const RouterSpec& router = spec.router;
+  if (router.group_rule == GroupRule::none) return highest(rank, spec.top_k);
+  const size_t size = rank.size() / static_cast<size_t>(router.groups);
+  std::vector<double> worth;
+  std::vector<size_t> each;
+  for (size_t begin = 0; begin < rank.size(); begin += size) {
+    const std::vector<double> own(rank.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  rank.begin() + static_cast<std::ptrdiff_t>(begin + size));
+    const auto best = highest(own, static_cast<int64_t>(size));
+    worth.push_back(own[best[0]] + (router.group_rule == GroupRule::best_two ? own[best[1]] : 0));
+    for (int64_t i = 0; i < spec.top_k / router.groups; ++i)
+      each.push_back(begin + best[static_cast<size_t>(i)]);
+  }
+  if (router.group_rule == GroupRule::each) return each;
+  const auto kept = highest(worth, router.kept_groups);
+  for (size_t e = 0; e < rank.size(); ++e)
+    if (std::find(kept.begin(), kept.end(), e / size) == kept.end()) rank[e] = -INFINITY;
+  return highest(rank, spec.top_k);
+}
+
 // y of one token, as spec.h defines it.
 torch::Tensor by_definition(const MoeSpec& spec, const StateDict& t, const torch::Tensor& x) {
   torch::Tensor logits;
@@ -64,6 +94,22 @@ torch::Tensor by_definition(const MoeSpec& spec, const StateDict& t, const torch
                 lab::activate(spec.activation, torch::mv(t.at("gate.gate.weight"), x)))
                    .abs();
       break;
+    case RouterSource::sparsity: {
+      std::vector<torch::Tensor> shares;
+      for (int64_t e = 0; e < spec.experts(); ++e) {
+        const torch::Tensor up = t.at(fmt::format("experts.{}.up_proj.weight", e));
+        const torch::Tensor mean = up.mean(0), centred = up - mean;
+        shares.push_back((1 + torch::erf((mean * x).sum() /
+                                         torch::sqrt(2 * ((centred * centred).mean(0) * x * x).sum()))) /
+                         2);
+      }
+      logits = -torch::stack(shares);
+      break;
+    }
+  }
+  if (spec.router.score == RouterScore::relu_norm) {
+    const torch::Tensor fired = logits.clamp_min(0);
+    logits = fired / torch::sqrt(fired.square().mean() + spec.router.norm_epsilon) * t.at("gate.norm.weight");
   }
   std::vector<double> score(static_cast<size_t>(spec.experts())), rank(score.size());
   const torch::Tensor scored = spec.router.score == RouterScore::softmax   ? torch::softmax(logits, 0)
@@ -75,19 +121,28 @@ torch::Tensor by_definition(const MoeSpec& spec, const StateDict& t, const torch
                               ? t.at("gate.selection_bias")[static_cast<int64_t>(e)].item<double>()
                               : 0);
   }
-  std::vector<size_t> order(score.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rank[a] > rank[b]; });
-  order.resize(static_cast<size_t>(spec.top_k));
+  const auto order = selected(spec, rank);
   double sum = 0;
   for (const size_t e : order) sum += score[e];
 
   torch::Tensor y = torch::zeros({width}, torch::kDouble);
   if (spec.shared_width > 0) y = y + bank(spec, t, "shared_expert.", x);
+  std::vector<bool> taken(score.size(), false);
   for (const size_t e : order) {
     double weight = 1;
+    if (spec.router.weight == ExpertWeight::survivors) {
+      double total = 0;
+      for (size_t z = 0; z < score.size(); ++z)
+        if (!taken[z] &&
+            score[e] - score[z] <= 2 * spec.router.jitter * std::max(std::abs(score[z]), score[e]))
+          total += std::exp(score[z] - score[e]);
+      weight = 1 / total;
+      taken[e] = true;
+    }
     if (spec.router.weight == ExpertWeight::score) weight = score[e];
     if (spec.router.weight == ExpertWeight::renormalised) weight = score[e] / sum;
+    if (spec.router.weight == ExpertWeight::scaled)
+      weight = score[e] * t.at("gate.scale")[static_cast<int64_t>(e)].item<double>();
     if (spec.router.weight == ExpertWeight::one_plus)
       weight = 1 + score[e] * t.at("gate.scale")[static_cast<int64_t>(e)].item<double>();
     const std::string name = std::to_string(e);

@@ -12,7 +12,7 @@ namespace {
 using lab::Routing;
 
 Routing routing_of(const torch::Tensor& logits, RouterScore score, int64_t top_k) {
-  const torch::Tensor scores = lab::router_scores(score, logits);
+  const torch::Tensor scores = lab::router_scores({.score = score}, logits);
   const torch::Tensor experts = lab::select_experts(scores, {}, top_k);
   return {logits, scores, experts, scores.gather(1, experts)};
 }

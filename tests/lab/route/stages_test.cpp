@@ -21,14 +21,14 @@ TEST(SelectExperts, ABiasSteersSelectionOnly) {
   const torch::Tensor scores = torch::tensor({{0.5, 0.3, 0.2}});
   const torch::Tensor chosen = lab::select_experts(scores, torch::tensor({-0.4, 0.0, 0.2}), 2);
   EXPECT_TRUE(torch::equal(chosen, torch::tensor({{2, 1}}, torch::kInt64)));
-  const torch::Tensor weights = lab::expert_weights(ExpertWeight::renormalised, scores, chosen, {}, 2);
+  const torch::Tensor weights = lab::expert_weights({.scale = 2}, scores, chosen);
   EXPECT_TRUE(torch::allclose(weights, torch::tensor({{0.8, 1.2}})));
 }
 
 TEST(ExpertWeights, AllZeroScoresStayFinite) {
   const torch::Tensor scores = torch::zeros({2, 3}), experts = torch::tensor({{0, 1}, {1, 2}}, torch::kInt64);
   EXPECT_TRUE(
-      lab::expert_weights(ExpertWeight::renormalised, scores, experts, {}, 1).isfinite().all().item<bool>());
+      lab::expert_weights({}, scores, experts).isfinite().all().item<bool>());
 }
 
 TEST(ExpertWeights, GradientsAreFiniteDifferences) {
@@ -37,7 +37,9 @@ TEST(ExpertWeights, GradientsAreFiniteDifferences) {
   for (const auto weight : {ExpertWeight::score, ExpertWeight::renormalised, ExpertWeight::one_plus})
     for (const auto score : {RouterScore::softmax, RouterScore::sigmoid})
       expect_gradients_match(
-          [&] { return lab::expert_weights(weight, lab::router_scores(score, logits), experts, u, 1.5); },
+          [&] {
+            return lab::expert_weights({.weight = weight, .scale = 1.5}, lab::router_scores({.score = score}, logits), experts, u);
+          },
           {logits, u});
 }
 

@@ -314,6 +314,175 @@ TEST(OptConfig, RefusesPostNormAndProjectedEmbeddings) {
   EXPECT_THAT(refusal(with(config, {{"word_embed_proj_dim", 8}})), HasSubstr("word_embed_proj_dim"));
 }
 
+Json small_deepseek(const char* family, const Json& more = Json::object()) {
+  return small(family, with({{"n_routed_experts", 6},
+                             {"n_shared_experts", 2},
+                             {"num_experts_per_tok", 2},
+                             {"moe_intermediate_size", 5},
+                             {"num_hidden_layers", 4},
+                             {"first_k_dense_replace", 1},
+                             {"moe_layer_freq", 1}},
+                            more));
+}
+
+std::vector<bool> moe_layers(const ModelSpec& spec) {
+  std::vector<bool> found;
+  for (const auto& block : spec.blocks) found.push_back(moe_of(block) != nullptr);
+  return found;
+}
+
+TEST(DeepseekConfig, WhichLayersHaveExperts) {
+  EXPECT_THAT(moe_layers(read(small_deepseek("deepseek"))), ElementsAre(false, true, true, true));
+  EXPECT_THAT(moe_layers(read(small_deepseek("deepseek", {{"moe_layer_freq", 2}}))),
+              ElementsAre(false, false, true, false));
+  EXPECT_THAT(moe_layers(read(small_deepseek("deepseek", {{"first_k_dense_replace", 0}}))),
+              ElementsAre(true, true, true, true));
+  EXPECT_THAT(refusal(small_deepseek("deepseek", {{"moe_layer_freq", 0}})), HasSubstr("moe_layer_freq"));
+}
+
+TEST(DeepseekConfig, ExpertsAndRouter) {
+  const MoeSpec moe = *moe_of(read(small_deepseek("deepseek")).blocks.back());
+  EXPECT_EQ(moe.widths, std::vector<int64_t>(6, 5));
+  EXPECT_EQ(moe.shared_width, 10);
+  EXPECT_EQ(moe.router.weight, ExpertWeight::score);
+  const auto weight = [](const Json& change) {
+    return moe_of(read(small_deepseek("deepseek", change)).blocks.back())->router.weight;
+  };
+  EXPECT_EQ(weight({{"norm_topk_prob", true}}), ExpertWeight::renormalised);
+  EXPECT_EQ(weight({{"norm_topk_prob", true}, {"num_experts_per_tok", 1}}), ExpertWeight::score);
+  const auto changed = [](const Json& change) { return refusal(small_deepseek("deepseek", change)); };
+  EXPECT_THAT(changed({{"scoring_func", "sigmoid"}}), HasSubstr("scoring_func"));
+  EXPECT_THAT(changed({{"n_routed_experts", nullptr}}), HasSubstr("n_routed_experts"));
+  EXPECT_THAT(changed({{"n_routed_experts", 60000}, {"num_hidden_layers", 9000}}),
+              HasSubstr("60000 experts in each of 9000 layers"));
+  EXPECT_THAT(changed({{"n_shared_experts", 1 << 30}}), HasSubstr("n_shared_experts"));
+  EXPECT_THAT(changed({{"num_experts_per_tok", 7}}), HasSubstr("top_k 7"));
+}
+
+Json small_latent(const char* family, const Json& more = Json::object()) {
+  return small_deepseek(family, with({{"num_key_value_heads", 4},
+                                      {"q_lora_rank", nullptr},
+                                      {"kv_lora_rank", 7},
+                                      {"qk_nope_head_dim", 6},
+                                      {"qk_rope_head_dim", 4},
+                                      {"v_head_dim", 5}},
+                                     more));
+}
+
+// config.json of DeepSeek-V2 as it was published, but for sizes.
+TEST(DeepseekV2Config, AsPublished) {
+  const Json scaling = {
+      {"beta_fast", 32}, {"beta_slow", 1},          {"factor", 40},
+      {"mscale", 0.707}, {"mscale_all_dim", 0.707}, {"original_max_position_embeddings", 64},
+      {"type", "yarn"}};
+  const Json config = small_latent("deepseek_v2", {{"q_lora_rank", 9},
+                                                   {"rope_scaling", scaling},
+                                                   {"scoring_func", "softmax"},
+                                                   {"topk_method", "group_limited_greedy"},
+                                                   {"n_group", 3},
+                                                   {"topk_group", 2},
+                                                   {"routed_scaling_factor", 16.0},
+                                                   {"aux_loss_alpha", 0.001},
+                                                   {"seq_aux", true},
+                                                   {"ep_size", 1},
+                                                   {"attention_bias", false},
+                                                   {"norm_topk_prob", false}});
+  const ModelSpec spec = read(config);
+  const RopeSpec rope = {.theta = 500000,
+                         .scaling = RopeScaling::yarn,
+                         .factor = 40,
+                         .original_context = 64,
+                         .mscale = 0.707,
+                         .mscale_all_dim = 0.707,
+                         .interleaved = true};
+  const LatentAttentionSpec attention = {.heads = 4,
+                                         .query_rank = 9,
+                                         .latent_rank = 7,
+                                         .plain_dim = 6,
+                                         .rotary_dim = 4,
+                                         .value_dim = 5,
+                                         .rope = rope};
+  for (const auto& block : spec.blocks) EXPECT_EQ(block.mixer, MixerSpec(attention));
+  const RouterSpec router = {.weight = ExpertWeight::score,
+                             .scale = 16,
+                             .group_rule = GroupRule::best,
+                             .groups = 3,
+                             .kept_groups = 2};
+  EXPECT_EQ(moe_of(spec.blocks.back())->router, router);
+  const auto changed = [&](const Json& change) { return refusal(with(config, change)); };
+  EXPECT_THAT(changed({{"topk_method", "noaux_tc"}}), HasSubstr("topk_method"));
+  EXPECT_THAT(changed({{"norm_topk_prob", true}}), HasSubstr("routed_scaling_factor"));
+  EXPECT_THAT(changed({{"n_group", 4}}), HasSubstr("6 experts in 4 groups"));
+  EXPECT_THAT(changed({{"topk_group", 4}}), HasSubstr("4 groups kept"));
+  EXPECT_THAT(changed({{"num_key_value_heads", 2}}), HasSubstr("num_key_value_heads"));
+  EXPECT_THAT(changed({{"kv_lora_rank", nullptr}}), HasSubstr("kv_lora_rank"));
+  EXPECT_THAT(changed({{"qk_rope_head_dim", 3}}), HasSubstr("rotary_dim 3"));
+  Json unknown = config;
+  unknown["rope_scaling"]["attention_factor"] = 1.2;
+  EXPECT_THAT(refusal(unknown), HasSubstr("attention_factor"));
+}
+
+TEST(DeepseekV3Config, RouterAndDefaults) {
+  const Json config =
+      small_latent("deepseek_v3", {{"n_group", 3}, {"topk_group", 2}, {"num_nextn_predict_layers", 1}});
+  const ModelSpec spec = read(config);
+  const RouterSpec router = {.score = RouterScore::sigmoid,
+                             .selection_bias = true,
+                             .scale = 2.5,
+                             .group_rule = GroupRule::best_two,
+                             .groups = 3,
+                             .kept_groups = 2};
+  EXPECT_EQ(moe_of(spec.blocks.back())->router, router);
+  EXPECT_TRUE(std::get<LatentAttentionSpec>(spec.blocks.front().mixer).rope.interleaved);
+  EXPECT_EQ(moe_of(read(with(config, {{"n_group", 1}, {"topk_group", 1}})).blocks.back())->router.group_rule,
+            GroupRule::none);
+  const auto changed = [&](const Json& change) { return refusal(with(config, change)); };
+  EXPECT_THAT(changed({{"scoring_func", "softmax"}}), HasSubstr("scoring_func"));
+  EXPECT_THAT(changed({{"num_nextn_predict_layers", 2}}), HasSubstr("num_nextn_predict_layers"));
+  EXPECT_THAT(changed({{"quantization_config", {{"quant_method", "fp8"}}}}),
+              HasSubstr("quantization_config"));
+}
+
+TEST(PanguUltraMoeConfig, ReadsKeysOfBothReleases) {
+  const Json common = {{"sandwich_norm", true}, {"routed_scaling_factor", 2.5}};
+  const ModelSpec second = read(small_latent("pangu_ultra_moe", with(common, {{"moe_layer_freq", nullptr}})));
+  Json first = small("pangu_ultra_moe", with(common, {{"num_hidden_layers", 4},
+                                                      {"num_key_value_heads", 4},
+                                                      {"num_routed_experts", 6},
+                                                      {"num_shared_experts", 2},
+                                                      {"num_experts_per_tok", 2},
+                                                      {"moe_intermediate_size", 5},
+                                                      {"num_dense_layers", 1},
+                                                      {"attention_q_lora_dim", nullptr},
+                                                      {"attention_kv_lora_dim", 7},
+                                                      {"attention_qk_dim", 6},
+                                                      {"attention_qk_rope_dim", 4},
+                                                      {"attention_v_dim", 5}}));
+  EXPECT_EQ(read(first), second);
+  EXPECT_EQ(second.blocks[0].norms, NormPlacement::sandwich);
+  EXPECT_EQ(moe_of(second.blocks[1])->router.score, RouterScore::sigmoid);
+  EXPECT_EQ(moe_of(second.blocks[1])->router.weight, ExpertWeight::renormalised);
+  EXPECT_THAT(refusal(with(first, {{"kv_lora_rank", 7}})), HasSubstr("both 'attention_kv_lora_dim'"));
+}
+
+// config.json of Pangu Pro MoE as it was published, but for sizes.
+TEST(PanguProMoeConfig, OneExpertOfEachGroup) {
+  const Json config = small("PanguProMoE", {{"num_experts", 8},
+                                            {"num_experts_per_tok", 4},
+                                            {"moe_intermediate_size", 5},
+                                            {"shared_expert_intermediate_size", 9},
+                                            {"output_router_logits", false},
+                                            {"router_aux_loss_coef", 0.001}});
+  const ModelSpec spec = read(config);
+  const MoeSpec moe = *moe_of(spec.blocks.front());
+  EXPECT_EQ(moe.router,
+            (RouterSpec{.weight = ExpertWeight::scaled, .group_rule = GroupRule::each, .groups = 4}));
+  EXPECT_EQ(moe.shared_width, 9);
+  EXPECT_TRUE(attention_of(spec).qkv_bias && attention_of(spec).output_bias);
+  EXPECT_THAT(refusal(with(config, {{"num_experts_per_tok", 3}})), HasSubstr("8 experts in 3 groups"));
+  EXPECT_THAT(refusal(with(config, {{"norm_topk_prob", true}})), HasSubstr("norm_topk_prob"));
+}
+
 TEST(UnknownConfig, SaysWhatIsSupported) {
   EXPECT_THAT(refusal({{"model_type", "mamba"}}),
               AllOf(HasSubstr("model_type 'mamba'"), HasSubstr("llama, mixtral, mistral")));
@@ -471,12 +640,22 @@ TEST(WritableFamily, IsTheMostWidelyReadableThatHoldsTheSpec) {
     return writable_family(spec);
   };
   EXPECT_EQ(changed(llama, [](BlockSpec& b) { std::get<DenseFfnSpec>(b.ffn).gated = false; }), "coppice");
-  EXPECT_EQ(changed(llama, [](BlockSpec& b) { std::get<AttentionSpec>(b.mixer).output_bias ^= true; }),
+  EXPECT_EQ(changed(llama,
+                    [](BlockSpec& b) {
+                      std::get<AttentionSpec>(b.mixer).qkv_bias = false;
+                      std::get<AttentionSpec>(b.mixer).output_bias = true;
+                    }),
             "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->router.scale = 2; }), "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->router.weight = ExpertWeight::score; }),
             "coppice");
-  EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->shared_width = 2; }), "coppice");
+  // Shared experts that are not as wide as some routed ones together.
+  EXPECT_EQ(changed(mixtral,
+                    [](BlockSpec& b) {
+                      for (int64_t& width : moe_of(b)->widths) width = 3;
+                      moe_of(b)->shared_width = 4;
+                    }),
+            "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->widths.push_back(moe_of(b)->widths[0] + 1); }),
             "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->gated = false; }), "coppice");
