@@ -28,7 +28,7 @@ int run_run(const RunOptions& options) {
     throw Error({.where = "--system", .found = "no conversation", .advice = "add --chat"}, Fault::usage);
   const auto tokenizer = load_tokenizer(options.model);
   Decoder decoder = open_decoder(options.model, options.runtime);
-  require_next_token_model(decoder.spec(), options.model.string());
+  require_generator(decoder.spec(), options.model.string());
   const auto prompt = tokenizer->encode(options.prompt);
 
   StreamDecoder stream(*tokenizer);

@@ -380,22 +380,26 @@ std::vector<float> Decoder::pool(std::span<const float> hidden_states) const {
   return pooled;
 }
 
-void require_next_token_model(const ModelSpec& spec, const std::string& where) {
+void require_generator(const ModelSpec& spec, const std::string& where) {
   const char* found = nullptr;
   if (!is_causal(spec))
     found = "a text encoder, whose attention sees both ways";
   else if (spec.head != HeadKind::linear)
     found = "a model without an output head";
-  if (spec.encoder)
-    throw Error({.where = where,
-                 .found = "an encoder-decoder, which answers a source text",
-                 .expected = "a model that continues text",
-                 .advice = "try its answers with `coppice run`"});
   if (found != nullptr)
     throw Error({.where = where,
                  .found = found,
                  .expected = "a model that predicts the next token",
                  .advice = "`coppice embed` turns texts into vectors with it"});
+}
+
+void require_next_token_model(const ModelSpec& spec, const std::string& where) {
+  require_generator(spec, where);
+  if (spec.encoder)
+    throw Error({.where = where,
+                 .found = "an encoder-decoder, which answers a source text",
+                 .expected = "a model that continues text",
+                 .advice = "try its answers with `coppice run`"});
 }
 
 std::vector<std::shared_ptr<const EncodedSource>> Decoder::encode(

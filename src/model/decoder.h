@@ -30,8 +30,9 @@ struct ExpertLoad {
   std::vector<int64_t> tokens;  // per expert
 };
 
-// An Error, naming `where`, unless the model predicts the next token from those before: not so for a text
-// encoder.
+// An Error, naming `where`, unless the model writes text token by token: not so for a text encoder or a bare body.
+void require_generator(const ModelSpec& spec, const std::string& where);
+// The same, and unless what it writes continues the text that it was given: not so for an encoder-decoder.
 void require_next_token_model(const ModelSpec& spec, const std::string& where);
 
 class Decoder {

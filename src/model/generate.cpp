@@ -20,7 +20,7 @@ bool contains(const auto& ids, int32_t id) {
 }
 
 void check_prompt(const Decoder& decoder, std::span<const int32_t> prompt) {
-  require_next_token_model(decoder.spec(), "generation");
+  require_generator(decoder.spec(), "generation");
   if (prompt.empty())
     throw Error({.where = "prompt",
                  .found = "no tokens",

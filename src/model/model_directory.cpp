@@ -257,10 +257,10 @@ const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) 
   const TensorView& stored = *tensors_.find(file_name);
   auto& result = rearranged_->done[canonical_name];
   if (!layout.transposed) {  // its rows lie together: nothing is copied
-    const size_t row = stored.bytes.size() / static_cast<size_t>(std::max<int64_t>(1, layout.fused_rows));
-    const auto rows = static_cast<size_t>(tensor.shape[0]);
+    const size_t size = static_cast<size_t>(tensor.count()) * byte_size(stored.dtype);
+    const size_t row = size / static_cast<size_t>(std::max<int64_t>(1, tensor.shape[0]));
     result.view = {file_name, stored.dtype, tensor.shape,
-                   stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, rows * row)};
+                   stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size)};
     return result.view;
   }
   result.bytes = take_out(tensor, layout, stored.bytes, byte_size(stored.dtype));

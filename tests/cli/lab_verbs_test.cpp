@@ -156,5 +156,25 @@ TEST_F(LabVerbs, TrainingHealsAConvertedModelAndSaysWhatItDid) {
   EXPECT_NE(read_file(folder_ / "healed/model.safetensors"), read_file(folder_ / "out/model.safetensors"));
 }
 
+TEST_F(LabVerbs, ANewModelOfAnyFamilyIsMadeFromItsConfig) {
+  write_file(folder_ / "new.json", R"({"model_type": "deepseek_v2", "vocab_size": 1, "hidden_size": 16, "intermediate_size": 24,
+    "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 64, "q_lora_rank": null,
+    "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8, "n_routed_experts": 4, "n_shared_experts": 1,
+    "num_experts_per_tok": 2, "moe_intermediate_size": 8, "first_k_dense_replace": 1})");
+  const std::vector<std::string> words = {"train",   "--arch-file", at("new.json"), "--tokenizer", model_, "--text", at("calib.txt"),
+                                          "--steps", "2",           "--batch",      "2",           "-o",   at("new"), "--json", "--quiet"};
+  const Outcome outcome = run_coppice(words);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json json = parse_json(run_coppice({"info", at("new"), "--json"}).out, "info");
+  EXPECT_EQ(json["family"], "deepseek_v2");
+  EXPECT_EQ(json["cached_per_token"], 12);
+  EXPECT_GT(json["vocabulary"], 1) << "the tokenizer's";
+  EXPECT_EQ(run_coppice({"eval", at("new"), "--text", at("test.txt"), "--json"}).exit_code, 0);
+  auto both = words;
+  std::ranges::replace(both, at("new"), at("other"));
+  both.insert(both.end(), {"--arch-layers", "3"});
+  expect_refusal(both, 2, "--arch-file");
+}
+
 }  // namespace
 }  // namespace coppice::test

@@ -269,7 +269,7 @@ TEST_F(DecoderTest, AttentionSeesBothWays) {
 TEST_F(DecoderTest, AttentionThatSeesBothWaysHasNoCache) {
   ModelSpec spec = wide_spec(false);
   EXPECT_TRUE(is_causal(spec));
-  std::get<AttentionSpec>(spec.blocks[1].mixer).causal = false;
+  std::get<AttentionSpec>(spec.blocks[2].mixer).causal = false;
   const NumericModel model(spec, 16);
   Decoder decoder(model.open());
   const auto cache = decoder.new_cache();

@@ -43,7 +43,8 @@ class EncoderDecoder : public testing::TestWithParam<const char*> {
     values.reserve(shapes.size());
     for (const auto& [name, shape] : shapes.items()) {
       const auto sizes = shape.get<std::vector<int64_t>>();
-      const bool copy = name.ends_with(".embed_tokens.weight");
+      const bool copy = name.ends_with(".embed_tokens.weight") ||
+                        (name == "lm_head.weight" && expected_["config"]["tie_word_embeddings"]);
       values.push_back(test::weights_of(copy ? "shared.weight" : name, sizes));
       tensors.push_back({name, DType::f32, sizes, std::as_bytes(std::span(values.back()))});
     }

@@ -263,7 +263,8 @@ TEST_F(EncoderFiles, MayUseEarlyNames) {
 TEST_F(EncoderFiles, WhatIsPassedOverIsListed) {
   add("cls.seq_relationship.weight", {2, 12});
   add("cls.seq_relationship.bias", {2});
-  add("cls.predictions.decoder.weight", {20, 12});
+  bytes_["cls.predictions.decoder.weight"] = bytes_.at("bert.embeddings.word_embeddings.weight");
+  shapes_["cls.predictions.decoder.weight"] = {20, 12};
   add("cls.predictions.decoder.bias", {20});
   add("bert.embeddings.position_ids", {1, 10});
   const auto files = open();

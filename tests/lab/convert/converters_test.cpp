@@ -40,6 +40,33 @@ void expect_complete(const Conversion& result) {
   for (const auto& claim : result.parity) EXPECT_TRUE(claim.held()) << claim.what << " " << claim.difference;
 }
 
+// Conversions leave mixers and the norms around them as they are, whatever they are.
+TEST(Converters, LeaveOtherMixersAndNormsAlone) {
+  Progress::silence(true);
+  ModelSpec spec = test::tiny_dense();
+  spec.family = "coppice";
+  for (auto& block : spec.blocks) {
+    block.mixer =
+        LatentAttentionSpec{.heads = 4, .latent_rank = 7, .plain_dim = 5, .rotary_dim = 6, .value_dim = 3};
+    block.norms = NormPlacement::sandwich;
+  }
+  const StateDict state = state_of(*test::random_model(spec, 20));
+  const Calibration text = random_text();
+  for (const char* method : {"split-cluster", "cmoe", "prune-activation"}) {
+    const Conversion result = converters().get(method).convert(
+        {.spec = spec, .state = state, .text = text, .active = 0.5, .experts = 4, .seed = 0}, {});
+    expect_complete(result);
+    for (size_t i = 0; i < spec.blocks.size(); ++i) {
+      EXPECT_EQ(result.spec.blocks[i].mixer, spec.blocks[i].mixer) << method;
+      EXPECT_EQ(result.spec.blocks[i].norms, NormPlacement::sandwich) << method;
+    }
+    for (const auto& [name, tensor] : state) {
+      if (name.find(".mlp.") != name.npos) continue;
+      EXPECT_TRUE(torch::equal(tensor, result.state.at(name))) << name;
+    }
+  }
+}
+
 struct Case {
   std::string method, family;
   std::vector<std::string> settings;
