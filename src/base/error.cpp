@@ -12,9 +12,12 @@ namespace {
 std::string one_line(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) out += fmt::format("\\x{:02x}", c);
-    else out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      out += fmt::format("\\x{:02x}", c);
+    else
+      out += c;
   }
   return out;
 }
@@ -34,7 +37,8 @@ std::string sentence(const Complaint& c) {
 
 }  // namespace
 
-Error::Error(const Complaint& complaint, Fault fault) : std::runtime_error(one_line(to_utf8(sentence(complaint)))), fault_(fault) {}
+Error::Error(const Complaint& complaint, Fault fault)
+    : std::runtime_error(one_line(to_utf8(sentence(complaint)))), fault_(fault) {}
 
 void check_failed(const char* condition, const char* file, int line, std::string_view detail) {
   throw InternalError(fmt::format("internal check failed at {}:{}: {}{}{}", file, line, condition,

@@ -1,9 +1,10 @@
 #pragma once
 // The only two ways in which Coppice fails.
 //
-// `Error` is the caller's or the data's fault. It says where, what was found, what was expected and what to do; the
-// command line prints it as one line and exits with `exit_code()`, a server would answer 4xx. `COPPICE_CHECK` states
-// what our own code guarantees; a failed check is our bug and throws `InternalError`. Nothing aborts on user data.
+// `Error` is the caller's or the data's fault. It says where, what was found, what was expected and what to
+// do; the command line prints it as one line and exits with `exit_code()`, a server would answer 4xx.
+// `COPPICE_CHECK` states what our own code guarantees; a failed check is our bug and throws `InternalError`.
+// Nothing aborts on user data.
 
 #include <stdexcept>
 #include <string>
@@ -49,7 +50,7 @@ Error system_error(std::string_view action, std::string_view path);
 
 }  // namespace coppice
 
-#define COPPICE_CHECK(condition, ...)                                                             \
-  do {                                                                                            \
+#define COPPICE_CHECK(condition, ...)                                                                    \
+  do {                                                                                                   \
     if (!(condition)) ::coppice::check_failed(#condition, __FILE__, __LINE__, std::string(__VA_ARGS__)); \
   } while (false)

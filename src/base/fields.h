@@ -8,11 +8,13 @@
 //     }
 //   };
 //
-// From it come reading (`from_json`: unknown keys, wrong types, values out of range and missing required keys are
-// Errors that name the key), writing (`to_json`), documentation (`describe`), and the command line (cli/options.h).
+// From it come reading (`from_json`: unknown keys, wrong types, values out of range and missing required keys
+// are Errors that name the key), writing (`to_json`), documentation (`describe`), and the command line
+// (cli/options.h).
 //
 // A field may be bool, an integer, a float, a string, a path, an enum with EnumNames, another such struct, a
-// std::optional or std::vector of these, or a std::variant of structs that each have `static constexpr const char* kind`.
+// std::optional or std::vector of these, or a std::variant of structs that each have `static constexpr const
+// char* kind`.
 
 #include <algorithm>
 #include <array>
@@ -38,9 +40,9 @@ struct Field {
   std::optional<double> min, max;  // inclusive, for numbers and for every element of a vector of numbers
   bool above_min = false;          // `min` itself is excluded
   bool required = false;
-  bool positional = false;         // on a command line: by place, not by --name
-  std::string value_name;          // in help: FILE, DIR, N …
-  std::string short_name;          // on a command line: -o
+  bool positional = false;  // on a command line: by place, not by --name
+  std::string value_name;   // in help: FILE, DIR, N …
+  std::string short_name;   // on a command line: -o
 };
 
 // Names of an enum's values: specialise with
@@ -49,7 +51,9 @@ template <class E>
 struct EnumNames;
 
 template <class E>
-concept NamedEnum = std::is_enum_v<E> && requires { EnumNames<E>::values; };
+concept NamedEnum = std::is_enum_v<E> && requires {
+  EnumNames<E>::values;
+};
 
 struct IgnoreFields {
   template <class T>
@@ -57,7 +61,9 @@ struct IgnoreFields {
 };
 
 template <class T>
-concept Visitable = std::is_class_v<T> && requires(T& value, IgnoreFields ignore) { T::fields(value, ignore); };
+concept Visitable = std::is_class_v<T> && requires(T& value, IgnoreFields ignore) {
+  T::fields(value, ignore);
+};
 
 template <class T>
 inline constexpr bool is_vector = false;
@@ -90,24 +96,33 @@ template <NamedEnum E>
 E parse_enum(std::string_view text, const std::string& where, Fault fault = Fault::input) {
   for (const auto& [value, name] : EnumNames<E>::values)
     if (text == name) return value;
-  throw Error({.where = where, .found = fmt::format("'{}'", text), .advice = suggest(text, enum_names<E>())}, fault);
+  throw Error({.where = where, .found = fmt::format("'{}'", text), .advice = suggest(text, enum_names<E>())},
+              fault);
 }
 
 // The name of a field's type as documentation shows it.
 template <class T>
 std::string type_name() {
-  if constexpr (std::same_as<T, bool>) return "bool";
-  else if constexpr (std::integral<T>) return "int";
-  else if constexpr (std::floating_point<T>) return "float";
-  else if constexpr (std::same_as<T, std::string>) return "string";
-  else if constexpr (std::same_as<T, std::filesystem::path>) return "path";
+  if constexpr (std::same_as<T, bool>)
+    return "bool";
+  else if constexpr (std::integral<T>)
+    return "int";
+  else if constexpr (std::floating_point<T>)
+    return "float";
+  else if constexpr (std::same_as<T, std::string>)
+    return "string";
+  else if constexpr (std::same_as<T, std::filesystem::path>)
+    return "path";
   else if constexpr (NamedEnum<T>) {
     std::string names;
     for (const auto& name : enum_names<T>()) names += (names.empty() ? "" : "|") + name;
     return names;
-  } else if constexpr (is_optional<T>) return type_name<typename T::value_type>();
-  else if constexpr (is_vector<T>) return "list of " + type_name<typename T::value_type>();
-  else return "object";
+  } else if constexpr (is_optional<T>)
+    return type_name<typename T::value_type>();
+  else if constexpr (is_vector<T>)
+    return "list of " + type_name<typename T::value_type>();
+  else
+    return "object";
 }
 
 // Throws unless `value` lies within the field's limits.
@@ -133,7 +148,8 @@ template <class T>
 Json to_json(const T& value) {
   if constexpr (Visitable<T>) {
     Json json = Json::object();
-    T::fields(value, [&json](const char* name, const auto& member, const Field&) { json[name] = to_json(member); });
+    T::fields(value,
+              [&json](const char* name, const auto& member, const Field&) { json[name] = to_json(member); });
     return json;
   } else if constexpr (NamedEnum<T>) {
     return to_string(value);
@@ -198,7 +214,8 @@ void from_json(const Json& json, T& value, const std::string& where) {
     });
     for (const auto& [key, ignored] : json.items())
       if (std::find(known.begin(), known.end(), key) == known.end())
-        throw Error({.where = where, .found = fmt::format("unknown key '{}'", key), .advice = suggest(key, known)});
+        throw Error(
+            {.where = where, .found = fmt::format("unknown key '{}'", key), .advice = suggest(key, known)});
   } else if constexpr (NamedEnum<T>) {
     expect(json.is_string(), "a string");
     value = parse_enum<T>(json.get<std::string>(), where);
@@ -220,10 +237,12 @@ void from_json(const Json& json, T& value, const std::string& where) {
     expect(json.is_boolean(), "true or false");
     value = json.get<bool>();
   } else if constexpr (std::integral<T>) {
-    const bool whole = json.is_number_integer() || (json.is_number_float() && std::nearbyint(json.get<double>()) == json.get<double>());
+    const bool whole = json.is_number_integer() ||
+                       (json.is_number_float() && std::nearbyint(json.get<double>()) == json.get<double>());
     expect(whole, "a whole number");
     const auto number = json.get<double>();
-    expect(number >= static_cast<double>(std::numeric_limits<T>::min()) && number < std::ldexp(1.0, std::numeric_limits<T>::digits),
+    expect(number >= static_cast<double>(std::numeric_limits<T>::min()) &&
+               number < std::ldexp(1.0, std::numeric_limits<T>::digits),
            "a number that fits");
     value = json.is_number_float() ? static_cast<T>(number) : json.get<T>();
   } else if constexpr (std::floating_point<T>) {

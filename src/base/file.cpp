@@ -1,11 +1,11 @@
 #include "base/file.h"
 
+#include <utility>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <utility>
 
 #include "base/error.h"
 
@@ -99,13 +99,17 @@ void write_file(const fs::path& path, std::string_view text) {
   file.commit();
 }
 
-AtomicDirectory::AtomicDirectory(fs::path path, bool overwrite) : path_(std::move(path)), partial_(partial_name(path_)) {
+AtomicDirectory::AtomicDirectory(fs::path path, bool overwrite)
+    : path_(std::move(path)), partial_(partial_name(path_)) {
   if (fs::exists(path_) && !overwrite)
-    throw Error({.where = path_.string(), .found = "exists already", .advice = "choose another -o or add --overwrite"});
+    throw Error({.where = path_.string(),
+                 .found = "exists already",
+                 .advice = "choose another -o or add --overwrite"});
   std::error_code code;
   fs::remove_all(partial_, code);
   if (!fs::create_directories(partial_, code) || code)
-    throw Error({.where = partial_.string(), .found = fmt::format("cannot create directory: {}", code.message())});
+    throw Error(
+        {.where = partial_.string(), .found = fmt::format("cannot create directory: {}", code.message())});
 }
 
 AtomicDirectory::~AtomicDirectory() {

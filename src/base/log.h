@@ -20,7 +20,8 @@ void log_warning(fmt::format_string<Args...> format, Args&&... args) {
 
 template <class... Args>
 void log_debug(fmt::format_string<Args...> format, Args&&... args) {
-  if (logger().should_log(spdlog::level::debug)) logger().debug(fmt::format(format, std::forward<Args>(args)...));
+  if (logger().should_log(spdlog::level::debug))
+    logger().debug(fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace coppice

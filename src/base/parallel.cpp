@@ -1,7 +1,5 @@
 #include "base/parallel.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -12,6 +10,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sched.h>
 
 namespace coppice {
 namespace {
@@ -30,9 +30,9 @@ int initial_threads() {
 
 thread_local bool inside_loop = false;
 
-// Workers wait briefly in a spin for the next loop, since the loops of a forward pass follow each other within
-// microseconds, then sleep. A loop is over when its chunks are done: a worker that the system had no core for meanwhile
-// finds it closed and is not waited for.
+// Workers wait briefly in a spin for the next loop, since the loops of a forward pass follow each other
+// within microseconds, then sleep. A loop is over when its chunks are done: a worker that the system had no
+// core for meanwhile finds it closed and is not waited for.
 class Pool {
  public:
   explicit Pool(int threads) {
@@ -67,7 +67,8 @@ class Pool {
     take_chunks();
     entry_.fetch_or(closed, std::memory_order_acq_rel);
     constexpr int spins = 2000;
-    for (int i = 0; entry_.load(std::memory_order_acquire) != closed; ++i) i < spins ? pause() : std::this_thread::yield();
+    for (int i = 0; entry_.load(std::memory_order_acquire) != closed; ++i)
+      i < spins ? pause() : std::this_thread::yield();
     if (failure_) std::rethrow_exception(failure_);
   }
 
@@ -161,7 +162,8 @@ void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t
   if (inside_loop || count <= grain || thread_count() == 1) return body(0, count);
   // A few ranges per thread let a late thread catch up.
   constexpr int64_t ranges_per_thread = 4;
-  const int64_t even = (count + thread_count() * ranges_per_thread - 1) / (thread_count() * ranges_per_thread);
+  const int64_t even =
+      (count + thread_count() * ranges_per_thread - 1) / (thread_count() * ranges_per_thread);
   current_pool().run(count, std::max(grain, even), body);
 }
 

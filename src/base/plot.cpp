@@ -13,11 +13,14 @@
 namespace coppice {
 namespace {
 
-constexpr std::array colours = {"#1b6ca8", "#d1495b", "#2e8b57", "#8d5fb0", "#c98a1b", "#4b5563", "#0f9b8e", "#b0413e"};
+constexpr std::array colours = {"#1b6ca8", "#d1495b", "#2e8b57", "#8d5fb0",
+                                "#c98a1b", "#4b5563", "#0f9b8e", "#b0413e"};
 constexpr double left = 70, right = 20, top = 40, bottom = 52;
 
-std::string text(double x, double y, const std::string& anchor, const std::string& content, const std::string& more = "") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>", x, y, anchor, more, html_escape(content));
+std::string text(double x, double y, const std::string& anchor, const std::string& content,
+                 const std::string& more = "") {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>", x, y, anchor, more,
+                     html_escape(content));
 }
 
 std::string tick_label(double value) {
@@ -36,11 +39,14 @@ class Axis {
     high_ = b + margin;
   }
 
-  double operator()(double value) const { return from_ + (map(value) - low_) / (high_ - low_) * (to_ - from_); }
+  double operator()(double value) const {
+    return from_ + (map(value) - low_) / (high_ - low_) * (to_ - from_);
+  }
 
   std::vector<double> ticks() const {
     std::vector<double> result;
-    for (const double tick : axis_ticks(low_, high_, 6)) result.push_back(logarithmic_ ? std::pow(10, tick) : tick);
+    for (const double tick : axis_ticks(low_, high_, 6))
+      result.push_back(logarithmic_ ? std::pow(10, tick) : tick);
     return result;
   }
 
@@ -50,12 +56,15 @@ class Axis {
   double from_, to_, low_ = 0, high_ = 1;
 };
 
-bool drawable(const PlotPoint& p, bool log_y) { return std::isfinite(p.x) && std::isfinite(p.y) && (!log_y || p.y > 0); }
+bool drawable(const PlotPoint& p, bool log_y) {
+  return std::isfinite(p.x) && std::isfinite(p.y) && (!log_y || p.y > 0);
+}
 
 std::string open_svg(int width, int height, const std::string& title) {
-  return fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
-                     "font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n{2}\n",
-                     width, height, text(width / 2.0, 20, "middle", title, " font-size=\"14\" font-weight=\"bold\""));
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
+      "font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n{2}\n",
+      width, height, text(width / 2.0, 20, "middle", title, " font-size=\"14\" font-weight=\"bold\""));
 }
 
 }  // namespace
@@ -88,18 +97,23 @@ std::string plot_svg(const PlotSpec& spec, const std::vector<PlotSeries>& series
       y_high = std::max({y_high, p.y, p.y_high});
     }
   std::string out = open_svg(spec.width, spec.height, spec.title);
-  if (!(x_low <= x_high)) return out + text(spec.width / 2.0, spec.height / 2.0, "middle", "nothing to plot") + "</svg>\n";
+  if (!(x_low <= x_high))
+    return out + text(spec.width / 2.0, spec.height / 2.0, "middle", "nothing to plot") + "</svg>\n";
 
   const double base = spec.height - bottom, edge = spec.width - right;
   const Axis x(x_low, x_high, left, edge, false), y(y_low, y_high, base, top, spec.log_y);
   for (const double tick : y.ticks()) {
-    out += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e5e7eb\"/>\n", left, edge, y(tick), y(tick));
+    out += fmt::format("<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e5e7eb\"/>\n",
+                       left, edge, y(tick), y(tick));
     out += text(left - 6, y(tick) + 4, "end", tick_label(tick)) + "\n";
   }
   for (const double tick : x.ticks()) out += text(x(tick), base + 18, "middle", tick_label(tick)) + "\n";
-  out += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}H{3:.1f}\" fill=\"none\" stroke=\"#374151\"/>\n", left, top, base, edge);
+  out += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}H{3:.1f}\" fill=\"none\" stroke=\"#374151\"/>\n",
+                     left, top, base, edge);
   out += text((left + edge) / 2, spec.height - 12.0, "middle", spec.x_axis) + "\n";
-  out += text(0, 0, "middle", spec.y_axis, fmt::format(" transform=\"translate(16 {:.1f}) rotate(-90)\"", (top + base) / 2)) + "\n";
+  out += text(0, 0, "middle", spec.y_axis,
+              fmt::format(" transform=\"translate(16 {:.1f}) rotate(-90)\"", (top + base) / 2)) +
+         "\n";
 
   double legend = top + 4;
   for (size_t i = 0; i < series.size(); ++i) {
@@ -110,16 +124,21 @@ std::string plot_svg(const PlotSpec& spec, const std::vector<PlotSeries>& series
       const double px = x(p.x), py = y(p.y);
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", px, py);
       if (p.y_high > p.y_low && p.y_low > 0)
-        out += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}\" stroke=\"{3}\"/>\n", px, y(p.y_low), y(p.y_high), colour);
+        out += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}\" stroke=\"{3}\"/>\n", px, y(p.y_low),
+                           y(p.y_high), colour);
       if (series[i].line) continue;
-      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\" fill=\"{}\"><title>{}</title></circle>\n", px, py, colour,
-                         html_escape(fmt::format("{} ({:.4g}, {:.4g})", p.label, p.x, p.y)));
+      out +=
+          fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\" fill=\"{}\"><title>{}</title></circle>\n",
+                      px, py, colour, html_escape(fmt::format("{} ({:.4g}, {:.4g})", p.label, p.x, p.y)));
       const bool near_edge = px > edge - 110;
-      if (!p.label.empty()) out += text(px + (near_edge ? -8 : 8), py - 6, near_edge ? "end" : "start", p.label) + "\n";
+      if (!p.label.empty())
+        out += text(px + (near_edge ? -8 : 8), py - 6, near_edge ? "end" : "start", p.label) + "\n";
     }
-    if (series[i].line) out += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"/>\n", path, colour);
+    if (series[i].line)
+      out += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\"/>\n", path, colour);
     if (!series[i].name.empty()) {
-      out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"10\" fill=\"{}\"/>", edge - 150, legend, colour);
+      out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"10\" fill=\"{}\"/>",
+                         edge - 150, legend, colour);
       out += text(edge - 136, legend + 9, "start", series[i].name) + "\n";
       legend += 16;
     }
@@ -135,7 +154,8 @@ std::string heat_map_svg(const std::string& title, const std::string& x_axis, co
     columns = std::max(columns, row.size());
     for (const double value : row) largest = std::max(largest, value);
   }
-  const double cell = std::clamp(600.0 / static_cast<double>(std::max<size_t>(1, columns)), 8.0, 44.0), cell_height = 22;
+  const double cell = std::clamp(600.0 / static_cast<double>(std::max<size_t>(1, columns)), 8.0, 44.0),
+               cell_height = 22;
   const int width = static_cast<int>(left + right + cell * static_cast<double>(columns)) + 40;
   const int height = static_cast<int>(top + bottom + cell_height * static_cast<double>(rows.size()));
   std::string out = open_svg(std::max(width, 320), height, title);
@@ -144,15 +164,21 @@ std::string heat_map_svg(const std::string& title, const std::string& x_axis, co
     out += text(left - 6, y + 15, "end", fmt::format("{}", r)) + "\n";
     for (size_t c = 0; c < rows[r].size(); ++c) {
       const double share = largest > 0 ? rows[r][c] / largest : 0;
-      const auto channel = [share](double from, double to) { return static_cast<int>(std::lround(from + (to - from) * share)); };
-      out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"rgb({},{},{})\" stroke=\"#fff\">"
-                         "<title>{} {}, {} {}: {:.4g}</title></rect>\n",
-                         left + cell * static_cast<double>(c), y, cell, cell_height, channel(239, 27), channel(246, 108),
-                         channel(251, 168), html_escape(y_axis), r, html_escape(x_axis), c, rows[r][c]);
+      const auto channel = [share](double from, double to) {
+        return static_cast<int>(std::lround(from + (to - from) * share));
+      };
+      out += fmt::format(
+          "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"rgb({},{},{})\" "
+          "stroke=\"#fff\">"
+          "<title>{} {}, {} {}: {:.4g}</title></rect>\n",
+          left + cell * static_cast<double>(c), y, cell, cell_height, channel(239, 27), channel(246, 108),
+          channel(251, 168), html_escape(y_axis), r, html_escape(x_axis), c, rows[r][c]);
     }
   }
   out += text(left + cell * static_cast<double>(columns) / 2, height - 24.0, "middle", x_axis) + "\n";
-  out += text(0, 0, "middle", y_axis, fmt::format(" transform=\"translate(16 {:.1f}) rotate(-90)\"", (top + height - bottom) / 2)) + "\n";
+  out += text(0, 0, "middle", y_axis,
+              fmt::format(" transform=\"translate(16 {:.1f}) rotate(-90)\"", (top + height - bottom) / 2)) +
+         "\n";
   return out + "</svg>\n";
 }
 

@@ -1,13 +1,12 @@
 #include "base/progress.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cstdio>
 #include <span>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace coppice {
 namespace {
@@ -28,7 +27,11 @@ std::string scaled(double value, double step, std::span<const char* const> suffi
 }  // namespace
 
 Progress::Progress(std::string title, int64_t total, std::string unit)
-    : title_(std::move(title)), unit_(std::move(unit)), total_(total), start_(Clock::now()), shown_(start_),
+    : title_(std::move(title)),
+      unit_(std::move(unit)),
+      total_(total),
+      start_(Clock::now()),
+      shown_(start_),
       terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
@@ -50,27 +53,38 @@ void Progress::already(int64_t count) {
   done_ += count;
 }
 
-double Progress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+double Progress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
 
 double Progress::per_second() const {
   const double elapsed = seconds();
   return elapsed > 0 ? static_cast<double>(done_ - already_) / elapsed : 0;
 }
 
-void Progress::silence(bool silent) { silenced = silent; }
+void Progress::silence(bool silent) {
+  silenced = silent;
+}
 
 void Progress::show(bool last) {
   if (silenced) return;
   if (last && !terminal_ && seconds() < 1) return;  // short work needs no line in a log
   const bool bytes = unit_ == "bytes";
-  const auto amount = [bytes](int64_t count) { return bytes ? human_bytes(static_cast<double>(count)) : fmt::format("{}", count); };
+  const auto amount = [bytes](int64_t count) {
+    return bytes ? human_bytes(static_cast<double>(count)) : fmt::format("{}", count);
+  };
   const std::string unit = bytes ? "" : " " + unit_;
   std::string line = fmt::format("{}: {}", title_, amount(done_));
-  if (total_ > 0) line += fmt::format("/{}{} ({:.0f}%)", amount(total_), unit, 100.0 * static_cast<double>(done_) / static_cast<double>(total_));
-  else line += unit;
+  if (total_ > 0)
+    line += fmt::format("/{}{} ({:.0f}%)", amount(total_), unit,
+                        100.0 * static_cast<double>(done_) / static_cast<double>(total_));
+  else
+    line += unit;
   line += fmt::format(", {}/s", bytes ? human_bytes(per_second()) : human_count(per_second()));
-  if (last) line += fmt::format(", took {}", human_duration(seconds()));
-  else if (total_ > 0 && per_second() > 0) line += fmt::format(", {} left", human_duration(static_cast<double>(total_ - done_) / per_second()));
+  if (last)
+    line += fmt::format(", took {}", human_duration(seconds()));
+  else if (total_ > 0 && per_second() > 0)
+    line += fmt::format(", {} left", human_duration(static_cast<double>(total_ - done_) / per_second()));
   if (!note_.empty()) line += ", " + note_;
   fmt::print(stderr, "{}{}{}", terminal_ ? "\r\033[K" : "", line, terminal_ && !last ? "" : "\n");
   std::fflush(stderr);

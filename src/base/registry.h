@@ -21,7 +21,8 @@ class Registry {
  public:
   using Entry = std::pair<std::string, T>;
 
-  Registry(std::string kind, std::vector<Entry> entries) : kind_(std::move(kind)), entries_(std::move(entries)) {}
+  Registry(std::string kind, std::vector<Entry> entries)
+      : kind_(std::move(kind)), entries_(std::move(entries)) {}
 
   const T* find(std::string_view name) const {
     for (const auto& [known, value] : entries_)

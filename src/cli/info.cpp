@@ -220,8 +220,8 @@ std::string in_words(const Json& json) {
   const int64_t convolutions = json["mixers"].value("short_conv", int64_t{0});
   const int64_t attentions = number("layers") - convolutions;
   if (json.contains("heads"))
-    line("attention", attention_in_words(json) +
-                          (convolutions == 0 ? "" : fmt::format(", in {} layers", attentions)));
+    line("attention",
+         attention_in_words(json) + (convolutions == 0 ? "" : fmt::format(", in {} layers", attentions)));
   if (convolutions > 0) line("short convolution", fmt::format("in {} layers", convolutions));
   if (number("experts") > 0) {
     const auto low = json["expert_width"]["min"].get<int64_t>(),
@@ -239,8 +239,9 @@ std::string in_words(const Json& json) {
   line("vocabulary", grouped(number("vocabulary")) + (head == "none" ? ", no output head" : "") +
                          (json["tied_embeddings"].get<bool>() ? ", head tied to the embedding" : ""));
   if (json["encoder"].get<bool>())
-    line("encoder", fmt::format("attention sees both ways{}{}", head == "masked" ? ", predicts masked tokens" : "",
-                                json["pooler"].get<bool>() ? ", pooler" : ""));
+    line("encoder",
+         fmt::format("attention sees both ways{}{}", head == "masked" ? ", predicts masked tokens" : "",
+                     json["pooler"].get<bool>() ? ", pooler" : ""));
   line("context", grouped(number("context")) + " tokens");
   std::string types;
   for (const auto& type : json["dtypes"]) types += (types.empty() ? "" : ", ") + type.get<std::string>();

@@ -12,9 +12,13 @@ struct ParityOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model, Field{.help = "model directory", .required = true, .positional = true, .value_name = "DIR"});
-    field("prompt", self.prompt, Field{.help = "text to run through both halves", .positional = true, .value_name = "TEXT"});
-    field("trace", self.trace, Field{.help = "write the activations as DIR/runtime.safetensors and DIR/lab.safetensors", .value_name = "DIR"});
+    field("model", self.model,
+          Field{.help = "model directory", .required = true, .positional = true, .value_name = "DIR"});
+    field("prompt", self.prompt,
+          Field{.help = "text to run through both halves", .positional = true, .value_name = "TEXT"});
+    field("trace", self.trace,
+          Field{.help = "write the activations as DIR/runtime.safetensors and DIR/lab.safetensors",
+                .value_name = "DIR"});
     field("tolerance", self.tolerance, Field{.help = "largest absolute difference that passes", .min = 0});
     CommonOptions::fields(self.common, field);
   }

@@ -41,8 +41,9 @@ struct RunOptions {
     field("prompt", self.prompt,
           Field{.help = "text to continue", .positional = true, .value_name = "PROMPT"});
     field("chat", self.chat,
-          Field{.help = "answer the prompt as a user's message, by the model's chat template; without a prompt, "
-                        "converse at the terminal"});
+          Field{.help =
+                    "answer the prompt as a user's message, by the model's chat template; without a prompt, "
+                    "converse at the terminal"});
     field("system", self.system,
           Field{.help = "the system message before the conversation", .value_name = "TEXT"});
     field("tokens", self.tokens,

@@ -35,18 +35,19 @@ std::string lines_of(const std::vector<TokenId>& ids, const std::vector<std::str
   return text;
 }
 
-// A line of JSON for every line of the file: ids, characters that each token stands for, and the decoded text.
+// A line of JSON for every line of the file: ids, characters that each token stands for, and the decoded
+// text.
 int tokenize_lines(const Tokenizer& tokenizer, const TokenizeOptions& options) {
   if (options.file.empty())
-    throw Error({.where = "--lines", .found = "no --file", .expected = "a file of JSON strings"}, Fault::usage);
+    throw Error({.where = "--lines", .found = "no --file", .expected = "a file of JSON strings"},
+                Fault::usage);
   int64_t number = 0;
   for (const auto& line : split(read_file(options.file), '\n')) {
     ++number;
     if (trim(line).empty()) continue;
     const std::string where = fmt::format("{}:{}", options.file.string(), number);
     const auto text = from_json<std::string>(parse_json(line, where), where);
-    const Encoding encoding =
-        tokenizer.encode_full(text, std::nullopt, {.add_special = !options.no_special});
+    const Encoding encoding = tokenizer.encode_full(text, std::nullopt, {.add_special = !options.no_special});
     Json offsets = Json::array();
     for (const auto& [begin, end] : in_characters(text, encoding.offsets)) offsets.push_back({begin, end});
     const Json result = {{"ids", encoding.ids},

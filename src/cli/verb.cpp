@@ -1,13 +1,12 @@
 #include "cli/verb.h"
 
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <new>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/parallel.h"
@@ -20,7 +19,8 @@ namespace {
 
 std::string flag_name(const OptionBinding& option) {
   if (option.doc.info.positional) return option.doc.name;
-  return (option.doc.info.short_name.empty() ? "" : option.doc.info.short_name + ",") + "--" + option.doc.name;
+  return (option.doc.info.short_name.empty() ? "" : option.doc.info.short_name + ",") + "--" +
+         option.doc.name;
 }
 
 std::string environment_name(const OptionBinding& option) {
@@ -38,7 +38,8 @@ std::string default_text(const OptionBinding& option) {
 // One verb's CLI11 parser; words are collected here and converted by the bindings, so that errors are ours.
 class Parser {
  public:
-  Parser(const Verb& verb, const Verb::Parsed& parsed) : parsed_(parsed), app_(verb.info.summary, "coppice " + verb.info.name) {
+  Parser(const Verb& verb, const Verb::Parsed& parsed)
+      : parsed_(parsed), app_(verb.info.summary, "coppice " + verb.info.name) {
     app_.footer("\nExample:\n  " + verb.info.example);
     app_.get_formatter()->column_width(34);
     app_.set_help_flag("-h,--help", "print this help");
@@ -57,7 +58,10 @@ class Parser {
     } catch (const CLI::ExtrasError&) {
       throw unknown_argument();
     } catch (const CLI::ParseError& error) {
-      throw Error({.where = app_.get_name(), .found = error.what(), .advice = fmt::format("see {} --help", app_.get_name())}, Fault::usage);
+      throw Error({.where = app_.get_name(),
+                   .found = error.what(),
+                   .advice = fmt::format("see {} --help", app_.get_name())},
+                  Fault::usage);
     }
     for (size_t i = 0; i < parsed_.options.size(); ++i) {
       const CLI::Option& option = *handles_[i];
@@ -76,12 +80,14 @@ class Parser {
     const std::string fallback = default_text(option);
     if (!fallback.empty()) help += fmt::format(" (default {})", fallback);
     // A help text that is not const would be taken for the variable that the flag sets.
-    CLI::Option* handle = option.flag ? app_.add_flag(flag_name(option), std::as_const(help)) : app_.add_option(flag_name(option), words, help);
+    CLI::Option* handle = option.flag ? app_.add_flag(flag_name(option), std::as_const(help))
+                                      : app_.add_option(flag_name(option), words, help);
     if (!option.flag) {
       std::string shown = info.value_name.empty() ? option.doc.type : info.value_name;
       handle->type_name(shown)->expected(1)->allow_extra_args(false);
       if (option.list && info.positional) handle->expected(-1);
-      handle->multi_option_policy(option.list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw);
+      handle->multi_option_policy(option.list ? CLI::MultiOptionPolicy::TakeAll
+                                              : CLI::MultiOptionPolicy::Throw);
     }
     if (!info.positional) handle->envname(environment_name(option));
     handle->required(info.required);
@@ -96,7 +102,8 @@ class Parser {
     const std::string nearest = nearest_name(word.substr(0, word.find('=')), known);
     return Error({.where = app_.get_name(),
                   .found = fmt::format("unexpected '{}'", word),
-                  .advice = nearest.empty() ? fmt::format("see {} --help", app_.get_name()) : fmt::format("did you mean '{}'?", nearest)},
+                  .advice = nearest.empty() ? fmt::format("see {} --help", app_.get_name())
+                                            : fmt::format("did you mean '{}'?", nearest)},
                  Fault::usage);
   }
 
@@ -108,7 +115,8 @@ class Parser {
 
 std::string overview(const std::vector<Verb>& verbs) {
   std::string text =
-      "coppice makes dense neural networks sparse, heals them, and runs them fast on CPUs.\n\nUsage: coppice VERB [options]\n\n";
+      "coppice makes dense neural networks sparse, heals them, and runs them fast on CPUs.\n\nUsage: coppice "
+      "VERB [options]\n\n";
   for (const auto& verb : verbs) text += fmt::format("  {:<18} {}\n", verb.info.name, verb.info.summary);
   return text + "\n'coppice VERB --help' tells the options of a verb.\n";
 }
@@ -144,7 +152,10 @@ int dispatch(std::vector<std::string> words, const std::vector<Verb>& verbs) {
   if (verb == nullptr) {
     std::vector<std::string> names;
     for (const auto& known : verbs) names.push_back(known.info.name);
-    throw Error({.where = "coppice", .found = fmt::format("unknown verb '{}'", words[0]), .advice = suggest(words[0], names)}, Fault::usage);
+    throw Error({.where = "coppice",
+                 .found = fmt::format("unknown verb '{}'", words[0]),
+                 .advice = suggest(words[0], names)},
+                Fault::usage);
   }
   words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(used));
   const Verb::Parsed parsed = verb->prepare();
@@ -168,8 +179,8 @@ void print_result(const CommonOptions& options, const Json& json, const std::str
 }
 
 int run_command_line(int argc, char** argv, const std::vector<Verb>& verbs) {
-  constexpr int internal_error = 70;   // EX_SOFTWARE
-  std::signal(SIGXFSZ, SIG_IGN);       // a file-size limit becomes an Error that cleans up
+  constexpr int internal_error = 70;  // EX_SOFTWARE
+  std::signal(SIGXFSZ, SIG_IGN);      // a file-size limit becomes an Error that cleans up
   try {
     return dispatch({argv + 1, argv + argc}, verbs);
   } catch (const Error& error) {
@@ -182,7 +193,8 @@ int run_command_line(int argc, char** argv, const std::vector<Verb>& verbs) {
     std::cerr << "error: " << error.what() << "\n";
     return static_cast<int>(error.code() == std::errc::no_space_on_device ? Fault::resource : Fault::input);
   } catch (const std::exception& error) {
-    std::cerr << "internal error: " << error.what() << "\nThis is a bug in coppice; please report it with the command that you ran.\n";
+    std::cerr << "internal error: " << error.what()
+              << "\nThis is a bug in coppice; please report it with the command that you ran.\n";
     return internal_error;
   }
 }
@@ -190,14 +202,18 @@ int run_command_line(int argc, char** argv, const std::vector<Verb>& verbs) {
 std::string cli_reference(const std::vector<Verb>& verbs) {
   std::string out =
       "# The command line\n\nMade by `script/docs` from the option tables in src/cli; do not edit.\n\n"
-      "Results go to stdout, logs and progress to stderr. Every option that begins with `--` can also be given as an\n"
-      "environment variable: `--top-k` as `COPPICE_TOP_K`. Exit codes: 0 done, 1 a claim failed, 2 usage, 3 bad input,\n"
+      "Results go to stdout, logs and progress to stderr. Every option that begins with `--` can also be "
+      "given as an\n"
+      "environment variable: `--top-k` as `COPPICE_TOP_K`. Exit codes: 0 done, 1 a claim failed, 2 usage, 3 "
+      "bad input,\n"
       "4 out of memory, disk or another resource, 70 an internal error.\n";
   for (const auto& verb : verbs) {
-    out += fmt::format("\n## coppice {}\n\n{}\n\n```\n{}\n```\n\n", verb.info.name, verb.info.summary, verb.info.example);
+    out += fmt::format("\n## coppice {}\n\n{}\n\n```\n{}\n```\n\n", verb.info.name, verb.info.summary,
+                       verb.info.example);
     Table table({"option", "type", "default", "meaning"});
     for (const auto& option : verb.prepare().options) {
-      table.add_row({"`" + flag_name(option) + "`", option.doc.type, default_text(option), option.doc.info.help});
+      table.add_row(
+          {"`" + flag_name(option) + "`", option.doc.type, default_text(option), option.doc.info.help});
     }
     out += table.markdown();
   }

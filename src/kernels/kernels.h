@@ -54,13 +54,14 @@ struct Kernels {
   // y = x / sqrt(mean(x^2) + epsilon) * weight; y may be x. Zhang and Sennrich 2019.
   void (*rms_norm)(const float* x, const float* weight, int64_t count, float epsilon, float* y);
   // y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias; y may be x. Ba et al. 2016.
-  void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t count, float epsilon, float* y);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, int64_t count, float epsilon,
+                     float* y);
   // Rotates the pairs (x[i], x[i + half]) by the angles whose cosines and sines are given.
   void (*rope)(float* x, const float* cosine, const float* sine, int64_t half);
   // x = exp(x - max) / sum, in place; count >= 1. Relative error below (count + 8 + |x - max|) * 2^-23.
   void (*softmax)(float* x, int64_t count);
-  // x = unit(x), times `up` unless it is nullptr. Relative error below 1e-6, and what is below 3e-37 may become 0; for
-  // gelu the error of the underlying erf is below 3e-7 absolute.
+  // x = unit(x), times `up` unless it is nullptr. Relative error below 1e-6, and what is below 3e-37 may
+  // become 0; for gelu the error of the underlying erf is below 3e-7 absolute.
   void (*activate)(Unit unit, float* x, const float* up, int64_t count);
   // y += scale * x.
   void (*add)(float* y, const float* x, float scale, int64_t count);

@@ -22,7 +22,8 @@ double one_round(Decoder& model, std::span<const int32_t> ids) {
 
 }  // namespace
 
-std::vector<double> decode_tokens_per_second(std::span<Decoder* const> models, const DecodeSpeedOptions& options) {
+std::vector<double> decode_tokens_per_second(std::span<Decoder* const> models,
+                                             const DecodeSpeedOptions& options) {
   if (models.empty()) return {};
   int64_t length = options.tokens, vocabulary = models[0]->spec().vocabulary;
   for (const Decoder* model : models) {
@@ -31,7 +32,8 @@ std::vector<double> decode_tokens_per_second(std::span<Decoder* const> models, c
   }
   Rng rng(1);
   std::vector<int32_t> ids;
-  for (int64_t i = 0; i < length; ++i) ids.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocabulary))));
+  for (int64_t i = 0; i < length; ++i)
+    ids.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocabulary))));
 
   std::vector<std::vector<double>> speeds(models.size());
   for (int64_t round = 0; round <= options.rounds; ++round)
@@ -41,7 +43,8 @@ std::vector<double> decode_tokens_per_second(std::span<Decoder* const> models, c
     }
   std::vector<double> medians;
   for (auto& of_model : speeds) {
-    std::nth_element(of_model.begin(), of_model.begin() + static_cast<std::ptrdiff_t>(of_model.size() / 2), of_model.end());
+    std::nth_element(of_model.begin(), of_model.begin() + static_cast<std::ptrdiff_t>(of_model.size() / 2),
+                     of_model.end());
     medians.push_back(of_model[of_model.size() / 2]);
   }
   return medians;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace coppice {
 
 kernels::Unit unit_of(Activation activation) {

@@ -18,7 +18,8 @@ fs::path checked_directory(const fs::path& path) {
   const std::string where = path.string();
   constexpr const char* expected = "a model directory (config.json, *.safetensors)";
   if (!fs::exists(path))
-    throw Error({.where = where, .found = "no such directory", .expected = expected, .advice = pull_hint(path)});
+    throw Error(
+        {.where = where, .found = "no such directory", .expected = expected, .advice = pull_hint(path)});
   if (!fs::is_directory(path)) throw Error({.where = where, .found = "a file", .expected = expected});
   if (!fs::exists(path / "config.json"))
     throw Error({.where = where,
@@ -155,7 +156,9 @@ void ModelDirectory::bind_tensors() {
   const auto without_prefix = [&](const std::string& name) {
     return bare && name.starts_with(prefix) ? name.substr(prefix.size()) : name;
   };
-  const auto file_name = [&](const std::string& canonical) { return without_prefix(file_name_of(family, canonical, spec_)); };
+  const auto file_name = [&](const std::string& canonical) {
+    return without_prefix(file_name_of(family, canonical, spec_));
+  };
   const HasTensor has = [&](const std::string& name) { return find(file_name(name)) != nullptr; };
   if (family.complete) family.complete(spec_, config_, has, (path_ / "config.json").string());
   if (bare && spec_.head == HeadKind::linear && !spec_.tied_embeddings && !has(head_name))

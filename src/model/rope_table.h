@@ -15,14 +15,12 @@ class RopeTable {
   RopeTable(const RopeSpec& rope, int64_t head_dim)
       : rope_(rope), head_dim_(head_dim), frequencies_(rope_frequencies(rope, head_dim)) {}
 
-  bool is_for(const RopeSpec& rope, int64_t head_dim) const {
-    return rope == rope_ && head_dim == head_dim_;
-  }
+  bool is_for(const RopeSpec& rope, int64_t head_dim) const { return rope == rope_ && head_dim == head_dim_; }
 
   // Fills the table for positions below `count`.
   void extend(int64_t count);
-  // Turns a head's queries or keys. Interleaved pairs leave it half-split, queries and keys alike, which changes no
-  // product of the two.
+  // Turns a head's queries or keys. Interleaved pairs leave it half-split, queries and keys alike, which
+  // changes no product of the two.
   void turn(const kernels::Kernels& kernels, float* x, int64_t position) const;
 
  private:

@@ -13,8 +13,8 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim) {
 
 namespace {
 
-// The share of YaRN's blend that keeps the frequency of plane `i`: 1 for what turns often within the original context,
-// 0 for what turns seldom, between them by index.
+// The share of YaRN's blend that keeps the frequency of plane `i`: 1 for what turns often within the original
+// context, 0 for what turns seldom, between them by index.
 double yarn_kept(const RopeSpec& rope, int64_t width, int64_t i) {
   const auto plane_that_turns = [&](double turns) {
     return static_cast<double>(width) *
@@ -75,8 +75,9 @@ int64_t relative_bucket(const RelativeBiasSpec& bias, bool causal, int64_t offse
   const int64_t exact = buckets / 2;
   if (distance < exact) return first + distance;
   // In single precision, like the models were trained.
-  const float share = std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
-                      static_cast<float>(std::log(static_cast<double>(bias.max_distance) / static_cast<double>(exact)));
+  const float share =
+      std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+      static_cast<float>(std::log(static_cast<double>(bias.max_distance) / static_cast<double>(exact)));
   const auto step = static_cast<int64_t>(share * static_cast<float>(buckets - exact));
   return first + std::min(exact + step, buckets - 1);
 }
@@ -113,9 +114,8 @@ void validate_rope(const RopeSpec& rope, const std::string& where) {
   if (rope.scaling == RopeScaling::llama3 && !(rope.high_frequency_factor > rope.low_frequency_factor))
     throw Error({.where = where, .found = "rope high_frequency_factor not above low_frequency_factor"});
   if (rope.scaling == RopeScaling::yarn && !(rope.theta > 1))
-    throw Error({.where = where,
-                 .found = fmt::format("rope theta {} with yarn", rope.theta),
-                 .expected = "above 1"});
+    throw Error(
+        {.where = where, .found = fmt::format("rope theta {} with yarn", rope.theta), .expected = "above 1"});
   if (rope.scaling == RopeScaling::yarn && !(rope.beta_fast >= rope.beta_slow))
     throw Error({.where = where, .found = "rope beta_fast below beta_slow"});
 }
@@ -130,10 +130,10 @@ void validate_mixer(const AttentionSpec& attention, const std::string& where) {
   const RopeSpec& rope = attention.rope;
   if (rotary_width(rope, attention.head_dim) % 2 != 0)
     throw Error({.where = where,
-                 .found = rope.fraction == 1 ? fmt::format("head_dim {}", attention.head_dim)
-                                             : fmt::format("{} of head_dim {} rotated",
-                                                           rotary_width(rope, attention.head_dim),
-                                                           attention.head_dim),
+                 .found = rope.fraction == 1
+                              ? fmt::format("head_dim {}", attention.head_dim)
+                              : fmt::format("{} of head_dim {} rotated",
+                                            rotary_width(rope, attention.head_dim), attention.head_dim),
                  .expected = "an even number, for rotary pairs"});
   validate_rope(rope, where);
 }
@@ -185,9 +185,10 @@ void validate_shared_bias(const std::vector<BlockSpec>& blocks, const std::strin
   const auto* first = std::get_if<AttentionSpec>(&blocks.front().mixer);
   for (const auto& block : blocks) {
     const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
-    if (attention == nullptr || attention->relative_bias.buckets == 0 || !attention->relative_bias.shared) continue;
-    if (first == nullptr || first->relative_bias != attention->relative_bias || first->heads != attention->heads ||
-        first->causal != attention->causal)
+    if (attention == nullptr || attention->relative_bias.buckets == 0 || !attention->relative_bias.shared)
+      continue;
+    if (first == nullptr || first->relative_bias != attention->relative_bias ||
+        first->heads != attention->heads || first->causal != attention->causal)
       throw Error({.where = where, .found = "a shared relative bias that is not the first block's"});
   }
 }
@@ -197,8 +198,7 @@ void validate_cross_attention(const ModelSpec& spec, const BlockSpec& block, con
   if (!block.cross_attention) return;
   const AttentionSpec& cross = *block.cross_attention;
   validate_mixer(cross, where);
-  if (!spec.encoder)
-    throw Error({.where = where, .found = "cross-attention in a model without an encoder"});
+  if (!spec.encoder) throw Error({.where = where, .found = "cross-attention in a model without an encoder"});
   if (block.norms != NormPlacement::pre)
     throw Error({.where = where, .found = "cross-attention in a block without norms before its parts"});
   const AttentionSpec plain = {.heads = cross.heads,
@@ -226,10 +226,13 @@ void validate_encoder(const ModelSpec& spec, const std::string& where) {
     const std::string at = fmt::format("{}: block {}", where, i);
     const auto* attention = std::get_if<AttentionSpec>(&blocks[i].mixer);
     if (attention == nullptr || attention->causal)
-      throw Error({.where = at, .found = "a mixer that sees no later tokens", .expected = "attention with causal false"});
+      throw Error({.where = at,
+                   .found = "a mixer that sees no later tokens",
+                   .expected = "attention with causal false"});
     if (blocks[i].cross_attention) throw Error({.where = at, .found = "cross-attention in an encoder"});
     if (moe_of(blocks[i]) != nullptr)
-      throw Error({.where = at, .found = "a mixture of experts in an encoder", .expected = "a dense feed-forward"});
+      throw Error(
+          {.where = at, .found = "a mixture of experts in an encoder", .expected = "a dense feed-forward"});
     validate_mixer(*attention, at);
   }
   validate_shared_bias(blocks, where);
@@ -259,7 +262,8 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
                      .expected = "at least 2"});
   }
   if (moe.shared_gate && moe.shared_width == 0)
-    throw Error({.where = where, .found = "a gate of the shared expert", .expected = "a shared_width above 0"});
+    throw Error(
+        {.where = where, .found = "a gate of the shared expert", .expected = "a shared_width above 0"});
   if (moe.storage == ExpertStorage::indexed) {
     for (const int64_t width : moe.widths)
       if (width > moe.dense_width)
@@ -271,7 +275,8 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
 
 double rough_parameters(double width, const AttentionSpec& a) {
   const int64_t gated_heads = a.gate == AttentionGate::none ? 0 : a.heads;
-  return static_cast<double>(a.relative_bias.buckets * a.heads) + width * static_cast<double>((2 * a.heads + 2 * a.kv_heads + gated_heads) * a.head_dim);
+  return static_cast<double>(a.relative_bias.buckets * a.heads) +
+         width * static_cast<double>((2 * a.heads + 2 * a.kv_heads + gated_heads) * a.head_dim);
 }
 
 double rough_parameters(double width, const ShortConvSpec& conv) {

@@ -21,7 +21,8 @@ struct TensorPlace {
   TensorLayout layout;
 };
 // With packed experts the family must have files of that kind.
-TensorPlace place_of(const Family& family, ExpertTensors experts, const TensorSpec& tensor, const ModelSpec& spec);
+TensorPlace place_of(const Family& family, ExpertTensors experts, const TensorSpec& tensor,
+                     const ModelSpec& spec);
 
 // The shape of the tensor of a file that holds `tensor`.
 std::vector<int64_t> stored_shape(const TensorSpec& tensor, const TensorLayout& layout);

@@ -18,7 +18,8 @@ void keep_part(std::vector<T>& list, size_t count, bool of_the_end) {
 // How many tokens of each text remain: the longer one is cut first.
 std::pair<size_t, size_t> shares(size_t first, size_t second, size_t room) {
   const size_t shorter = std::min(first, second);
-  if (shorter <= room / 2) return first <= second ? std::pair{first, room - first} : std::pair{room - second, second};
+  if (shorter <= room / 2)
+    return first <= second ? std::pair{first, room - first} : std::pair{room - second, second};
   // The odd token goes to the longer text.
   return first <= second ? std::pair{room / 2, room - room / 2} : std::pair{room - room / 2, room / 2};
 }
@@ -63,7 +64,9 @@ std::vector<TextRange> in_characters(std::string_view text, std::span<const Text
   std::vector<size_t> before(text.size() + 1);  // characters that begin before a byte
   for (size_t i = 0; i < text.size(); ++i)
     before[i + 1] = before[i] + ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80 ? 1 : 0);
-  const auto inside = [&](size_t at) { return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  const auto inside = [&](size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;
+  };
   std::vector<TextRange> characters;
   for (const auto& [begin, end] : offsets)
     characters.push_back({before[begin] - (inside(begin) ? 1 : 0), before[end]});
@@ -86,7 +89,8 @@ void truncate(Encoding& first, Encoding* second, size_t room, const Truncation& 
       break;
     case TruncationStrategy::only_second:
       if (second == nullptr)
-        throw Error({.where = "truncation", .found = "OnlySecond for a single text", .expected = "a pair of texts"});
+        throw Error(
+            {.where = "truncation", .found = "OnlySecond for a single text", .expected = "a pair of texts"});
       shorten(*second, total - room, truncation);
       break;
   }

@@ -66,8 +66,10 @@ struct Truncation {
   TextSide direction = TextSide::right;
 
   static void fields(auto& self, auto&& field) {
-    field("max_length", self.max_length, Field{.help = "tokens at most, added ones included", .min = 0, .required = true});
-    field("stride", self.stride, Field{.help = "overlap of the pieces that are cut off, which we do not give", .min = 0});
+    field("max_length", self.max_length,
+          Field{.help = "tokens at most, added ones included", .min = 0, .required = true});
+    field("stride", self.stride,
+          Field{.help = "overlap of the pieces that are cut off, which we do not give", .min = 0});
     field("strategy", self.strategy, Field{.help = "which text of a pair is cut"});
     field("direction", self.direction, Field{.help = "the side that is cut"});
   }
@@ -93,8 +95,8 @@ struct Padding {
   }
 };
 
-// Cuts one text, or two, to `room` tokens together. A strategy that would need to cut more than its text has is an
-// Error.
+// Cuts one text, or two, to `room` tokens together. A strategy that would need to cut more than its text has
+// is an Error.
 void truncate(Encoding& first, Encoding* second, size_t room, const Truncation& truncation);
 
 // Makes all encodings of a batch equally long.

@@ -66,8 +66,9 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_dir
   const std::string hint = std::filesystem::exists(model_directory) ? "" : pull_hint(model_directory);
   throw Error({.where = model_directory.string(),
                .found = std::filesystem::is_directory(model_directory) ? "no tokenizer" : "no such directory",
-               .expected = "tokenizer.json, tokenizer.model, spiece.model, sentencepiece.bpe.model, vocab.json and "
-                           "merges.txt, or vocab.txt",
+               .expected =
+                   "tokenizer.json, tokenizer.model, spiece.model, sentencepiece.bpe.model, vocab.json and "
+                   "merges.txt, or vocab.txt",
                .advice = hint.empty() ? "copy them from where the model came from" : hint});
 }
 

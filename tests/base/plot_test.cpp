@@ -30,15 +30,18 @@ TEST(AxisTicks, AreRoundAndInside) {
 
 TEST(Plot, DrawsEveryFinitePointAndEscapesLabels) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  const std::string svg = plot_svg({.title = "a < b", .x_axis = "x", .y_axis = "y"},
-                                   {{.name = "s", .points = {{.x = 1, .y = 2, .label = "p&q"}, {.x = 2, .y = nan}, {.x = 3, .y = 5}}}});
+  const std::string svg = plot_svg(
+      {.title = "a < b", .x_axis = "x", .y_axis = "y"},
+      {{.name = "s", .points = {{.x = 1, .y = 2, .label = "p&q"}, {.x = 2, .y = nan}, {.x = 3, .y = 5}}}});
   EXPECT_EQ(count(svg, "<circle"), 2u);
   EXPECT_EQ(count(svg, "a &lt; b"), 1u);
   EXPECT_EQ(count(svg, "p&amp;q"), 2u);  // label and hover title
   EXPECT_EQ(count(svg, "nan"), 0u);
 }
 
-TEST(Plot, SaysWhenThereIsNothing) { EXPECT_EQ(count(plot_svg({}, {}), "nothing to plot"), 1u); }
+TEST(Plot, SaysWhenThereIsNothing) {
+  EXPECT_EQ(count(plot_svg({}, {}), "nothing to plot"), 1u);
+}
 
 TEST(HeatMap, HasOneCellPerValue) {
   const std::string svg = heat_map_svg("load", "expert", "layer", {{1, 2, 3}, {0, 0, 0}});

@@ -21,9 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> rooms_from_the_bottom = {"base",    "net",     "kernels", "format", "text",
-                                                        "measure", "model",   "index",  "lab",
-                                                        "plan",    "serve",   "recipe", "cli"};
+const std::vector<std::string> rooms_from_the_bottom = {"base",    "net",    "kernels", "format", "text",
+                                                        "measure", "model",  "index",   "lab",    "plan",
+                                                        "serve",   "recipe", "cli"};
 
 int height_of(const std::string& room) {
   const auto found = std::find(rooms_from_the_bottom.begin(), rooms_from_the_bottom.end(), room);
@@ -166,9 +166,8 @@ TEST_P(TorchFree, HasNoTorchSymbol) {
 
 INSTANTIATE_TEST_SUITE_P(Built, TorchFree,
                          testing::Values("cli/coppice", "cli/libcoppice_cli.a", "libcoppice_base.a",
-                                         "libcoppice_net.a",
-                                         "libcoppice_kernels.a", "libcoppice_format.a", "libcoppice_text.a",
-                                         "libcoppice_measure.a", "libcoppice_model.a"));
+                                         "libcoppice_net.a", "libcoppice_kernels.a", "libcoppice_format.a",
+                                         "libcoppice_text.a", "libcoppice_measure.a", "libcoppice_model.a"));
 
 TEST(TorchSymbols, AreRecognised) {
   EXPECT_TRUE(is_torch_symbol("U at::Tensor::item() const"));

@@ -5,7 +5,9 @@
 namespace coppice {
 namespace {
 
-std::string hash(const std::string& text) { return sha256(std::as_bytes(std::span(text.data(), text.size()))); }
+std::string hash(const std::string& text) {
+  return sha256(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 // The examples of FIPS 180-2, appendix B, and of NIST's test vectors.
 TEST(Sha256, GivesThePublishedDigests) {
@@ -13,7 +15,8 @@ TEST(Sha256, GivesThePublishedDigests) {
   EXPECT_EQ(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  EXPECT_EQ(hash(std::string(1000000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(hash(std::string(1000000, 'a')),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 }  // namespace

@@ -27,14 +27,17 @@ class LabVerbs : public ::testing::Test {
 
   std::string at(const std::string& name) const { return (folder_ / name).string(); }
 
-  std::vector<std::string> convert(const std::string& method, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words = {"convert", model_, "--calib", at("calib.txt"), "--method", method, "-o", at("out"), "--json", "--quiet"};
+  std::vector<std::string> convert(const std::string& method,
+                                   const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"convert", model_, "--calib", at("calib.txt"), "--method",
+                                      method,    "-o",   at("out"), "--json",        "--quiet"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
 
   // One line on stderr, this exit code, and nothing written.
-  void expect_refusal(const std::vector<std::string>& words, int exit_code, const std::string& message, const std::string& before = "") {
+  void expect_refusal(const std::vector<std::string>& words, int exit_code, const std::string& message,
+                      const std::string& before = "") {
     const Outcome outcome = run_coppice(words, before);
     EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(message));
@@ -49,7 +52,8 @@ class LabVerbs : public ::testing::Test {
 };
 
 TEST_F(LabVerbs, ConvertedModelIsReadByEveryVerb) {
-  const Outcome converted = run_coppice(convert("cmoe", {"--active", "0.5", "--experts", "8", "--seed", "0"}));
+  const Outcome converted =
+      run_coppice(convert("cmoe", {"--active", "0.5", "--experts", "8", "--seed", "0"}));
   ASSERT_EQ(converted.exit_code, 0) << converted.err;
   const Json json = parse_json(converted.out, "stdout");
   EXPECT_EQ(json["method"], "cmoe");
@@ -76,8 +80,10 @@ TEST_F(LabVerbs, ConvertRefusesInOneLineAndLeavesNothing) {
   expect_refusal(convert("cmoe", {"--active", "1.5"}), 2, "active");
   expect_refusal(convert("cmeo"), 2, "did you mean 'cmoe'?");
   expect_refusal(convert("cmoe", {"--set", "k_b=3"}), 2, "did you mean 'k_a'?");
-  expect_refusal({"convert", model_, "--calib", at("empty.txt"), "--method", "cmoe", "-o", at("out")}, 3, "empty.txt");
-  expect_refusal({"convert", at("absent"), "--calib", at("calib.txt"), "--method", "cmoe", "-o", at("out")}, 3, "absent");
+  expect_refusal({"convert", model_, "--calib", at("empty.txt"), "--method", "cmoe", "-o", at("out")}, 3,
+                 "empty.txt");
+  expect_refusal({"convert", at("absent"), "--calib", at("calib.txt"), "--method", "cmoe", "-o", at("out")},
+                 3, "absent");
 }
 
 TEST_F(LabVerbs, AFullDiskIsAResourceErrorAndLeavesNothing) {
@@ -98,7 +104,8 @@ TEST_F(LabVerbs, AnExistingOutputIsKeptWithoutOverwrite) {
 
 TEST_F(LabVerbs, AMixtureIsNotConvertedAgain) {
   ASSERT_EQ(run_coppice(convert("copy")).exit_code, 0);
-  const Outcome outcome = run_coppice({"convert", at("out"), "--calib", at("calib.txt"), "--method", "cmoe", "-o", at("again")});
+  const Outcome outcome =
+      run_coppice({"convert", at("out"), "--calib", at("calib.txt"), "--method", "cmoe", "-o", at("again")});
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "again"));
 }
@@ -107,8 +114,8 @@ TEST_F(LabVerbs, ExpertsCanBePackedAndWeightsCutIntoFiles) {
   const auto info = [&] { return parse_json(run_coppice({"info", at("out"), "--json"}).out, "info"); };
   ASSERT_EQ(run_coppice(convert("copy", {"--experts", "4"})).exit_code, 0);
   const Json separate = info();
-  const Outcome packed = run_coppice(
-      convert("copy", {"--experts", "4", "--overwrite", "--expert-tensors", "packed", "--max-shard-size", "500KB"}));
+  const Outcome packed = run_coppice(convert(
+      "copy", {"--experts", "4", "--overwrite", "--expert-tensors", "packed", "--max-shard-size", "500KB"}));
   ASSERT_EQ(packed.exit_code, 0) << packed.err;
   EXPECT_EQ(info()["params"], separate["params"]);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "out/model.safetensors.index.json"));
@@ -120,8 +127,9 @@ TEST_F(LabVerbs, ExpertsCanBePackedAndWeightsCutIntoFiles) {
 }
 
 TEST_F(LabVerbs, CompareRanksMethodsAndWritesAReport) {
-  const Outcome outcome = run_coppice({"compare", model_, "--methods", "prune-magnitude,prune-activation,cmoe", "--calib", at("calib.txt"),
-                                       "--text", at("test.txt"), "--seeds", "0,1", "-o", at("cmp"), "--json", "--quiet"});
+  const Outcome outcome = run_coppice(
+      {"compare", model_, "--methods", "prune-magnitude,prune-activation,cmoe", "--calib", at("calib.txt"),
+       "--text", at("test.txt"), "--seeds", "0,1", "-o", at("cmp"), "--json", "--quiet"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const Json rows = parse_json(outcome.out, "stdout")["rows"];
   ASSERT_EQ(rows.size(), 4u);
@@ -139,17 +147,20 @@ TEST_F(LabVerbs, CompareRanksMethodsAndWritesAReport) {
   EXPECT_THAT(report, HasSubstr("prune-magnitude"));
   EXPECT_EQ(run_coppice({"info", at("cmp/best")}).exit_code, 0);
   // Perplexity in the comparison is what eval says of the kept directory.
-  const Json eval = parse_json(run_coppice({"eval", at("cmp/cmoe-seed0"), "--text", at("test.txt"), "--json"}).out, "eval");
+  const Json eval =
+      parse_json(run_coppice({"eval", at("cmp/cmoe-seed0"), "--text", at("test.txt"), "--json"}).out, "eval");
   for (const auto& row : rows)
     if (row["method"] == "cmoe") {
-      EXPECT_NEAR(eval["ppl"].get<double>(), row["ppl_by_seed"][0].get<double>(), 1e-6 * row["ppl"].get<double>());
+      EXPECT_NEAR(eval["ppl"].get<double>(), row["ppl_by_seed"][0].get<double>(),
+                  1e-6 * row["ppl"].get<double>());
     }
 }
 
 TEST_F(LabVerbs, TrainingHealsAConvertedModelAndSaysWhatItDid) {
   ASSERT_EQ(run_coppice(convert("cmoe")).exit_code, 0);
-  const Outcome outcome = run_coppice({"train", "--model", at("out"), "--text", at("calib.txt"), "--steps", "3", "--batch", "2", "--context",
-                                       "64", "-o", at("healed"), "--json", "--quiet"});
+  const Outcome outcome =
+      run_coppice({"train", "--model", at("out"), "--text", at("calib.txt"), "--steps", "3", "--batch", "2",
+                   "--context", "64", "-o", at("healed"), "--json", "--quiet"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(run_coppice({"info", at("healed")}).exit_code, 0);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "healed/metrics.jsonl"));
@@ -157,12 +168,15 @@ TEST_F(LabVerbs, TrainingHealsAConvertedModelAndSaysWhatItDid) {
 }
 
 TEST_F(LabVerbs, ANewModelOfAnyFamilyIsMadeFromItsConfig) {
-  write_file(folder_ / "new.json", R"({"model_type": "deepseek_v2", "vocab_size": 1, "hidden_size": 16, "intermediate_size": 24,
+  write_file(folder_ / "new.json",
+             R"({"model_type": "deepseek_v2", "vocab_size": 1, "hidden_size": 16, "intermediate_size": 24,
     "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 64, "q_lora_rank": null,
     "kv_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8, "n_routed_experts": 4, "n_shared_experts": 1,
     "num_experts_per_tok": 2, "moe_intermediate_size": 8, "first_k_dense_replace": 1})");
-  const std::vector<std::string> words = {"train",   "--arch-file", at("new.json"), "--tokenizer", model_, "--text", at("calib.txt"),
-                                          "--steps", "2",           "--batch",      "2",           "-o",   at("new"), "--json", "--quiet"};
+  const std::vector<std::string> words = {
+      "train",   "--arch-file", at("new.json"), "--tokenizer", model_, "--text",  at("calib.txt"),
+      "--steps", "2",           "--batch",      "2",           "-o",   at("new"), "--json",
+      "--quiet"};
   const Outcome outcome = run_coppice(words);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const Json json = parse_json(run_coppice({"info", at("new"), "--json"}).out, "info");

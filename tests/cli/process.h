@@ -1,12 +1,12 @@
 #pragma once
 // Runs the built programs as a user would.
 
-#include <sys/wait.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include <sys/wait.h>
 
 #include "base/file.h"
 #include "support.h"
@@ -18,7 +18,9 @@ struct Outcome {
   std::string out, err;
 };
 
-inline std::filesystem::path coppice_program() { return std::filesystem::path(COPPICE_BUILD) / "src/cli/coppice"; }
+inline std::filesystem::path coppice_program() {
+  return std::filesystem::path(COPPICE_BUILD) / "src/cli/coppice";
+}
 
 inline std::string shell_quoted(const std::string& word) {
   std::string quoted = "'";
@@ -26,12 +28,14 @@ inline std::string shell_quoted(const std::string& word) {
   return quoted + "'";
 }
 
-// Runs `coppice` with these words; `before` is shell text in front of it ("COPPICE_THREADS=1", "ulimit -f 8;").
+// Runs `coppice` with these words; `before` is shell text in front of it ("COPPICE_THREADS=1", "ulimit -f
+// 8;").
 inline Outcome run_coppice(const std::vector<std::string>& words, const std::string& before = "") {
   const TemporaryFolder folder;
   std::string command = before + " " + shell_quoted(coppice_program().string());
   for (const auto& word : words) command += " " + shell_quoted(word);
-  command += " >" + shell_quoted((folder / "out").string()) + " 2>" + shell_quoted((folder / "err").string()) + " </dev/null";
+  command += " >" + shell_quoted((folder / "out").string()) + " 2>" +
+             shell_quoted((folder / "err").string()) + " </dev/null";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder / "out"), read_file(folder / "err")};
 }

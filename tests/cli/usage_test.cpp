@@ -18,7 +18,8 @@ TEST(CommandLine, WithoutAVerbShowsThemAndFails) {
 }
 
 TEST(CommandLine, HelpGoesToStdout) {
-  for (const auto& words : std::vector<std::vector<std::string>>{{"--help"}, {"info", "--help"}, {"run", "-h"}}) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"--help"}, {"info", "--help"}, {"run", "-h"}}) {
     const Outcome outcome = run_coppice(words);
     EXPECT_EQ(outcome.exit_code, 0) << words[0];
     EXPECT_THAT(outcome.out, HasSubstr("coppice"));
@@ -68,7 +69,8 @@ TEST(CommandLine, AMissingModelIsOneLineAndExitCode3) {
 
 TEST(CommandLine, ReferenceListsEveryVerbThatHelpLists) {
   const std::string help = run_coppice({"--help"}).out, reference = run_coppice({"--reference"}).out;
-  for (const std::string verb : {"info", "run", "eval", "doctor", "tokenize", "train", "convert", "compare"}) {
+  for (const std::string verb :
+       {"info", "run", "eval", "doctor", "tokenize", "train", "convert", "compare"}) {
     EXPECT_THAT(help, HasSubstr("  " + verb + " ")) << verb;
     EXPECT_THAT(reference, HasSubstr("## coppice " + verb + "\n")) << verb;
   }

@@ -2,8 +2,8 @@
 // with prompts of unequal length in one batch, with and without a cache.
 
 #include "gradient_check.h"
-#include "model/cross_attention.h"
 #include "model/arch/families.h"
+#include "model/cross_attention.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
 #include "model/model_directory.h"
@@ -144,15 +144,16 @@ TEST(Parity, EveryFamily) {
 torch::Tensor padded(const std::vector<std::vector<int32_t>>& rows) {
   size_t longest = 0;
   for (const auto& row : rows) longest = std::max(longest, row.size());
-  torch::Tensor ids = torch::zeros({static_cast<int64_t>(rows.size()), static_cast<int64_t>(longest)}, torch::kInt64);
+  torch::Tensor ids =
+      torch::zeros({static_cast<int64_t>(rows.size()), static_cast<int64_t>(longest)}, torch::kInt64);
   for (size_t i = 0; i < rows.size(); ++i)
     for (size_t t = 0; t < rows[i].size(); ++t)
       ids[static_cast<int64_t>(i)][static_cast<int64_t>(t)] = rows[i][t];
   return ids;
 }
 
-// Sources and prompts of unequal length: padded into one batch in the lab, one by one and whole or in pieces in the
-// runtime.
+// Sources and prompts of unequal length: padded into one batch in the lab, one by one and whole or in pieces
+// in the runtime.
 TEST(Parity, EncoderDecoders) {
   const std::vector<std::vector<int32_t>> sources = {{4, 9, 1}, {7, 7, 30, 2, 19, 33, 12, 1}, {1}};
   for (const auto& spec : tiny_encoder_decoders()) {
@@ -168,7 +169,8 @@ TEST(Parity, EncoderDecoders) {
       const int64_t longest = rows / static_cast<int64_t>(sources.size());
       for (size_t i = 0; i < sources.size(); ++i) {
         const float* begin = values + static_cast<int64_t>(i) * longest * width;
-        const auto length = static_cast<int64_t>((name.starts_with("encoder.") ? sources : prompts)[i].size());
+        const auto length =
+            static_cast<int64_t>((name.starts_with("encoder.") ? sources : prompts)[i].size());
         expected[i][name] = {{length, width}, std::vector<float>(begin, begin + length * width)};
       }
     };

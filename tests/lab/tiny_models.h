@@ -223,9 +223,8 @@ inline std::vector<ModelSpec> tiny_encoder_decoders() {
     attention.relative_bias = {.buckets = 8, .max_distance = 6, .shared = std::string(family) != "umt5"};
     AttentionSpec both_ways = attention;
     both_ways.causal = false;
-    const DenseFfnSpec ffn{.width = 20,
-                           .gated = !first,
-                           .activation = first ? Activation::relu : Activation::gelu_tanh};
+    const DenseFfnSpec ffn{
+        .width = 20, .gated = !first, .activation = first ? Activation::relu : Activation::gelu_tanh};
     ModelSpec spec{.family = family,
                    .vocabulary = 40,
                    .width = 16,

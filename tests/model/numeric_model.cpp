@@ -100,7 +100,8 @@ class Reference {
                                  !spec_.blocks[i].mixer_norm
                              ? v
                              : norm(v, prefix_ + "input_layernorm"));
-      const auto mixed = std::visit([&](const auto& mixer) { return mix(mixer, normed); }, spec_.blocks[i].mixer);
+      const auto mixed =
+          std::visit([&](const auto& mixer) { return mix(mixer, normed); }, spec_.blocks[i].mixer);
       for (size_t t = 0; t < x.size(); ++t) {
         if (placement == NormPlacement::pre) {
           add(x[t], mixed[t], 1);

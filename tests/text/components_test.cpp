@@ -64,8 +64,9 @@ TEST(Normalizers, bert_cleans_spaces_ideographs_and_drops_accents) {
   EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"lowercase", false}}, "Á漢\n"), "Á 漢  ");
   EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"lowercase", false}, {"strip_accents", true}}, "Á"), "A");
   EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"strip_accents", false}}, "Á"), "á");
-  EXPECT_EQ(normalize({{"type", "BertNormalizer"}, {"clean_text", false}, {"handle_chinese_chars", false}}, "漢\t"),
-            "漢\t");
+  EXPECT_EQ(
+      normalize({{"type", "BertNormalizer"}, {"clean_text", false}, {"handle_chinese_chars", false}}, "漢\t"),
+      "漢\t");
 }
 
 TEST(Normalizers, marks_control_characters_and_bytes_change_as_documented) {
@@ -75,11 +76,13 @@ TEST(Normalizers, marks_control_characters_and_bytes_change_as_documented) {
 }
 
 TEST(PreTokenizers, of_bert_scripts_delimiters_and_lengths_cut_as_documented) {
-  EXPECT_EQ(cut({{"type", "BertPreTokenizer"}}, " Hey,  you?!a$"), (Words{"Hey", ",", "you", "?", "!", "a", "$"}));
+  EXPECT_EQ(cut({{"type", "BertPreTokenizer"}}, " Hey,  you?!a$"),
+            (Words{"Hey", ",", "you", "?", "!", "a", "$"}));
   EXPECT_EQ(cut({{"type", "CharDelimiterSplit"}, {"delimiter", "-"}}, "a--b-"), (Words{"a", "b"}));
   EXPECT_EQ(cut({{"type", "FixedLength"}, {"length", 2}}, "aéi漢u"), (Words{"aé", "i漢", "u"}));
   EXPECT_EQ(cut({{"type", "UnicodeScripts"}}, "どこで生れ。Yes"), (Words{"どこで生れ", "。", "Yes"}));
-  EXPECT_EQ(cut({{"type", "UnicodeScripts"}}, "Apples are りんご 林檎ー"), (Words{"Apples are ", "りんご 林檎ー"}));
+  EXPECT_EQ(cut({{"type", "UnicodeScripts"}}, "Apples are りんご 林檎ー"),
+            (Words{"Apples are ", "りんご 林檎ー"}));
 }
 
 TEST(PreTokenizers, split_keeps_matches_as_its_behavior_says) {
@@ -126,7 +129,8 @@ TEST(TokenDecoders, join_tokens_as_documented) {
 }
 
 TEST(TokenDecoders, of_word_pieces_and_ctc_join_as_documented) {
-  EXPECT_EQ(decode({{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}, {"##uelo", "##s", ",", "Ara", "##új"}),
+  EXPECT_EQ(decode({{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}},
+                   {"##uelo", "##s", ",", "Ara", "##új"}),
             "##uelos, Araúj");
   EXPECT_EQ(decode({{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", false}}, {"a", "."}), "a .");
   const Words heard = {"<pad>", "<pad>", "h", "e", "e", "l", "l", "<pad>", "l", "o", "o", "|", "w"};

@@ -144,8 +144,14 @@ INSTANTIATE_TEST_SUITE_P(
         Corruption{"added_token_without_content", [](Json& f) { f["added_tokens"][0].erase("content"); },
                    "content"},
         Corruption{"padding_of_negative_length",
-                   [](Json& f) { f["padding"] = {{"strategy", {{"Fixed", -1}}}}; }, "padding.strategy.Fixed"},
-        Corruption{"unknown_padding_strategy", [](Json& f) { f["padding"] = {{"strategy", "Longest"}}; },
+                   [](Json& f) {
+                     f["padding"] = {{"strategy", {{"Fixed", -1}}}};
+                   },
+                   "padding.strategy.Fixed"},
+        Corruption{"unknown_padding_strategy",
+                   [](Json& f) {
+                     f["padding"] = {{"strategy", "Longest"}};
+                   },
                    "BatchLongest"},
         Corruption{"unknown_truncation_strategy",
                    [](Json& f) {
@@ -155,7 +161,8 @@ INSTANTIATE_TEST_SUITE_P(
         Corruption{"template_of_a_third_text",
                    [](Json& f) { f["post_processor"]["single"][1]["Sequence"]["id"] = "C"; }, "sequence 'C'"},
         Corruption{"template_for_pairs_without_second_text",
-                   [](Json& f) { f["post_processor"]["pair"] = f["post_processor"]["single"]; }, "Sequence B once"},
+                   [](Json& f) { f["post_processor"]["pair"] = f["post_processor"]["single"]; },
+                   "Sequence B once"},
         Corruption{"two_processors_that_add",
                    [](Json& f) {
                      const Json one = f["post_processor"];
@@ -163,8 +170,14 @@ INSTANTIATE_TEST_SUITE_P(
                    },
                    "two processors"},
         Corruption{"word_piece_without_unknown_token",
-                   [](Json& f) { f["model"] = {{"type", "WordPiece"}, {"vocab", {{"<s>", 0}}}}; }, "'[UNK]'"},
-        Corruption{"word_level_without_vocabulary", [](Json& f) { f["model"] = {{"type", "WordLevel"}}; },
+                   [](Json& f) {
+                     f["model"] = {{"type", "WordPiece"}, {"vocab", {{"<s>", 0}}}};
+                   },
+                   "'[UNK]'"},
+        Corruption{"word_level_without_vocabulary",
+                   [](Json& f) {
+                     f["model"] = {{"type", "WordLevel"}};
+                   },
                    "no vocabulary"},
         Corruption{"delimiter_of_two_characters",
                    [](Json& f) {

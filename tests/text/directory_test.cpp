@@ -24,15 +24,17 @@ std::string config(const char* kind, Json more = Json::object()) {
 }
 
 const std::string bert_vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhel\n##lo\nHel\n";
-const std::string byte_vocabulary = R"({"a": 0, "b": 1, "ab": 2, "Ġ": 3, "<s>": 4, "</s>": 5, "<|endoftext|>": 6})";
+const std::string byte_vocabulary =
+    R"({"a": 0, "b": 1, "ab": 2, "Ġ": 3, "<s>": 4, "</s>": 5, "<|endoftext|>": 6})";
 
 TEST(Directories, of_bert_follow_do_lower_case) {
   const auto uncased = load_with({{"vocab.txt", bert_vocabulary}});
   EXPECT_EQ(uncased->encode("Hello hel[MASK]"), (Ids{2, 5, 6, 5, 4, 3}));
   EXPECT_EQ(uncased->decode(uncased->encode("Hello hel")), "hello hel");
   EXPECT_EQ(uncased->encode_full("hel", "hel").types, (std::vector<int32_t>{0, 0, 0, 1, 1}));
-  const auto cased = load_with({{"vocab.txt", bert_vocabulary},
-                                {"tokenizer_config.json", config("BertTokenizerFast", {{"do_lower_case", false}})}});
+  const auto cased =
+      load_with({{"vocab.txt", bert_vocabulary},
+                 {"tokenizer_config.json", config("BertTokenizerFast", {{"do_lower_case", false}})}});
   EXPECT_EQ(cased->encode("Hello"), (Ids{2, 7, 6, 3}));
 }
 
@@ -45,11 +47,12 @@ TEST(Directories, of_gpt2_and_its_kin_follow_their_class) {
                                   {"tokenizer_config.json", config("RobertaTokenizer")}});
   EXPECT_EQ(roberta->encode("ab"), (Ids{4, 2, 5}));
   EXPECT_EQ(roberta->encode_full("a", "b").ids, (Ids{4, 0, 5, 5, 1, 5}));
-  const auto opt = load_with({{"vocab.json", byte_vocabulary},
-                              {"merges.txt", merges},
-                              {"added_tokens.json", R"({"<new>": 9})"},
-                              {"tokenizer_config.json",
-                               config("GPT2Tokenizer", {{"add_bos_token", true}, {"bos_token", {{"content", "</s>"}}}})}});
+  const auto opt =
+      load_with({{"vocab.json", byte_vocabulary},
+                 {"merges.txt", merges},
+                 {"added_tokens.json", R"({"<new>": 9})"},
+                 {"tokenizer_config.json",
+                  config("GPT2Tokenizer", {{"add_bos_token", true}, {"bos_token", {{"content", "</s>"}}}})}});
   EXPECT_EQ(opt->encode("ab<new>"), (Ids{5, 2, 9}));
   EXPECT_EQ(opt->decode(Ids{5, 2, 9}), "ab<new>");
 }
@@ -90,21 +93,27 @@ TEST(Directories, that_are_corrupt_are_errors) {
   EXPECT_THAT(message({{"vocab.txt", "[UNK]\n"}}), HasSubstr("[CLS]"));
   EXPECT_THAT(message({{"vocab.txt", bert_vocabulary}, {"tokenizer_config.json", config("BartTokenizer")}}),
               HasSubstr("BertTokenizer"));
-  EXPECT_THAT(message({{"vocab.txt", bert_vocabulary}, {"tokenizer_config.json", "[]"}}), HasSubstr("an object"));
+  EXPECT_THAT(message({{"vocab.txt", bert_vocabulary}, {"tokenizer_config.json", "[]"}}),
+              HasSubstr("an object"));
   EXPECT_THAT(message({{"vocab.txt", bert_vocabulary},
                        {"tokenizer_config.json", config("BertTokenizer", {{"do_lower_case", "yes"}})}}),
               HasSubstr("do_lower_case"));
-  EXPECT_THAT(message({{"vocab.json", byte_vocabulary}, {"merges.txt", "a b c\n"}}), HasSubstr("merges.txt:1"));
+  EXPECT_THAT(message({{"vocab.json", byte_vocabulary}, {"merges.txt", "a b c\n"}}),
+              HasSubstr("merges.txt:1"));
   EXPECT_THAT(message({{"vocab.json", byte_vocabulary}, {"merges.txt", "b a\n"}}), HasSubstr("'ba' is none"));
   EXPECT_THAT(message({{"vocab.json", R"({"a": "0"})"}, {"merges.txt", ""}}), HasSubstr("no whole number"));
   EXPECT_THAT(message({{"vocab.json", byte_vocabulary},
                        {"merges.txt", ""},
-                       {"tokenizer_config.json", config("GPT2Tokenizer", {{"added_tokens_decoder", {{"x", Json::object()}}}})}}),
+                       {"tokenizer_config.json",
+                        config("GPT2Tokenizer", {{"added_tokens_decoder", {{"x", Json::object()}}}})}}),
               HasSubstr("a token's id"));
   const std::string model = test::model_bytes({.pieces = {{"<unk>", 0, PieceKind::unknown}, {"a", -1}}});
-  EXPECT_THAT(message({{"tokenizer.model", model}, {"added_tokens.json", R"({"<x>": 7})"}}), HasSubstr("next free"));
-  EXPECT_THAT(message({{"tokenizer.model", model}, {"added_tokens.json", R"({"a": 7})"}}), HasSubstr("has id 7"));
-  EXPECT_THAT(message({{"spiece.model", model}, {"tokenizer_config.json", config("T5Tokenizer", {{"extra_ids", -1}})}}),
+  EXPECT_THAT(message({{"tokenizer.model", model}, {"added_tokens.json", R"({"<x>": 7})"}}),
+              HasSubstr("next free"));
+  EXPECT_THAT(message({{"tokenizer.model", model}, {"added_tokens.json", R"({"a": 7})"}}),
+              HasSubstr("has id 7"));
+  EXPECT_THAT(message({{"spiece.model", model},
+                       {"tokenizer_config.json", config("T5Tokenizer", {{"extra_ids", -1}})}}),
               HasSubstr("extra_ids"));
 }
 

@@ -1,8 +1,9 @@
 // Offsets, pairs, truncation and padding.
 
+#include "text/encoding.h"
+
 #include "base/rng.h"
 #include "base/strings.h"
-#include "text/encoding.h"
 #include "text/utf8.h"
 #include "tokenizer_support.h"
 
@@ -12,15 +13,17 @@ namespace {
 using Words = std::vector<std::string>;
 
 Json small_file() {
-  return {{"added_tokens", {{{"id", 0}, {"content", "[CLS]"}, {"special", true}},
-                            {{"id", 1}, {"content", "[SEP]"}, {"special", true}}}},
+  return {{"added_tokens",
+           {{{"id", 0}, {"content", "[CLS]"}, {"special", true}},
+            {{"id", 1}, {"content", "[SEP]"}, {"special", true}}}},
           {"normalizer", {{"type", "BertNormalizer"}}},
           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
           {"post_processor", {{"type", "BertProcessing"}, {"cls", {"[CLS]", 0}}, {"sep", {"[SEP]", 1}}}},
           {"decoder", {{"type", "WordPiece"}}},
           {"model",
            {{"type", "WordPiece"},
-            {"vocab", {{"[CLS]", 0}, {"[SEP]", 1}, {"[UNK]", 2}, {"hel", 3}, {"##lo", 4}, {"!", 5}, {"漢", 6}}}}}};
+            {"vocab",
+             {{"[CLS]", 0}, {"[SEP]", 1}, {"[UNK]", 2}, {"hel", 3}, {"##lo", 4}, {"!", 5}, {"漢", 6}}}}}};
 }
 
 Words parts_of(std::string_view text, const Encoding& encoding) {
@@ -46,33 +49,47 @@ TEST(Offsets, of_characters_count_every_character_that_is_touched) {
 }
 
 Words atoms() {
-  return {"a", "B", "é", "e\u0301", "ﬁ", "漢", "각", "각", "🦙", " ", "  ", "\n", "\u3000", "1", "!", "\xC3", "\xFF",
-          "\x01", "x\u0323\u0302", "<s>", "▁", "\uFFFD", "ß", "İ"};
+  return {"a",  "B",      "é",      "e\u0301", "ﬁ", "漢",   "각",   "각",   "🦙",          " ",
+          "  ", "\n",     "\u3000", "1",       "!", "\xC3", "\xFF", "\x01", "x\u0323\u0302", "<s>",
+          "▁",  "\uFFFD", "ß",      "İ"};
 }
 
-// Of every pipeline that gpt2 and its like use: ids do not depend on tracing, offsets are inside the text, and
-// those of a pipeline that keeps every byte cover it without gaps.
+// Of every pipeline that gpt2 and its like use: ids do not depend on tracing, offsets are inside the text,
+// and those of a pipeline that keeps every byte cover it without gaps.
 TEST(Offsets, are_sound_for_random_texts) {
   const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", true}};
   Json vocab = Json::object();
-  for (const std::string text : {"a", "b", "c", "e", "Ġ", "Ã", "©", "Ġa", "Ã©", "!", "▁", "▁a", "<unk>", "é", "f", "i", "fi"})
+  for (const std::string text :
+       {"a", "b", "c", "e", "Ġ", "Ã", "©", "Ġa", "Ã©", "!", "▁", "▁a", "<unk>", "é", "f", "i", "fi"})
     vocab[text] = vocab.size();
-  const Json bpe = {{"type", "BPE"}, {"vocab", vocab}, {"unk_token", "<unk>"}, {"fuse_unk", true},
+  const Json bpe = {{"type", "BPE"},
+                    {"vocab", vocab},
+                    {"unk_token", "<unk>"},
+                    {"fuse_unk", true},
                     {"merges", {"Ġ a", "Ã ©", "▁ a", "f i"}}};
-  const Json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
+  const Json metaspace = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}, {"split", false}};
   Json pieces = Json::array();
   for (const auto& [text, id] : vocab.items()) pieces.push_back({text, -1.0 - 0.1 * id.get<double>()});
   const Json unigram = {{"type", "Unigram"}, {"unk_id", 12}, {"vocab", pieces}};
   const Json added = {{{"id", 100}, {"content", "<s>"}, {"special", true}, {"lstrip", true}}};
   const std::vector<Json> files = {
       {{"pre_tokenizer", bytes}, {"model", bpe}, {"added_tokens", added}},
-      {{"normalizer", {{"type", "NFKC"}}}, {"pre_tokenizer", metaspace}, {"model", unigram}, {"added_tokens", added}},
-      {{"normalizer", {{"type", "Sequence"},
-                       {"normalizers", {{{"type", "NFD"}}, {{"type", "Lowercase"}}, {{"type", "StripAccents"}},
-                                        {{"type", "Prepend"}, {"prepend", "▁"}},
-                                        {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}}}}},
+      {{"normalizer", {{"type", "NFKC"}}},
+       {"pre_tokenizer", metaspace},
+       {"model", unigram},
+       {"added_tokens", added}},
+      {{"normalizer",
+        {{"type", "Sequence"},
+         {"normalizers",
+          {{{"type", "NFD"}},
+           {{"type", "Lowercase"}},
+           {{"type", "StripAccents"}},
+           {{"type", "Prepend"}, {"prepend", "▁"}},
+           {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}}}}},
        {"model", bpe}},
-      {{"normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", "^"}}}, {"content", "a"}}}, {"model", bpe}},
+      {{"normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", "^"}}}, {"content", "a"}}},
+       {"model", bpe}},
       small_file()};
   Rng rng(6);
   const Words all = atoms();
@@ -116,7 +133,8 @@ Encoding of_length(size_t size) {
   return encoding;
 }
 
-// The definition: while there are too many tokens, the longer text loses its last one, of equal ones the first.
+// The definition: while there are too many tokens, the longer text loses its last one, of equal ones the
+// first.
 TEST(Truncation, of_the_longest_first_removes_token_by_token) {
   for (size_t one = 0; one < 9; ++one)
     for (size_t two = 0; two < 9; ++two)
@@ -139,7 +157,8 @@ TEST(Truncation, cuts_the_side_and_the_text_that_it_is_told_to) {
   const auto too_much = [&] { truncate(first, &second, 2, {.strategy = TruncationStrategy::only_second}); };
   EXPECT_NE(test::error_of(too_much).find("3 tokens where 4 must go"), std::string::npos);
   const auto tokenizer = test::tokenizer_of(small_file());
-  const Encoding cut = tokenizer->encode_full("hello!", "hello!", {.truncation = Truncation{.max_length = 7}});
+  const Encoding cut =
+      tokenizer->encode_full("hello!", "hello!", {.truncation = Truncation{.max_length = 7}});
   EXPECT_EQ(cut.ids, (std::vector<TokenId>{0, 3, 4, 1, 3, 4, 1}));
 }
 
@@ -152,8 +171,9 @@ TEST(Padding, makes_a_batch_equally_long) {
   EXPECT_EQ(batch[1].size(), 4u);
   Json file = small_file();
   file["truncation"] = {{"max_length", 4}, {"stride", 0}, {"strategy", "OnlyFirst"}, {"direction", "Right"}};
-  file["padding"] = {{"strategy", {{"Fixed", 6}}}, {"direction", "Right"}, {"pad_to_multiple_of", nullptr},
-                     {"pad_id", 2}, {"pad_type_id", 0}, {"pad_token", "[UNK]"}};
+  file["padding"] = {
+      {"strategy", {{"Fixed", 6}}}, {"direction", "Right"}, {"pad_to_multiple_of", nullptr}, {"pad_id", 2},
+      {"pad_type_id", 0},           {"pad_token", "[UNK]"}};
   const auto tokenizer = test::tokenizer_of(file);
   EXPECT_EQ(tokenizer->encode_full("hello!", std::nullopt, tokenizer->file_options()).ids,
             (std::vector<TokenId>{0, 3, 4, 1, 2, 2}));

@@ -32,10 +32,37 @@ std::string without_specials(std::string text) {
 }
 
 std::string random_mixture(Rng& rng, const Tokenizer& tokenizer) {
-  static const std::vector<std::string> atoms = {" ", "  ", "      ", "\t", "\r\n", "\n", "▁", "e\u0301", "ﬁ", "Ａ", "①",
-                                                 "\u00a0", "\u3000", "\u200b", "\uFEFF", "\uFFFD", "🦙", "👩‍👩‍👧",
-                                                 "🇩🇪", "한국어", "漢字", "ß", "İ", ".", "1", "\xC3", "\xE2\x96", "\xFF",
-                                                 "\xED\xA0\x80", "\xF4\x90\x80\x80", std::string(1, '\0')};
+  static const std::vector<std::string> atoms = {" ",
+                                                 "  ",
+                                                 "      ",
+                                                 "\t",
+                                                 "\r\n",
+                                                 "\n",
+                                                 "▁",
+                                                 "e\u0301",
+                                                 "ﬁ",
+                                                 "Ａ",
+                                                 "①",
+                                                 "\u00a0",
+                                                 "\u3000",
+                                                 "\u200b",
+                                                 "\uFEFF",
+                                                 "\uFFFD",
+                                                 "🦙",
+                                                 "👩‍👩‍👧",
+                                                 "🇩🇪",
+                                                 "한국어",
+                                                 "漢字",
+                                                 "ß",
+                                                 "İ",
+                                                 ".",
+                                                 "1",
+                                                 "\xC3",
+                                                 "\xE2\x96",
+                                                 "\xFF",
+                                                 "\xED\xA0\x80",
+                                                 "\xF4\x90\x80\x80",
+                                                 std::string(1, '\0')};
   std::string text;
   for (uint64_t i = rng.below(25); i > 0; --i) {
     const double kind = rng.uniform();
@@ -60,19 +87,22 @@ void expect_equal_on_real_texts(const std::string& model) {
   const std::string bytes = read_file(data_folder() / "tokenizers" / model);
   const auto ours = read_sentencepiece_tokenizer(bytes, bare, model);
   const Oracle oracle(bytes);
-  for (const auto& entry : std::filesystem::directory_iterator(data_folder() / "multilingual-text" / "udhr")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(data_folder() / "multilingual-text" / "udhr")) {
     const std::string text = without_specials(read_file(entry.path()));
     expect_equal(*ours, oracle, text);
     for (const auto& line : split(text, '\n')) expect_equal(*ours, oracle, line);
   }
   Rng rng(1);
   for (int round = 0; round < 3000; ++round) expect_equal(*ours, oracle, random_mixture(rng, *ours));
-  for (const size_t length : {1, 2, 15, 16, 17, 33, 1000}) expect_equal(*ours, oracle, std::string(length, ' '));
+  for (const size_t length : {1, 2, 15, 16, 17, 33, 1000})
+    expect_equal(*ours, oracle, std::string(length, ' '));
   // Any ids, as a model may sample them.
   for (int round = 0; round < 1000; ++round) {
     std::vector<TokenId> ids;
     for (uint64_t i = rng.below(12); i > 0; --i)
-      ids.push_back(static_cast<TokenId>(rng.below(rng.chance(0.5) ? 300 : static_cast<uint64_t>(ours->vocabulary()))));
+      ids.push_back(
+          static_cast<TokenId>(rng.below(rng.chance(0.5) ? 300 : static_cast<uint64_t>(ours->vocabulary()))));
     EXPECT_EQ(ours->decode(ids), oracle.decode(ids));
   }
 }
@@ -96,7 +126,8 @@ test::ModelRecipe random_recipe(Rng& rng, int kind) {
   recipe.add_dummy_prefix = rng.chance(0.8);
   recipe.remove_extra_whitespaces = rng.chance(0.5);
   recipe.escape_whitespaces = rng.chance(0.9);
-  recipe.pieces = {{"<unk>", 0, PieceKind::unknown}, {"<s>", 0, PieceKind::control}, {"</s>", 0, PieceKind::control}};
+  recipe.pieces = {
+      {"<unk>", 0, PieceKind::unknown}, {"<s>", 0, PieceKind::control}, {"</s>", 0, PieceKind::control}};
   for (int byte = 0; recipe.byte_fallback && byte < 256; ++byte)
     recipe.pieces.push_back({fmt::format("<0x{:02X}>", byte), 0, PieceKind::byte});
   const bool integers = rng.chance(0.5), special = rng.chance(0.5);
@@ -105,7 +136,8 @@ test::ModelRecipe random_recipe(Rng& rng, int kind) {
     std::string text;
     for (uint64_t length = 1 + rng.below(4); length > 0; --length) text += rng.pick(alphabet);
     if (!seen.insert(text).second) continue;
-    const auto score = static_cast<float>(integers ? -static_cast<double>(rng.below(4)) : rng.uniform(-10, 0));
+    const auto score =
+        static_cast<float>(integers ? -static_cast<double>(rng.below(4)) : rng.uniform(-10, 0));
     const double draw = special ? rng.uniform() : 1;
     recipe.pieces.push_back({text, score,
                              draw < 0.1   ? PieceKind::user_defined
@@ -118,7 +150,8 @@ test::ModelRecipe random_recipe(Rng& rng, int kind) {
 class RandomSentencePiece : public testing::TestWithParam<int> {};
 
 TEST_P(RandomSentencePiece, models_give_the_ids_of_libsentencepiece) {
-  static const std::vector<std::string> atoms = {"a", "b", "c", "é", " ", "漢", "x", "▁", "🦙", "\xC3", "  "};
+  static const std::vector<std::string> atoms = {"a", "b", "c",    "é",    " ", "漢",
+                                                 "x", "▁", "🦙", "\xC3", "  "};
   Rng rng(static_cast<uint64_t>(GetParam()));
   for (int round = 0; round < 300; ++round) {
     const std::string bytes = test::model_bytes(random_recipe(rng, GetParam()));

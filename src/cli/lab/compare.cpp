@@ -1,9 +1,10 @@
+#include "lab/compare/compare.h"
+
 #include <set>
 
 #include "base/file.h"
 #include "base/strings.h"
 #include "cli/compare_options.h"
-#include "lab/compare/compare.h"
 #include "lab/convert/converters.h"
 
 namespace coppice {
@@ -27,7 +28,8 @@ std::map<std::string, std::vector<std::string>> settings_by_method(const std::ve
   for (const auto& word : words) {
     const size_t dot = word.find('.');
     if (dot == word.npos || word.find('=') == word.npos || word.find('=') < dot)
-      throw Error({.where = "--set", .found = "'" + word + "'", .expected = "METHOD.KEY=VALUE"}, Fault::usage);
+      throw Error({.where = "--set", .found = "'" + word + "'", .expected = "METHOD.KEY=VALUE"},
+                  Fault::usage);
     const std::string method = word.substr(0, dot);
     lab::converters().get(method, "--set").read_settings({word.substr(dot + 1)});
     settings[method].push_back(word.substr(dot + 1));
@@ -79,11 +81,13 @@ int run_compare(const CompareOptions& options) {
   const Json json = lab::comparison_json(comparison);
   write_file(out.path() / "compare.json", to_text(json));
   write_file(out.path() / "report.html", lab::comparison_html(comparison));
-  if (const auto* best = comparison.best()) std::filesystem::create_directory_symlink(best->best_directory, out.path() / "best");
+  if (const auto* best = comparison.best())
+    std::filesystem::create_directory_symlink(best->best_directory, out.path() / "best");
   out.commit();
   print_result(options.common, json,
-               lab::comparison_text(comparison) +
-                   fmt::format("Report: {}\nThe best model: {}\n", (options.output / "report.html").string(), (options.output / "best").string()));
+               lab::comparison_text(comparison) + fmt::format("Report: {}\nThe best model: {}\n",
+                                                              (options.output / "report.html").string(),
+                                                              (options.output / "best").string()));
   return 0;
 }
 

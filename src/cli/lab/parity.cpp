@@ -1,8 +1,7 @@
-#include "cli/parity_options.h"
-
 #include <cmath>
 
 #include "base/table.h"
+#include "cli/parity_options.h"
 #include "lab/nn/language_model.h"
 #include "model/cross_attention.h"
 #include "model/decoder.h"
@@ -77,7 +76,8 @@ std::pair<int, int> place(const std::string& name) {
 int run_parity(const ParityOptions& options) {
   const auto directory = std::make_shared<const ModelDirectory>(options.model);
   const auto ids = load_tokenizer(options.model)->encode(options.prompt);
-  if (ids.empty()) throw Error({.where = "prompt", .found = "no tokens", .expected = "some text"}, Fault::usage);
+  if (ids.empty())
+    throw Error({.where = "prompt", .found = "no tokens", .expected = "some text"}, Fault::usage);
   const Trace runtime = runtime_trace(directory, ids), lab = lab_trace(*directory, ids);
   if (!options.trace.empty()) {
     std::filesystem::create_directories(options.trace);
@@ -105,10 +105,15 @@ int run_parity(const ParityOptions& options) {
     table.add_row({name, fmt::format("{:.2e}", gap), fmt::format("{:.3g}", magnitude(runtime.at(name)))});
   }
   const std::string verdict =
-      first_beyond.empty() ? fmt::format("The halves agree: at most {:.2e} apart over {} tokens.\n", worst, ids.size())
-                           : fmt::format("The halves part at {}: more than {:g} apart.\n", first_beyond, options.tolerance);
+      first_beyond.empty()
+          ? fmt::format("The halves agree: at most {:.2e} apart over {} tokens.\n", worst, ids.size())
+          : fmt::format("The halves part at {}: more than {:g} apart.\n", first_beyond, options.tolerance);
   print_result(options.common,
-               {{"tokens", ids.size()}, {"largest", worst}, {"tolerance", options.tolerance}, {"held", first_beyond.empty()}, {"activations", activations}},
+               {{"tokens", ids.size()},
+                {"largest", worst},
+                {"tolerance", options.tolerance},
+                {"held", first_beyond.empty()},
+                {"activations", activations}},
                table.text() + verdict);
   return first_beyond.empty() ? 0 : 1;
 }

@@ -26,9 +26,12 @@ struct HeldOut {
 HeldOut read_held_out(const CompareRequest& request, const ModelSpec& spec) {
   const auto tokenizer = load_tokenizer(request.dense);
   const auto ids = tokenizer->encode(read_file(request.text), false);
-  if (ids.empty()) throw Error({.where = request.text.string(), .found = "no text", .expected = "text to measure perplexity on"});
+  if (ids.empty())
+    throw Error(
+        {.where = request.text.string(), .found = "no text", .expected = "text to measure perplexity on"});
   const int64_t context = request.context > 0 ? std::min(request.context, spec.context) : spec.context;
-  return {cut_windows(ids, context, request.stride, tokenizer->leading_token()), static_cast<int64_t>(ids.size())};
+  return {cut_windows(ids, context, request.stride, tokenizer->leading_token()),
+          static_cast<int64_t>(ids.size())};
 }
 
 // Perplexity, bytes and expert load of one directory in the runtime.
@@ -43,7 +46,8 @@ Verdict judge(Decoder& decoder, const HeldOut& held_out) {
   decoder.reset_expert_load();
   verdict.perplexity = measure_perplexity(held_out.windows, window_scorer(decoder));
   verdict.bytes_per_token = static_cast<double>(decoder.bytes_per_token());
-  for (const auto& layer : decoder.expert_load()) verdict.expert_load.emplace_back(layer.tokens.begin(), layer.tokens.end());
+  for (const auto& layer : decoder.expert_load())
+    verdict.expert_load.emplace_back(layer.tokens.begin(), layer.tokens.end());
   return verdict;
 }
 
@@ -87,15 +91,15 @@ CompareRow method_row(const CompareRequest& request, const std::string& method, 
     const std::string name = fmt::format("{}-seed{}", method, seed);
     log_info("{} (seed {})", method, seed);
     const auto settings = request.settings.find(method);
-    const ConversionResult result =
-        convert_model(request.dense,
-                      {.method = method,
-                       .calibration = request.calibration,
-                       .active = request.active,
-                       .experts = request.experts,
-                       .seed = seed,
-                       .settings = settings == request.settings.end() ? std::vector<std::string>{} : settings->second},
-                      out / name);
+    const ConversionResult result = convert_model(
+        request.dense,
+        {.method = method,
+         .calibration = request.calibration,
+         .active = request.active,
+         .experts = request.experts,
+         .seed = seed,
+         .settings = settings == request.settings.end() ? std::vector<std::string>{} : settings->second},
+        out / name);
     Decoder decoder = open_decoder(out / name);
     const Verdict verdict = judge(decoder, held_out);
     const double ppl = verdict.perplexity.ppl;
@@ -111,7 +115,8 @@ CompareRow method_row(const CompareRequest& request, const std::string& method, 
       row.best_directory = name;
       row.expert_load = verdict.expert_load;
     }
-    row.exact = row.exact && std::all_of(result.parity.begin(), result.parity.end(), [](const auto& claim) { return claim.held(); });
+    row.exact = row.exact && std::all_of(result.parity.begin(), result.parity.end(),
+                                         [](const auto& claim) { return claim.held(); });
     row.ppl_by_seed.push_back(ppl);
     seconds.push_back(result.seconds);
   }
@@ -148,7 +153,8 @@ Comparison compare_methods(const CompareRequest& request, const std::filesystem:
   comparison.text_tokens = held_out.tokens;
   comparison.text_windows = static_cast<int64_t>(held_out.windows.size());
   comparison.rows.push_back(dense_row(request, dense, held_out));
-  for (const auto& method : request.methods) comparison.rows.push_back(method_row(request, method, held_out, out));
+  for (const auto& method : request.methods)
+    comparison.rows.push_back(method_row(request, method, held_out, out));
   measure_speeds(comparison.rows, dense, out);
   std::stable_sort(comparison.rows.begin() + 1, comparison.rows.end(),
                    [](const CompareRow& a, const CompareRow& b) { return a.ppl < b.ppl; });

@@ -14,8 +14,11 @@ namespace {
 class Transportation {
  public:
   Transportation(std::span<const double> cost, int64_t items, int64_t clusters)
-      : cost_(cost), clusters_(clusters), capacity_(items / clusters),
-        label_(static_cast<size_t>(items), -1), load_(static_cast<size_t>(clusters), 0),
+      : cost_(cost),
+        clusters_(clusters),
+        capacity_(items / clusters),
+        label_(static_cast<size_t>(items), -1),
+        load_(static_cast<size_t>(clusters), 0),
         moves_(static_cast<size_t>(clusters * clusters)) {}
 
   std::vector<int64_t> solve() {
@@ -27,7 +30,9 @@ class Transportation {
   using Move = std::pair<double, int64_t>;  // price, item
   using Heap = std::priority_queue<Move, std::vector<Move>, std::greater<>>;
 
-  double cost(int64_t item, int64_t cluster) const { return cost_[static_cast<size_t>(item * clusters_ + cluster)]; }
+  double cost(int64_t item, int64_t cluster) const {
+    return cost_[static_cast<size_t>(item * clusters_ + cluster)];
+  }
   Heap& moves(int64_t from, int64_t to) { return moves_[static_cast<size_t>(from * clusters_ + to)]; }
 
   // The cheapest item to push from one cluster to another; infinite price if there is none.
@@ -43,8 +48,9 @@ class Transportation {
       if (to != cluster) moves(cluster, to).emplace(cost(item, to) - cost(item, cluster), item);
   }
 
-  // Puts one more item in: along the shortest path item -> cluster -> … -> a cluster with room, each edge pushing the
-  // cheapest item on. The assignment so far is optimal, so there is no negative cycle and Bellman-Ford applies.
+  // Puts one more item in: along the shortest path item -> cluster -> … -> a cluster with room, each edge
+  // pushing the cheapest item on. The assignment so far is optimal, so there is no negative cycle and
+  // Bellman-Ford applies.
   void insert(int64_t item) {
     const auto n = static_cast<size_t>(clusters_);
     std::vector<double> price(n * n), distance(n);
@@ -96,13 +102,17 @@ std::vector<int64_t> balanced_assignment(std::span<const double> cost, int64_t i
   COPPICE_CHECK(clusters > 0 && items % clusters == 0);
   COPPICE_CHECK(static_cast<int64_t>(cost.size()) == items * clusters);
   for (const double value : cost)
-    if (!std::isfinite(value)) throw Error({.where = "balanced assignment", .found = "a cost that is not finite", .advice = "the model's weights or activations overflow"});
+    if (!std::isfinite(value))
+      throw Error({.where = "balanced assignment",
+                   .found = "a cost that is not finite",
+                   .advice = "the model's weights or activations overflow"});
   return Transportation(cost, items, clusters).solve();
 }
 
 double assignment_cost(std::span<const double> cost, std::span<const int64_t> labels, int64_t clusters) {
   double sum = 0;
-  for (size_t i = 0; i < labels.size(); ++i) sum += cost[i * static_cast<size_t>(clusters) + static_cast<size_t>(labels[i])];
+  for (size_t i = 0; i < labels.size(); ++i)
+    sum += cost[i * static_cast<size_t>(clusters) + static_cast<size_t>(labels[i])];
   return sum;
 }
 

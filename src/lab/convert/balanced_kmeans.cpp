@@ -10,11 +10,13 @@ torch::Tensor squared_distances(const torch::Tensor& points, const torch::Tensor
   return (points.square().sum(1, true) - 2 * cross + centroids.square().sum(1).unsqueeze(0)).clamp_min(0);
 }
 
-// Seeds by k-means++ (Arthur and Vassilvitskii 2007): each further one with chance proportional to its distance.
+// Seeds by k-means++ (Arthur and Vassilvitskii 2007): each further one with chance proportional to its
+// distance.
 torch::Tensor spread_seeds(const torch::Tensor& points, int64_t clusters, Rng& rng) {
   const int64_t n = points.size(0);
   std::vector<int64_t> chosen = {static_cast<int64_t>(rng.below(static_cast<uint64_t>(n)))};
-  torch::Tensor nearest = squared_distances(points, points.slice(0, chosen[0], chosen[0] + 1)).squeeze(1).contiguous();
+  torch::Tensor nearest =
+      squared_distances(points, points.slice(0, chosen[0], chosen[0] + 1)).squeeze(1).contiguous();
   while (static_cast<int64_t>(chosen.size()) < clusters) {
     const double* distance = nearest.data_ptr<double>();
     double target = rng.uniform() * nearest.sum().item<double>();
@@ -25,7 +27,8 @@ torch::Tensor spread_seeds(const torch::Tensor& points, int64_t clusters, Rng& r
         break;
       }
     chosen.push_back(pick);
-    nearest = torch::minimum(nearest, squared_distances(points, points.slice(0, pick, pick + 1)).squeeze(1)).contiguous();
+    nearest = torch::minimum(nearest, squared_distances(points, points.slice(0, pick, pick + 1)).squeeze(1))
+                  .contiguous();
   }
   return points.index_select(0, torch::tensor(chosen, torch::kInt64));
 }

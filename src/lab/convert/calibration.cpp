@@ -8,11 +8,15 @@
 
 namespace coppice::lab {
 
-Calibration::Calibration(std::vector<TokenId> ids, std::optional<TokenId> leading, int64_t length, const std::string& where)
+Calibration::Calibration(std::vector<TokenId> ids, std::optional<TokenId> leading, int64_t length,
+                         const std::string& where)
     : ids_(std::move(ids)), leading_(leading), where_(where) {
   COPPICE_CHECK(length > 1);
   if (ids_.empty())
-    throw Error({.where = where, .found = "no text", .expected = "text to calibrate on", .advice = "give a file with a few pages of typical text"});
+    throw Error({.where = where,
+                 .found = "no text",
+                 .expected = "text to calibrate on",
+                 .advice = "give a file with a few pages of typical text"});
   const auto extra = static_cast<int64_t>(leading_.has_value());
   const auto have = static_cast<int64_t>(ids_.size());
   const int64_t body = std::min(length - extra, have);
@@ -33,7 +37,9 @@ torch::Tensor Calibration::sample(int64_t wanted, Rng& rng) const {
   return windows_.index_select(0, torch::tensor(order, torch::kInt64));
 }
 
-Calibration Calibration::recut(int64_t shorter) const { return {ids_, leading_, std::min(shorter, length()), where_}; }
+Calibration Calibration::recut(int64_t shorter) const {
+  return {ids_, leading_, std::min(shorter, length()), where_};
+}
 
 Calibration read_calibration(const std::filesystem::path& file, const Tokenizer& tokenizer, int64_t length) {
   return {tokenizer.encode(read_file(file), false), tokenizer.leading_token(), length, file.string()};

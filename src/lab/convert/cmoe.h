@@ -46,8 +46,10 @@ struct EnumNames<lab::CarvePartition> {
 };
 template <>
 struct EnumNames<lab::CarveShare> {
-  static constexpr auto values = std::to_array<std::pair<lab::CarveShare, const char*>>(
-      {{lab::CarveShare::rate, "rate"}, {lab::CarveShare::random, "random"}, {lab::CarveShare::none, "none"}});
+  static constexpr auto values =
+      std::to_array<std::pair<lab::CarveShare, const char*>>({{lab::CarveShare::rate, "rate"},
+                                                              {lab::CarveShare::random, "random"},
+                                                              {lab::CarveShare::none, "none"}});
 };
 template <>
 struct EnumNames<lab::CarveRouter> {

@@ -8,7 +8,9 @@
 namespace coppice::lab {
 namespace {
 
-torch::Tensor index_of(const NeuronSet& set) { return torch::tensor(set, torch::kInt64); }
+torch::Tensor index_of(const NeuronSet& set) {
+  return torch::tensor(set, torch::kInt64);
+}
 
 NeuronSet choose_shared(const torch::Tensor& rates, int64_t count, CarveShare share, Rng& rng) {
   if (count == 0) return {};
@@ -22,14 +24,17 @@ NeuronSet choose_shared(const torch::Tensor& rates, int64_t count, CarveShare sh
 }
 
 // Balanced clusters of marker columns, from centroids at the columns of highest rate.
-std::vector<NeuronSet> cluster(const torch::Tensor& markers, const NeuronSet& neurons, int64_t clusters, const CarveShape& shape) {
+std::vector<NeuronSet> cluster(const torch::Tensor& markers, const NeuronSet& neurons, int64_t clusters,
+                               const CarveShape& shape) {
   const torch::Tensor columns = markers.index_select(1, index_of(neurons));
   const torch::Tensor rates = columns.to(torch::kFloat64).mean(0);
-  torch::Tensor centroids = columns.index_select(1, index_of(top_neurons(rates, clusters))).to(torch::kFloat64);
+  torch::Tensor centroids =
+      columns.index_select(1, index_of(top_neurons(rates, clusters))).to(torch::kFloat64);
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < shape.iterations; ++i) {
     const torch::Tensor cost = marker_distances(columns, centroids, shape.distance).contiguous();
-    auto assigned = balanced_assignment({cost.data_ptr<double>(), static_cast<size_t>(cost.numel())}, cost.size(0), clusters);
+    auto assigned = balanced_assignment({cost.data_ptr<double>(), static_cast<size_t>(cost.numel())},
+                                        cost.size(0), clusters);
     if (assigned == labels) break;
     labels = std::move(assigned);
     std::vector<torch::Tensor> means;
@@ -44,7 +49,8 @@ std::vector<NeuronSet> cluster(const torch::Tensor& markers, const NeuronSet& ne
 }  // namespace
 
 Carving carve(const torch::Tensor& markers, const CarveShape& shape, Rng& rng) {
-  const int64_t neurons = markers.size(1), width = neurons / shape.experts, clusters = shape.experts - shape.shared;
+  const int64_t neurons = markers.size(1), width = neurons / shape.experts,
+                clusters = shape.experts - shape.shared;
   COPPICE_CHECK(neurons % shape.experts == 0 && clusters > 0);
   Carving result;
   result.shared = choose_shared(markers.to(torch::kFloat64).mean(0), shape.shared * width, shape.share, rng);

@@ -19,11 +19,16 @@ namespace {
 
 void check_request(const ConvertRequest& request) {
   if (!(request.active > 0 && request.active <= 1))
-    throw Error({.where = "--active", .found = fmt::format("{}", request.active), .expected = "a share above 0 and at most 1"}, Fault::usage);
+    throw Error({.where = "--active",
+                 .found = fmt::format("{}", request.active),
+                 .expected = "a share above 0 and at most 1"},
+                Fault::usage);
   if (request.experts < 1)
-    throw Error({.where = "--experts", .found = fmt::format("{}", request.experts), .expected = "at least 1"}, Fault::usage);
+    throw Error({.where = "--experts", .found = fmt::format("{}", request.experts), .expected = "at least 1"},
+                Fault::usage);
   if (request.context != 0 && request.context < 2)
-    throw Error({.where = "--context", .found = fmt::format("{}", request.context), .expected = "at least 2"}, Fault::usage);
+    throw Error({.where = "--context", .found = fmt::format("{}", request.context), .expected = "at least 2"},
+                Fault::usage);
 }
 
 // Tokens that each expert of each layer received from `windows`; nothing for dense layers.
@@ -38,7 +43,8 @@ std::vector<std::vector<int64_t>> expert_load(LanguageModel& model, const torch:
       if (routing == nullptr || moe == nullptr) continue;
       auto& counts = load[static_cast<size_t>(layer)];
       counts.resize(static_cast<size_t>(moe->experts()));
-      const torch::Tensor chosen = torch::bincount(routing->experts.flatten(), {}, moe->experts()).contiguous();
+      const torch::Tensor chosen =
+          torch::bincount(routing->experts.flatten(), {}, moe->experts()).contiguous();
       for (size_t e = 0; e < counts.size(); ++e) counts[e] += chosen.data_ptr<int64_t>()[e];
     }
   }
@@ -52,17 +58,22 @@ void report_load(ConversionResult& result, const std::vector<std::vector<int64_t
   for (size_t layer = 0; layer < load.size(); ++layer)
     for (size_t e = 0; e < load[layer].size(); ++e)
       if (load[layer][e] == 0) unused += fmt::format("{}{}.{}", unused.empty() ? "" : ", ", layer, e);
-  if (!unused.empty()) result.remarks.push_back("experts that no calibration token went to (layer.expert): " + unused);
+  if (!unused.empty())
+    result.remarks.push_back("experts that no calibration token went to (layer.expert): " + unused);
 }
 
-// How far the active share may lie from the request before the user is told: half of the smallest step that the
-// result's experts allow.
+// How far the active share may lie from the request before the user is told: half of the smallest step that
+// the result's experts allow.
 void report_share(ConversionResult& result, const ConvertRequest& request, const ModelSpec& dense) {
   const MoeSpec* moe = moe_of(result.spec.blocks.front());
   const double width = static_cast<double>(dense_ffn(dense, 0).width);
-  const double step = moe == nullptr || moe->storage == ExpertStorage::indexed ? 1 / width : static_cast<double>(moe->widths.front()) / width;
+  const double step = moe == nullptr || moe->storage == ExpertStorage::indexed
+                          ? 1 / width
+                          : static_cast<double>(moe->widths.front()) / width;
   if (std::abs(result.active - request.active) > step / 2 + 1e-9)
-    result.remarks.push_back(fmt::format("a token uses {:.4f} of the dense feed-forward's parameters; {} was asked for", result.active, request.active));
+    result.remarks.push_back(
+        fmt::format("a token uses {:.4f} of the dense feed-forward's parameters; {} was asked for",
+                    result.active, request.active));
 }
 
 // The bytes of tensors that both directories have under one name and shape, compared.
@@ -77,10 +88,12 @@ ParityClaim unchanged_on_disk(const ModelDirectory& before, const ModelDirectory
     if (a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0) continue;
     for (size_t i = 0; i < a.size(); ++i) differing += i >= b.size() || a[i] != b[i];
   }
-  return {.what = "bytes of the tensors kept from the dense model that differ in the written file", .difference = differing};
+  return {.what = "bytes of the tensors kept from the dense model that differ in the written file",
+          .difference = differing};
 }
 
-Json provenance(const std::filesystem::path& dense, const ConvertRequest& request, const ConversionResult& result) {
+Json provenance(const std::filesystem::path& dense, const ConvertRequest& request,
+                const ConversionResult& result) {
   const MappedFile text(request.calibration);
   return {{"coppice", COPPICE_VERSION},
           {"torch", TORCH_VERSION},
@@ -101,7 +114,10 @@ Json provenance(const std::filesystem::path& dense, const ConvertRequest& reques
 Json parity_json(const std::vector<ParityClaim>& claims) {
   Json list = Json::array();
   for (const auto& claim : claims)
-    list.push_back({{"what", claim.what}, {"difference", claim.difference}, {"tolerance", claim.tolerance}, {"held", claim.held()}});
+    list.push_back({{"what", claim.what},
+                    {"difference", claim.difference},
+                    {"tolerance", claim.tolerance},
+                    {"held", claim.held()}});
   return list;
 }
 
@@ -122,7 +138,8 @@ Json ConversionResult::to_json(const ConvertRequest& request) const {
           {"report", report}};
 }
 
-ConversionResult convert_model(const std::filesystem::path& dense, const ConvertRequest& request, const std::filesystem::path& out) {
+ConversionResult convert_model(const std::filesystem::path& dense, const ConvertRequest& request,
+                               const std::filesystem::path& out) {
   const Converter& converter = converters().get(request.method, "--method");
   check_request(request);
   ConversionResult result{.options = converter.read_settings(request.settings)};
@@ -136,11 +153,17 @@ ConversionResult convert_model(const std::filesystem::path& dense, const Convert
   const auto tokenizer = load_tokenizer(dense);
   const int64_t longest = std::min<int64_t>(spec.context, 2048);
   const Calibration text =
-      read_calibration(request.calibration, *tokenizer, request.context > 0 ? std::min(request.context, spec.context) : longest);
+      read_calibration(request.calibration, *tokenizer,
+                       request.context > 0 ? std::min(request.context, spec.context) : longest);
   const StateDict state = read_state(directory);
 
   const auto start = std::chrono::steady_clock::now();
-  Conversion conversion = converter.convert({.spec = spec, .state = state, .text = text, .active = request.active, .experts = request.experts, .seed = request.seed},
+  Conversion conversion = converter.convert({.spec = spec,
+                                             .state = state,
+                                             .text = text,
+                                             .active = request.active,
+                                             .experts = request.experts,
+                                             .seed = request.seed},
                                             request.settings);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.spec = conversion.spec;
@@ -150,7 +173,8 @@ ConversionResult convert_model(const std::filesystem::path& dense, const Convert
   result.family = writable_family(conversion.spec);
   result.dense = count_parameters(spec);
   result.converted = count_parameters(conversion.spec);
-  result.active = static_cast<double>(result.converted.ffn_active) / static_cast<double>(result.dense.ffn_total);
+  result.active =
+      static_cast<double>(result.converted.ffn_active) / static_cast<double>(result.dense.ffn_total);
   require_parity(result.parity, request.method);
 
   check_expert_tensors(conversion.spec, request.files.expert_tensors);

@@ -1,6 +1,7 @@
 #pragma once
-// The conversion of a model directory: opens the dense model, cuts calibration windows, runs one method, proves what
-// the method promises to be exact, and writes the result. What the verbs `convert` and `compare` call.
+// The conversion of a model directory: opens the dense model, cuts calibration windows, runs one method,
+// proves what the method promises to be exact, and writes the result. What the verbs `convert` and `compare`
+// call.
 
 #include <filesystem>
 #include <optional>
@@ -37,22 +38,23 @@ struct ParityClaim {
 
 struct ConversionResult {
   ModelSpec spec;
-  std::string family;              // config.json's model_type of the result
+  std::string family;               // config.json's model_type of the result
   ParameterCount dense, converted;  // of the whole model
-  double active = 0;               // FFN parameters that a token uses, as a share of the dense FFN's
-  double seconds = 0;              // conversion alone, without proofs and writing
+  double active = 0;                // FFN parameters that a token uses, as a share of the dense FFN's
+  double seconds = 0;               // conversion alone, without proofs and writing
   std::vector<ParityClaim> parity;
-  std::vector<std::string> remarks;  // what the user should know: a budget not met exactly, experts never used …
-  Json options;                      // the method's options as used
-  Json report;                       // of the method; "tokens_per_expert": one list per layer, for mixtures of experts
+  std::vector<std::string>
+      remarks;   // what the user should know: a budget not met exactly, experts never used …
+  Json options;  // the method's options as used
+  Json report;   // of the method; "tokens_per_expert": one list per layer, for mixtures of experts
 
   // What `coppice convert --json` prints.
   Json to_json(const ConvertRequest& request) const;
 };
 
-// Converts `dense` into the new directory `out`: config.json, tensors, tokenizer files, coppice.yaml and parity.json,
-// all at once or nothing. Errors: an unknown method or option, a model that the method cannot convert, text without
-// tokens, an existing `out` without overwrite, a promise that did not hold.
+// Converts `dense` into the new directory `out`: config.json, tensors, tokenizer files, coppice.yaml and
+// parity.json, all at once or nothing. Errors: an unknown method or option, a model that the method cannot
+// convert, text without tokens, an existing `out` without overwrite, a promise that did not hold.
 ConversionResult convert_model(const std::filesystem::path& dense, const ConvertRequest& request,
                                const std::filesystem::path& out);
 

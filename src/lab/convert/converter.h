@@ -1,6 +1,6 @@
 #pragma once
-// What a conversion method is: a dense model, calibration text, a budget and options in; a spec, tensors, a report and
-// proofs out. One file per method, one line per method in converters.cpp.
+// What a conversion method is: a dense model, calibration text, a budget and options in; a spec, tensors, a
+// report and proofs out. One file per method, one line per method in converters.cpp.
 
 #include <functional>
 #include <memory>
@@ -15,8 +15,8 @@
 namespace coppice::lab {
 
 struct ConversionInput {
-  const ModelSpec& spec;    // dense, every block gated or not, checked by require_dense
-  const StateDict& state;   // its tensors; converters never write into them
+  const ModelSpec& spec;   // dense, every block gated or not, checked by require_dense
+  const StateDict& state;  // its tensors; converters never write into them
   const Calibration& text;
   double active = 0.5;
   int64_t experts = 8;
@@ -46,10 +46,12 @@ Converter make_converter(const std::string& name, std::string summary, std::stri
   return {.summary = std::move(summary),
           .paper = std::move(paper),
           .options = describe<Options>(),
-          .read_settings = [name](const auto& settings) { return to_json(parse_settings<Options>(settings, name)); },
-          .convert = [name, convert](const ConversionInput& input, const auto& settings) {
-            return convert(input, parse_settings<Options>(settings, name));
-          }};
+          .read_settings =
+              [name](const auto& settings) { return to_json(parse_settings<Options>(settings, name)); },
+          .convert =
+              [name, convert](const ConversionInput& input, const auto& settings) {
+                return convert(input, parse_settings<Options>(settings, name));
+              }};
 }
 
 }  // namespace coppice::lab

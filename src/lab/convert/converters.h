@@ -8,13 +8,13 @@ namespace coppice::lab {
 
 const Registry<Converter>& converters();
 
-Converter copy_converter();              // copy.cpp
-Converter split_random_converter();      // split.cpp
+Converter copy_converter();          // copy.cpp
+Converter split_random_converter();  // split.cpp
 Converter split_cluster_converter();
-Converter cmoe_converter();              // cmoe.cpp
-Converter prune_magnitude_converter();   // prune.cpp
+Converter cmoe_converter();             // cmoe.cpp
+Converter prune_magnitude_converter();  // prune.cpp
 Converter prune_activation_converter();
-Converter prune_learned_converter();     // tomoe.cpp
+Converter prune_learned_converter();  // tomoe.cpp
 Converter tomoe_converter();
 
 }  // namespace coppice::lab

@@ -5,7 +5,9 @@
 
 namespace coppice::lab {
 
-std::string ffn_prefix(int64_t layer) { return fmt::format("model.layers.{}.mlp", layer); }
+std::string ffn_prefix(int64_t layer) {
+  return fmt::format("model.layers.{}.mlp", layer);
+}
 
 FfnWeights ffn_at(const StateDict& state, const std::string& prefix) {
   auto find = [&](const char* name) {
@@ -67,13 +69,17 @@ void require_dense(const ModelSpec& spec, const std::string& where) {
 void require_no_ffn_bias(const ModelSpec& spec, const std::string& method) {
   for (int64_t layer = 0; layer < static_cast<int64_t>(spec.blocks.size()); ++layer)
     if (dense_ffn(spec, layer).bias)
-      throw Error({.where = method, .found = "a feed-forward with biases", .expected = "one without: experts have none"});
+      throw Error({.where = method,
+                   .found = "a feed-forward with biases",
+                   .expected = "one without: experts have none"});
 }
 
 void require_gated(const ModelSpec& spec, const std::string& method) {
   for (int64_t layer = 0; layer < static_cast<int64_t>(spec.blocks.size()); ++layer)
     if (!dense_ffn(spec, layer).gated)
-      throw Error({.where = method, .found = "a feed-forward without a gate projection", .expected = "a gated one (SwiGLU and kin)"});
+      throw Error({.where = method,
+                   .found = "a feed-forward without a gate projection",
+                   .expected = "a gated one (SwiGLU and kin)"});
 }
 
 void require_experts_divide(const ModelSpec& spec, int64_t experts) {
@@ -83,10 +89,11 @@ void require_experts_divide(const ModelSpec& spec, int64_t experts) {
     std::string divisors;
     for (int64_t n = 2; n <= std::min<int64_t>(width, 256); ++n)
       if (width % n == 0) divisors += (divisors.empty() ? "" : ", ") + std::to_string(n);
-    throw Error({.where = "--experts",
-                 .found = fmt::format("{}, which does not divide the {} neurons of a feed-forward", experts, width),
-                 .expected = divisors.empty() ? "a width with divisors" : "one of " + divisors},
-                Fault::usage);
+    throw Error(
+        {.where = "--experts",
+         .found = fmt::format("{}, which does not divide the {} neurons of a feed-forward", experts, width),
+         .expected = divisors.empty() ? "a width with divisors" : "one of " + divisors},
+        Fault::usage);
   }
 }
 
@@ -98,7 +105,8 @@ torch::Tensor normal_tensor(torch::IntArrayRef shape, double deviation, Rng& rng
 }
 
 int64_t nearest_units(double active, int64_t units, int64_t least) {
-  return std::clamp<int64_t>(std::llround(active * static_cast<double>(units)), std::min(least, units), units);
+  return std::clamp<int64_t>(std::llround(active * static_cast<double>(units)), std::min(least, units),
+                             units);
 }
 
 }  // namespace coppice::lab

@@ -4,7 +4,8 @@
 
 namespace coppice::lab {
 
-LayerWalk::LayerWalk(LanguageModel& model, const torch::Tensor& windows, int64_t chunk_tokens) : model_(model) {
+LayerWalk::LayerWalk(LanguageModel& model, const torch::Tensor& windows, int64_t chunk_tokens)
+    : model_(model) {
   const torch::NoGradGuard no_grad;
   const int64_t rows = std::max<int64_t>(1, chunk_tokens / windows.size(1));
   for (const auto& chunk : windows.split(rows)) streams_.push_back(model.embed(chunk));

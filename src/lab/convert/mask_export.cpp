@@ -12,11 +12,15 @@ double learned_width(const torch::Tensor& logits) {
   return (1 - torch::exp(-torch::exp(logits.to(torch::kFloat64)))).sum(1).max().item<double>();
 }
 
-std::vector<int64_t> allocate_widths(const std::vector<double>& learned, const std::vector<int64_t>& capacity, int64_t budget) {
+std::vector<int64_t> allocate_widths(const std::vector<double>& learned, const std::vector<int64_t>& capacity,
+                                     int64_t budget) {
   COPPICE_CHECK(learned.size() == capacity.size());
   const size_t n = learned.size();
-  // The scale at which clamped widths add up to the budget, by bisection; the sum never falls as the scale grows.
-  auto wanted = [&](double scale, size_t i) { return std::clamp(learned[i] * scale, 1.0, static_cast<double>(capacity[i])); };
+  // The scale at which clamped widths add up to the budget, by bisection; the sum never falls as the scale
+  // grows.
+  auto wanted = [&](double scale, size_t i) {
+    return std::clamp(learned[i] * scale, 1.0, static_cast<double>(capacity[i]));
+  };
   auto sum_at = [&](double scale) {
     double sum = 0;
     for (size_t i = 0; i < n; ++i) sum += wanted(scale, i);

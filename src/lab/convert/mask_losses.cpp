@@ -5,7 +5,9 @@ namespace {
 
 constexpr double ratio_constant = 1e-3;
 
-torch::Tensor union_share(const torch::Tensor& masks) { return (1 - (1 - masks).prod(0)).mean(); }
+torch::Tensor union_share(const torch::Tensor& masks) {
+  return (1 - (1 - masks).prod(0)).mean();
+}
 
 }  // namespace
 
@@ -16,7 +18,8 @@ torch::Tensor distillation_loss(const torch::Tensor& teacher_logits, const torch
 
 torch::Tensor ratio_loss(const torch::Tensor& ratio, double target) {
   const torch::Tensor goal = torch::full_like(ratio, target);
-  return ((torch::maximum(ratio, goal) + ratio_constant) / (torch::minimum(ratio, goal) + ratio_constant)).log();
+  return ((torch::maximum(ratio, goal) + ratio_constant) / (torch::minimum(ratio, goal) + ratio_constant))
+      .log();
 }
 
 torch::Tensor active_ratio(const std::vector<torch::Tensor>& masks) {
@@ -31,7 +34,8 @@ torch::Tensor active_ratio(const std::vector<torch::Tensor>& masks) {
 
 torch::Tensor union_loss(const std::vector<torch::Tensor>& masks) {
   std::vector<torch::Tensor> terms;
-  for (const auto& layer : masks) terms.push_back(((1 + ratio_constant) / (union_share(layer) + ratio_constant)).log());
+  for (const auto& layer : masks)
+    terms.push_back(((1 + ratio_constant) / (union_share(layer) + ratio_constant)).log());
   return torch::stack(terms).mean();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// What ToMoE trains: a hypernetwork that gives every expert of every layer an embedding, and per layer a router and a
-// decoder from embeddings to masks over the layer's neurons (Gao et al. 2025; tomoe.cpp has the formulas).
+// What ToMoE trains: a hypernetwork that gives every expert of every layer an embedding, and per layer a
+// router and a decoder from embeddings to masks over the layer's neurons (Gao et al. 2025; tomoe.cpp has the
+// formulas).
 
 #include <memory>
 #include <vector>
@@ -19,8 +20,8 @@ class MaskLayer : public torch::nn::Module {
  public:
   MaskLayer(int64_t width, int64_t neurons, int64_t experts, Rng& rng);
 
-  torch::Tensor router_logits(const torch::Tensor& x) const;          // [rows, width] -> [rows, experts]
-  torch::Tensor mask_logits(const torch::Tensor& embedding);          // [any, 128] -> [any, neurons]; offset added
+  torch::Tensor router_logits(const torch::Tensor& x) const;  // [rows, width] -> [rows, experts]
+  torch::Tensor mask_logits(const torch::Tensor& embedding);  // [any, 128] -> [any, neurons]; offset added
   const torch::Tensor& router() const { return router_; }
   int64_t neurons() const { return decoder_.size(0); }
 

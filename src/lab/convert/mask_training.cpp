@@ -17,7 +17,8 @@ std::vector<torch::Tensor> MaskedModel::mask_logits() {
   const torch::NoGradGuard no_grad;
   const torch::Tensor embeddings = network->embeddings();
   std::vector<torch::Tensor> logits;
-  for (int64_t layer = 0; layer < network->layers(); ++layer) logits.push_back(network->layer(layer).mask_logits(embeddings[layer]));
+  for (int64_t layer = 0; layer < network->layers(); ++layer)
+    logits.push_back(network->layer(layer).mask_logits(embeddings[layer]));
   return logits;
 }
 
@@ -58,11 +59,13 @@ torch::Tensor mean_balance_loss(const MaskedModel& masked) {
 
 }  // namespace
 
-MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, const MaskTraining& training, const std::string& title) {
+MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, const MaskTraining& training,
+                               const std::string& title) {
   torch::manual_seed(training.seed);
   Rng rng = Rng(training.seed).fork("batches");
-  torch::optim::AdamW optimizer(masked.network->parameters(),
-                                torch::optim::AdamWOptions(training.learning_rate).weight_decay(training.weight_decay));
+  torch::optim::AdamW optimizer(
+      masked.network->parameters(),
+      torch::optim::AdamWOptions(training.learning_rate).weight_decay(training.weight_decay));
   Progress progress(title, training.steps, "steps");
   MaskTrainingResult result;
   double tenth = 0;
@@ -78,7 +81,8 @@ MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, con
     }
     masked.set_masking(Masking::sampled);
     const torch::Tensor embeddings = masked.network->embeddings();
-    for (size_t layer = 0; layer < masked.ffns.size(); ++layer) masked.ffns[layer]->embedding = embeddings[static_cast<int64_t>(layer)];
+    for (size_t layer = 0; layer < masked.ffns.size(); ++layer)
+      masked.ffns[layer]->embedding = embeddings[static_cast<int64_t>(layer)];
     const torch::Tensor kl = distillation_loss(teacher, masked.model->forward(ids));
     const auto masks = sample_masks(*masked.network, embeddings);
     const torch::Tensor ratio = active_ratio(masks);
@@ -86,7 +90,8 @@ MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, con
     torch::Tensor divergence = training.kl_weight * kl;
     torch::Tensor loss = divergence + ratio_weight * ratio_loss(ratio, training.active);
     if (masks.front().size(0) > 1)  // one static mask has nothing to cover or to balance
-      loss = loss + divergence.detach() * (training.union_weight * union_loss(masks) + training.balance_weight * mean_balance_loss(masked));
+      loss = loss + divergence.detach() * (training.union_weight * union_loss(masks) +
+                                           training.balance_weight * mean_balance_loss(masked));
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();

@@ -34,11 +34,12 @@ struct MaskTraining {
 };
 
 struct MaskTrainingResult {
-  double kl = 0, ratio = 0;  // means over the last tenth of the steps
+  double kl = 0, ratio = 0;      // means over the last tenth of the steps
   std::vector<double> kl_curve;  // by tenths
 };
 
 // Trains on windows drawn from `text`; deterministic for a seed and a number of threads.
-MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, const MaskTraining& training, const std::string& title);
+MaskTrainingResult train_masks(MaskedModel& masked, const Calibration& text, const MaskTraining& training,
+                               const std::string& title);
 
 }  // namespace coppice::lab

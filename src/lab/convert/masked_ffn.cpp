@@ -16,7 +16,8 @@ torch::Tensor MaskedFfn::forward(const torch::Tensor& x) {
     last_logits = network_->router_logits(rows);
     torch::Tensor mask;
     if (masking == Masking::sampled) {
-      const torch::Tensor choice = straight_through_softmax(last_logits, gumbel_noise(last_logits), mask_temperature);
+      const torch::Tensor choice =
+          straight_through_softmax(last_logits, gumbel_noise(last_logits), mask_temperature);
       last_choice = choice.detach();
       const torch::Tensor logits = network_->mask_logits(choice.matmul(embedding));
       mask = straight_through_sigmoid(logits, gumbel_noise(logits), mask_temperature);

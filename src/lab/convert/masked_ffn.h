@@ -23,10 +23,10 @@ class MaskedFfn : public FeedForward {
   torch::Tensor forward(const torch::Tensor& x) override;
 
   Masking masking = Masking::off;
-  torch::Tensor embedding;     // [experts, 128], for `sampled`
-  torch::Tensor fixed_masks;   // [experts, neurons] of 0 and 1, for `fixed`
-  torch::Tensor last_logits;   // router logits of the last forward that masked, [rows, experts]
-  torch::Tensor last_choice;   // its one-hot choices, detached, [rows, experts]
+  torch::Tensor embedding;    // [experts, 128], for `sampled`
+  torch::Tensor fixed_masks;  // [experts, neurons] of 0 and 1, for `fixed`
+  torch::Tensor last_logits;  // router logits of the last forward that masked, [rows, experts]
+  torch::Tensor last_choice;  // its one-hot choices, detached, [rows, experts]
 
   const FfnWeights& weights() const { return ffn_; }
 

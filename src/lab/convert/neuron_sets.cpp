@@ -20,13 +20,15 @@ std::vector<NeuronSet> random_partition(NeuronSet neurons, int64_t count, Rng& r
   rng.shuffle(neurons);
   std::vector<NeuronSet> sets;
   for (int64_t e = 0; e < count; ++e) {
-    auto& set = sets.emplace_back(neurons.begin() + e * (total / count), neurons.begin() + (e + 1) * (total / count));
+    auto& set =
+        sets.emplace_back(neurons.begin() + e * (total / count), neurons.begin() + (e + 1) * (total / count));
     std::sort(set.begin(), set.end());
   }
   return sets;
 }
 
-std::vector<NeuronSet> sets_of_labels(const NeuronSet& neurons, const std::vector<int64_t>& labels, int64_t count) {
+std::vector<NeuronSet> sets_of_labels(const NeuronSet& neurons, const std::vector<int64_t>& labels,
+                                      int64_t count) {
   COPPICE_CHECK(neurons.size() == labels.size());
   std::vector<NeuronSet> sets(static_cast<size_t>(count));
   for (size_t i = 0; i < neurons.size(); ++i) sets.at(static_cast<size_t>(labels[i])).push_back(neurons[i]);
@@ -54,7 +56,9 @@ NeuronSet top_neurons(const torch::Tensor& scores, int64_t count) {
 
 FfnWeights FfnWeights::slice(const NeuronSet& set) const {
   const torch::Tensor index = torch::tensor(set, torch::kInt64);
-  auto rows = [&index](const torch::Tensor& from) { return from.defined() ? from.index_select(0, index) : from; };
+  auto rows = [&index](const torch::Tensor& from) {
+    return from.defined() ? from.index_select(0, index) : from;
+  };
   return {.gate = rows(gate),
           .up = rows(up),
           .down = down.index_select(1, index).contiguous(),

@@ -21,7 +21,8 @@ int64_t partition_faults(const std::vector<NeuronSet>& sets, int64_t width);
 std::vector<NeuronSet> random_partition(NeuronSet neurons, int64_t count, Rng& rng);
 
 // Sets from labels: neuron neurons[i] goes to set labels[i].
-std::vector<NeuronSet> sets_of_labels(const NeuronSet& neurons, const std::vector<int64_t>& labels, int64_t count);
+std::vector<NeuronSet> sets_of_labels(const NeuronSet& neurons, const std::vector<int64_t>& labels,
+                                      int64_t count);
 
 // The neurons of [0, width) outside `set`.
 NeuronSet complement(const NeuronSet& set, int64_t width);
@@ -31,10 +32,10 @@ NeuronSet top_neurons(const torch::Tensor& scores, int64_t count);
 
 // Weights of one FFN: down(act(gate x) * up x). Undefined tensors are absent.
 struct FfnWeights {
-  torch::Tensor gate, up;              // [neurons, width]
-  torch::Tensor down;                  // [width, neurons]
-  torch::Tensor gate_bias, up_bias;    // [neurons]
-  torch::Tensor down_bias;             // [width]
+  torch::Tensor gate, up;            // [neurons, width]
+  torch::Tensor down;                // [width, neurons]
+  torch::Tensor gate_bias, up_bias;  // [neurons]
+  torch::Tensor down_bias;           // [width]
 
   int64_t neurons() const { return up.size(0); }
   // The FFN of these neurons alone, in own memory. The output bias stays whole.

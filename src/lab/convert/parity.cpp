@@ -11,14 +11,16 @@ double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
   return (a.to(torch::kFloat64) - b.to(torch::kFloat64)).abs().max().item<double>();
 }
 
-ParityClaim same_logits(const std::string& what, LanguageModel& expected, LanguageModel& actual, const torch::Tensor& windows,
-                        double tolerance) {
+ParityClaim same_logits(const std::string& what, LanguageModel& expected, LanguageModel& actual,
+                        const torch::Tensor& windows, double tolerance) {
   const torch::NoGradGuard no_grad;
   const int64_t count = std::clamp<int64_t>(1024 / windows.size(1), 1, windows.size(0));
   const torch::Tensor ids = windows.slice(0, 0, count).slice(1, 0, std::min<int64_t>(1024, windows.size(1)));
   const torch::Tensor want = expected.forward(ids);
   const double scale = std::max(1.0, want.abs().max().item<double>());
-  return {.what = what, .difference = largest_difference(want, actual.forward(ids)), .tolerance = tolerance * scale};
+  return {.what = what,
+          .difference = largest_difference(want, actual.forward(ids)),
+          .tolerance = tolerance * scale};
 }
 
 int64_t differing_bytes(const StateDict& a, const StateDict& b) {
@@ -43,7 +45,8 @@ void require_parity(const std::vector<ParityClaim>& claims, const std::string& w
   std::string failed;
   for (const auto& claim : claims)
     if (!claim.held())
-      failed += fmt::format("{}{} (differs by {:.3g}, allowed {:.3g})", failed.empty() ? "" : "; ", claim.what, claim.difference, claim.tolerance);
+      failed += fmt::format("{}{} (differs by {:.3g}, allowed {:.3g})", failed.empty() ? "" : "; ",
+                            claim.what, claim.difference, claim.tolerance);
   if (!failed.empty())
     throw Error({.where = where,
                  .found = "does not hold: " + failed,

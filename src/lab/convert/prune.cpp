@@ -1,5 +1,6 @@
-// Structured neuron pruning: the static baselines that a conversion must beat at the same active budget. Each FFN keeps
-// the round(active * d_ff) neurons of highest score, in every layer the same number, and stays a dense Llama FFN.
+// Structured neuron pruning: the static baselines that a conversion must beat at the same active budget. Each
+// FFN keeps the round(active * d_ff) neurons of highest score, in every layer the same number, and stays a
+// dense Llama FFN.
 //
 // prune-magnitude, from weights alone (g_i, u_i rows of gate and up, d_i column of down):
 //   product  |g_i| |u_i| |d_i|: bounds the neuron's part in the output, which is a product of the three
@@ -24,7 +25,9 @@ enum class ActivationScore { wanda, mean, fluctuation };
 
 struct MagnitudeOptions {
   MagnitudeScore score = MagnitudeScore::product;
-  static void fields(auto& self, auto&& field) { field("score", self.score, Field{.help = "what the norms of a neuron's weights are made into"}); }
+  static void fields(auto& self, auto&& field) {
+    field("score", self.score, Field{.help = "what the norms of a neuron's weights are made into"});
+  }
 };
 
 struct ActivationOptions {
@@ -49,14 +52,18 @@ struct EnumNames<lab::MagnitudeScore> {
 template <>
 struct EnumNames<lab::ActivationScore> {
   static constexpr auto values = std::to_array<std::pair<lab::ActivationScore, const char*>>(
-      {{lab::ActivationScore::wanda, "wanda"}, {lab::ActivationScore::mean, "mean"}, {lab::ActivationScore::fluctuation, "fluctuation"}});
+      {{lab::ActivationScore::wanda, "wanda"},
+       {lab::ActivationScore::mean, "mean"},
+       {lab::ActivationScore::fluctuation, "fluctuation"}});
 };
 
 namespace lab {
 namespace {
 
 // The neurons that a layer keeps.
-int64_t kept_width(const ConversionInput& input, int64_t layer) { return nearest_units(input.active, dense_ffn(input.spec, layer).width); }
+int64_t kept_width(const ConversionInput& input, int64_t layer) {
+  return nearest_units(input.active, dense_ffn(input.spec, layer).width);
+}
 
 // Puts the narrower FFN of one layer into the result.
 void prune_layer(Conversion& result, const ConversionInput& input, int64_t layer, const FfnWeights& pruned) {
@@ -69,17 +76,20 @@ void prune_layer(Conversion& result, const ConversionInput& input, int64_t layer
 }
 
 // Masking the removed neurons of the dense model gives the same logits as cutting them out.
-ParityClaim prove_cut(const ConversionInput& input, const Conversion& result, const std::vector<NeuronSet>& kept) {
+ParityClaim prove_cut(const ConversionInput& input, const Conversion& result,
+                      const std::vector<NeuronSet>& kept) {
   StateDict masked = input.state;
   for (size_t layer = 0; layer < kept.size(); ++layer) {
     const std::string prefix = ffn_prefix(static_cast<int64_t>(layer));
     FfnWeights ffn = ffn_at(input.state, prefix);
-    const torch::Tensor mask = torch::zeros({ffn.neurons()}).index_fill_(0, torch::tensor(kept[layer], torch::kInt64), 1);
+    const torch::Tensor mask =
+        torch::zeros({ffn.neurons()}).index_fill_(0, torch::tensor(kept[layer], torch::kInt64), 1);
     ffn.down = ffn.down * mask;
     if (const auto bias = result.state.find(prefix + ".down_proj.bias"); bias != result.state.end()) {
       ffn.down_bias = bias->second;
       for (torch::Tensor* other : {&ffn.gate_bias, &ffn.up_bias})
-        if (!other->defined() && (other == &ffn.up_bias || ffn.gate.defined())) *other = torch::zeros({ffn.neurons()});
+        if (!other->defined() && (other == &ffn.up_bias || ffn.gate.defined()))
+          *other = torch::zeros({ffn.neurons()});
     }
     put_ffn(masked, prefix, ffn);
   }
@@ -87,7 +97,8 @@ ParityClaim prove_cut(const ConversionInput& input, const Conversion& result, co
   for (size_t i = 0; i < spec.blocks.size(); ++i)
     std::get<DenseFfnSpec>(spec.blocks[i].ffn).bias = std::get<DenseFfnSpec>(result.spec.blocks[i].ffn).bias;
   const auto zeroed = make_model(spec, masked), cut = make_model(result.spec, result.state);
-  return same_logits("logits of the cut model equal those of the dense model with the removed neurons zeroed", *zeroed, *cut, input.text.windows());
+  return same_logits("logits of the cut model equal those of the dense model with the removed neurons zeroed",
+                     *zeroed, *cut, input.text.windows());
 }
 
 torch::Tensor magnitude_scores(const FfnWeights& ffn, MagnitudeScore score) {
@@ -115,14 +126,18 @@ struct LayerScores {
   torch::Tensor score, mean;  // [neurons] float64
 };
 
-LayerScores activation_scores(LayerWalk& walk, const FfnWeights& ffn, Activation activation, ActivationScore score) {
+LayerScores activation_scores(LayerWalk& walk, const FfnWeights& ffn, Activation activation,
+                              ActivationScore score) {
   ActivationStatistics statistics;
   walk.observe([&](const torch::Tensor& x) { statistics.add(hidden_neurons(ffn, x, activation)); });
   const torch::Tensor length = ffn.down.norm(2, 0).to(torch::kFloat64), rms = statistics.root_mean_square();
   switch (score) {
-    case ActivationScore::wanda: return {rms * length, statistics.mean()};
-    case ActivationScore::mean: return {statistics.mean_absolute() * length, statistics.mean()};
-    case ActivationScore::fluctuation: return {(rms.square() - statistics.mean().square()) * length.square(), statistics.mean()};
+    case ActivationScore::wanda:
+      return {rms * length, statistics.mean()};
+    case ActivationScore::mean:
+      return {statistics.mean_absolute() * length, statistics.mean()};
+    case ActivationScore::fluctuation:
+      return {(rms.square() - statistics.mean().square()) * length.square(), statistics.mean()};
   }
   COPPICE_CHECK(false, "an unknown score");
 }
@@ -134,7 +149,8 @@ void compensate(FfnWeights& pruned, const FfnWeights& ffn, const torch::Tensor& 
   const torch::Tensor bias = ffn.down.to(torch::kFloat64).matmul(removed).to(torch::kFloat32);
   pruned.down_bias = pruned.down_bias.defined() ? pruned.down_bias + bias : bias;
   if (!pruned.up_bias.defined()) pruned.up_bias = torch::zeros({pruned.neurons()});
-  if (!pruned.gate_bias.defined() && pruned.gate.defined()) pruned.gate_bias = torch::zeros({pruned.neurons()});
+  if (!pruned.gate_bias.defined() && pruned.gate.defined())
+    pruned.gate_bias = torch::zeros({pruned.neurons()});
 }
 
 Conversion prune_by_activation(const ConversionInput& input, const ActivationOptions& options) {
@@ -147,7 +163,8 @@ Conversion prune_by_activation(const ConversionInput& input, const ActivationOpt
   for (; !walk.done(); walk.advance()) {
     const int64_t layer = walk.layer();
     const FfnWeights ffn = ffn_at(input.state, ffn_prefix(layer));
-    const LayerScores scores = activation_scores(walk, ffn, dense_ffn(input.spec, layer).activation, options.score);
+    const LayerScores scores =
+        activation_scores(walk, ffn, dense_ffn(input.spec, layer).activation, options.score);
     kept.push_back(top_neurons(scores.score, kept_width(input, layer)));
     FfnWeights pruned = ffn.slice(kept.back());
     if (options.compensate) compensate(pruned, ffn, scores.mean, kept.back());
@@ -161,13 +178,15 @@ Conversion prune_by_activation(const ConversionInput& input, const ActivationOpt
 }  // namespace
 
 Converter prune_magnitude_converter() {
-  return make_converter<MagnitudeOptions>("prune-magnitude", "static pruning: keep the neurons with the largest weights",
+  return make_converter<MagnitudeOptions>("prune-magnitude",
+                                          "static pruning: keep the neurons with the largest weights",
                                           "Fang et al. 2023, arXiv:2301.12900", prune_by_magnitude);
 }
 
 Converter prune_activation_converter() {
-  return make_converter<ActivationOptions>("prune-activation", "static pruning: keep the neurons that matter most on calibration text",
-                                           "Sun et al. 2024, arXiv:2306.11695; An et al. 2024, arXiv:2312.11983", prune_by_activation);
+  return make_converter<ActivationOptions>(
+      "prune-activation", "static pruning: keep the neurons that matter most on calibration text",
+      "Sun et al. 2024, arXiv:2306.11695; An et al. 2024, arXiv:2312.11983", prune_by_activation);
 }
 
 }  // namespace lab

@@ -5,29 +5,42 @@
 namespace coppice::lab {
 namespace {
 
-torch::Tensor index_of(const NeuronSet& set) { return torch::tensor(set, torch::kInt64); }
+torch::Tensor index_of(const NeuronSet& set) {
+  return torch::tensor(set, torch::kInt64);
+}
 
-torch::Tensor unit_rows(const torch::Tensor& x) { return x / x.norm(2, 1, true).clamp_min(1e-12); }
+torch::Tensor unit_rows(const torch::Tensor& x) {
+  return x / x.norm(2, 1, true).clamp_min(1e-12);
+}
 
 }  // namespace
 
-torch::Tensor marker_distances(const torch::Tensor& markers, const torch::Tensor& centroids, MarkerDistance distance) {
+torch::Tensor marker_distances(const torch::Tensor& markers, const torch::Tensor& centroids,
+                               MarkerDistance distance) {
   constexpr int64_t chunk = 4096;  // tokens converted to float at a time
   torch::Tensor products = torch::zeros({markers.size(1), centroids.size(1)}, torch::kFloat64);
   for (int64_t t = 0; t < markers.size(0); t += chunk)
-    products += markers.slice(0, t, t + chunk).to(torch::kFloat64).t().matmul(centroids.slice(0, t, t + chunk).to(torch::kFloat64));
+    products += markers.slice(0, t, t + chunk)
+                    .to(torch::kFloat64)
+                    .t()
+                    .matmul(centroids.slice(0, t, t + chunk).to(torch::kFloat64));
   // Of zeros and ones the sum is also the squared length.
   const torch::Tensor fired = markers.sum(0, true, torch::kFloat64).t();
-  if (distance == MarkerDistance::l1) return fired + centroids.to(torch::kFloat64).sum(0, true) - 2 * products;
+  if (distance == MarkerDistance::l1)
+    return fired + centroids.to(torch::kFloat64).sum(0, true) - 2 * products;
   const torch::Tensor lengths = fired.sqrt() * centroids.to(torch::kFloat64).norm(2, 0, true);
   return 1 - products / lengths.clamp_min(1e-12);
 }
 
-NeuronSet representative_neurons(const torch::Tensor& markers, const std::vector<NeuronSet>& sets, MarkerDistance distance) {
+NeuronSet representative_neurons(const torch::Tensor& markers, const std::vector<NeuronSet>& sets,
+                                 MarkerDistance distance) {
   NeuronSet chosen;
   for (const auto& set : sets) {
     const torch::Tensor columns = markers.index_select(1, index_of(set));
-    const torch::Tensor distances = marker_distances(columns, columns.to(torch::kFloat64).mean(1, true), distance).squeeze(1).contiguous();
+    const torch::Tensor distances =
+        marker_distances(columns, columns.to(torch::kFloat64).mean(1, true), distance)
+            .squeeze(1)
+            .contiguous();
     const double* d = distances.data_ptr<double>();
     chosen.push_back(set[static_cast<size_t>(std::min_element(d, d + set.size()) - d)]);
   }

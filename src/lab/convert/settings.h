@@ -1,6 +1,6 @@
 #pragma once
-// Options of a method given as "key=value" words, read into a visitable struct: unknown keys, wrong types and values
-// out of range are usage Errors that name the key.
+// Options of a method given as "key=value" words, read into a visitable struct: unknown keys, wrong types and
+// values out of range are usage Errors that name the key.
 
 #include <algorithm>
 #include <charconv>
@@ -52,7 +52,9 @@ Options parse_settings(const std::vector<std::string>& settings, const std::stri
       check_range(member, info, path, Fault::usage);
     });
     if (!found)
-      throw Error({.where = where, .found = fmt::format("unknown option '{}'", key), .advice = suggest(key, known)}, Fault::usage);
+      throw Error(
+          {.where = where, .found = fmt::format("unknown option '{}'", key), .advice = suggest(key, known)},
+          Fault::usage);
   }
   return options;
 }

@@ -65,12 +65,13 @@ torch::Tensor mix_heads(const torch::Tensor& q, const torch::Tensor& k, const to
   const double scale = scoring.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))));
   torch::Tensor scores = torch::matmul(q.transpose(1, 2), keys.transpose(2, 3)) * scale;
   if (scoring.bias.defined()) scores = scores + scoring.bias;
-  const torch::Tensor shares =
-      torch::softmax(scores.masked_fill(scoring.hidden.to(q.device()), -std::numeric_limits<double>::infinity()), -1);
+  const torch::Tensor shares = torch::softmax(
+      scores.masked_fill(scoring.hidden.to(q.device()), -std::numeric_limits<double>::infinity()), -1);
   return torch::matmul(shares, values).transpose(1, 2);
 }
 
-torch::Tensor relative_biases(const torch::Tensor& table, const RelativeBiasSpec& spec, bool causal, int64_t length) {
+torch::Tensor relative_biases(const torch::Tensor& table, const RelativeBiasSpec& spec, bool causal,
+                              int64_t length) {
   std::vector<int64_t> buckets;
   for (int64_t query = 0; query < length; ++query)
     for (int64_t key = 0; key < length; ++key) buckets.push_back(relative_bucket(spec, causal, key - query));
@@ -99,8 +100,8 @@ Attention::Attention(const AttentionSpec& spec, int64_t width, double norm_epsil
 }
 
 void Attention::own_relative_bias() {
-  bias_table_ = register_module("relative_bias",
-                                std::make_shared<BiasTable>(spec_.relative_bias.buckets, spec_.heads));
+  bias_table_ =
+      register_module("relative_bias", std::make_shared<BiasTable>(spec_.relative_bias.buckets, spec_.heads));
 }
 
 torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& lengths) {
@@ -114,9 +115,9 @@ torch::Tensor Attention::forward(const torch::Tensor& x, const torch::Tensor& le
   const torch::Tensor q = rotate(normed_heads(q_->forward(x), q_norm_), rotary_);
   const torch::Tensor k = rotate(normed_heads(k_->forward(x), k_norm_), rotary_);
   const torch::Tensor v = heads_of(v_->forward(x));
-  Scoring scoring{
-      .hidden = hidden_positions(length, {spec_.window, spec_.causal, lengths}),
-      .scale = spec_.scale.value_or(1 / std::sqrt(static_cast<double>(spec_.head_dim))) * rope_score_scale(spec_.rope)};
+  Scoring scoring{.hidden = hidden_positions(length, {spec_.window, spec_.causal, lengths}),
+                  .scale = spec_.scale.value_or(1 / std::sqrt(static_cast<double>(spec_.head_dim))) *
+                           rope_score_scale(spec_.rope)};
   if (bias_table_ != nullptr)
     scoring.bias = relative_biases(bias_table_->weight, spec_.relative_bias, spec_.causal, length);
   torch::Tensor mixed = mix_heads(q, k, v, scoring);

@@ -36,18 +36,19 @@ torch::Tensor hidden_positions(int64_t length, const Sight& sight);
 
 // How scores become shares.
 struct Scoring {
-  torch::Tensor hidden;               // as hidden_positions gives it
-  std::optional<double> scale = {};   // of the scores; nothing: 1 / sqrt(head_dim)
-  torch::Tensor bias = {};            // added to them, [heads, query, key], or undefined
+  torch::Tensor hidden;              // as hidden_positions gives it
+  std::optional<double> scale = {};  // of the scores; nothing: 1 / sqrt(head_dim)
+  torch::Tensor bias = {};           // added to them, [heads, query, key], or undefined
 };
 
-// The core of all softmax attention: q [batch, queries, heads, head_dim], k and v [batch, keys, kv_heads, head_dim] ->
-// [batch, queries, heads, head_dim].
+// The core of all softmax attention: q [batch, queries, heads, head_dim], k and v [batch, keys, kv_heads,
+// head_dim] -> [batch, queries, heads, head_dim].
 torch::Tensor mix_heads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                         const Scoring& scoring);
 
 // The learned biases by distance of `length` positions, [heads, query, key], from a table [buckets, heads].
-torch::Tensor relative_biases(const torch::Tensor& table, const RelativeBiasSpec& spec, bool causal, int64_t length);
+torch::Tensor relative_biases(const torch::Tensor& table, const RelativeBiasSpec& spec, bool causal,
+                              int64_t length);
 
 // q [batch, length, heads, head_dim], k and v [batch, length, kv_heads, head_dim] -> [batch, length, heads,
 // head_dim]. Rows behind a sequence's end have no meaning, but are finite.
@@ -66,7 +67,9 @@ void extend(RotaryTable& table, const RopeSpec& rope, int64_t head_dim, int64_t 
 // A bias per bucket of distances and head.
 class BiasTable : public torch::nn::Module {
  public:
-  BiasTable(int64_t buckets, int64_t heads) { weight = register_parameter("weight", new_weight(buckets, heads)); }
+  BiasTable(int64_t buckets, int64_t heads) {
+    weight = register_parameter("weight", new_weight(buckets, heads));
+  }
   torch::Tensor weight;
 };
 

@@ -77,7 +77,8 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
     case NormPlacement::pre:
       x = x + mix(parts_->mixer_norm == nullptr ? x : norm_mixer(x));
       if (parts_->cross != nullptr)
-        x = x + named("cross", parts_->cross->forward(named("cross_norm", parts_->cross_norm->forward(x)), source));
+        x = x + named("cross",
+                      parts_->cross->forward(named("cross_norm", parts_->cross_norm->forward(x)), source));
       x = x + feed(norm_ffn(x));
       break;
     case NormPlacement::post:

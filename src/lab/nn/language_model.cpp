@@ -12,7 +12,8 @@ namespace coppice::lab {
 namespace {
 
 bool ends_a_residual_branch(const std::string& name) {
-  return name.ends_with("o_proj.weight") || name.ends_with("out_proj.weight") || name.ends_with("down_proj.weight");
+  return name.ends_with("o_proj.weight") || name.ends_with("out_proj.weight") ||
+         name.ends_with("down_proj.weight");
 }
 
 bool has_sandwich_norms(const ModelSpec& spec) {
@@ -121,7 +122,8 @@ torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
 }
 
 Source LanguageModel::encode(const torch::Tensor& ids, const torch::Tensor& lengths, const TraceSink& trace) {
-  if (encoder_.empty()) throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
+  if (encoder_.empty())
+    throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
   const auto named = [&trace](const char* name, const torch::Tensor& value) {
     if (trace) report(trace, name, value);
     return value;

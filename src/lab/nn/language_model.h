@@ -23,8 +23,8 @@ class Attention;
 class Norm;
 class Linear;
 
-// What cross-attention reads: the encoder's output [batch, length, width], and the sequences' lengths, int64 [batch], or
-// nothing where all are of that length.
+// What cross-attention reads: the encoder's output [batch, length, width], and the sequences' lengths, int64
+// [batch], or nothing where all are of that length.
 struct Source {
   torch::Tensor states = {}, lengths = {};
 };
@@ -43,8 +43,8 @@ std::shared_ptr<FeedForward> make_ffn(const FfnSpec& spec, int64_t width);
 class Block : public torch::nn::Module {
  public:
   Block(const BlockSpec& spec, const ModelSpec& model);
-  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace, const torch::Tensor& lengths = {},
-                        const Source& source = {});
+  torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
+                        const torch::Tensor& lengths = {}, const Source& source = {});
 
   // Block `index` of a stack, whose first block and name in traces these are.
   void join(const Block& first, size_t index, const std::string& stack);

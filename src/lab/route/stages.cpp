@@ -86,9 +86,11 @@ torch::Tensor survivor_weights(const torch::Tensor& scores, const torch::Tensor&
 
 }  // namespace
 
-torch::Tensor expert_weights(const RouterSpec& router, const torch::Tensor& scores, const torch::Tensor& experts,
-                             const torch::Tensor& scale_per_expert) {
-  const auto times_scale = [&router](const torch::Tensor& x) { return router.scale == 1 ? x : x * router.scale; };
+torch::Tensor expert_weights(const RouterSpec& router, const torch::Tensor& scores,
+                             const torch::Tensor& experts, const torch::Tensor& scale_per_expert) {
+  const auto times_scale = [&router](const torch::Tensor& x) {
+    return router.scale == 1 ? x : x * router.scale;
+  };
   if (router.weight == ExpertWeight::survivors)
     return times_scale(survivor_weights(scores, experts, router.jitter));
   if (router.weight == ExpertWeight::one) return times_scale(torch::ones(experts.sizes(), scores.options()));

@@ -22,7 +22,7 @@ torch::Tensor select_experts(const torch::Tensor& scores, const torch::Tensor& b
 
 // What multiplies each selected expert's output; [rows, top_k]. `scale_per_expert` is the learned u of
 // one_plus and scaled ([experts]), else undefined.
-torch::Tensor expert_weights(const RouterSpec& router, const torch::Tensor& scores, const torch::Tensor& experts,
-                             const torch::Tensor& scale_per_expert = {});
+torch::Tensor expert_weights(const RouterSpec& router, const torch::Tensor& scores,
+                             const torch::Tensor& experts, const torch::Tensor& scale_per_expert = {});
 
 }  // namespace coppice::lab

@@ -36,12 +36,15 @@ const Registry<Family>& families() {
 
 ModelSpec spec_from_config(const Json& config, const std::string& where) {
   if (!config.is_object() || !config.contains("model_type") || !config["model_type"].is_string())
-    throw Error({.where = where, .found = "no model_type", .expected = "the config.json of a Hugging Face model directory"});
+    throw Error({.where = where,
+                 .found = "no model_type",
+                 .expected = "the config.json of a Hugging Face model directory"});
   const std::string name = config["model_type"].get<std::string>();
   if (families().find(name) == nullptr) {
     std::string known;
     for (const auto& family : families().names()) known += (known.empty() ? "" : ", ") + family;
-    throw Error({.where = where, .found = fmt::format("model_type '{}'", name), .expected = "one of: " + known});
+    throw Error(
+        {.where = where, .found = fmt::format("model_type '{}'", name), .expected = "one of: " + known});
   }
   // The field limits of ModelSpec hold for every family's files.
   ModelSpec spec = from_json<ModelSpec>(to_json(families().get(name).read(config, where)), where);
@@ -59,7 +62,8 @@ std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& sp
 
 namespace {
 
-// Whether the spec comes back from the config.json that this family writes of it, but for what only tensors tell.
+// Whether the spec comes back from the config.json that this family writes of it, but for what only tensors
+// tell.
 bool holds(const Family& family, const ModelSpec& spec) {
   if (obstacle_of(family, spec)) return false;
   if (family.complete) return !spec.encoder;

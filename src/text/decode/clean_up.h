@@ -9,7 +9,7 @@ namespace coppice {
 
 inline std::string without_odd_spaces(std::string text) {
   static constexpr std::pair<const char*, const char*> changes[] = {
-      {" .", "."},     {" ?", "?"},     {" !", "!"},           {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : changes) {
     const std::string_view wanted = from, instead = to;

@@ -12,7 +12,7 @@ namespace {
 
 // What a tokenizer class puts around the vocabulary.
 struct ByteLevelClass {
-  bool adds_bos = false;    // unless tokenizer_config.json says otherwise
+  bool adds_bos = false;     // unless tokenizer_config.json says otherwise
   bool cls_and_sep = false;  // <s> A </s>, as RoBERTa
   bool nfc = false;
   const char* pattern = nullptr;  // of words; GPT-2's if null
@@ -25,16 +25,15 @@ constexpr const char* qwen2_pattern =
 const Registry<ByteLevelClass>& byte_level_classes() {
   static constexpr ByteLevelClass roberta = {
       .cls_and_sep = true, .bos = "<s>", .eos = "</s>", .unknown = "<unk>", .mask = "<mask>"};
-  static const Registry<ByteLevelClass> all(
-      "tokenizer class with vocab.json and merges.txt",
-      {
-          {"GPT2Tokenizer", {}},
-          {"CodeGenTokenizer", {}},
-          {"RobertaTokenizer", roberta},
-          {"BartTokenizer", roberta},
-          {"LongformerTokenizer", roberta},
-          {"Qwen2Tokenizer", {.nfc = true, .pattern = qwen2_pattern}},
-      });
+  static const Registry<ByteLevelClass> all("tokenizer class with vocab.json and merges.txt",
+                                            {
+                                                {"GPT2Tokenizer", {}},
+                                                {"CodeGenTokenizer", {}},
+                                                {"RobertaTokenizer", roberta},
+                                                {"BartTokenizer", roberta},
+                                                {"LongformerTokenizer", roberta},
+                                                {"Qwen2Tokenizer", {.nfc = true, .pattern = qwen2_pattern}},
+                                            });
   return all;
 }
 
@@ -61,12 +60,14 @@ std::vector<std::pair<std::string, std::string>> read_merges(const std::filesyst
 Vocabulary read_vocabulary(const std::filesystem::path& path) {
   std::vector<Vocabulary::Entry> entries;
   const auto json = parse_large_json(read_file(path), path.string());
-  if (!json.is_object()) throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
+  if (!json.is_object())
+    throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
   for (const auto& [token, id] : json.items()) {
     if (!id.is_number_integer())
-      throw Error({.where = path.string(), .found = fmt::format("token '{}' has no whole number as its id", token)});
-    entries.emplace_back(token, id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX ? INT64_MAX
-                                                                                          : id.get<int64_t>());
+      throw Error(
+          {.where = path.string(), .found = fmt::format("token '{}' has no whole number as its id", token)});
+    entries.emplace_back(
+        token, id.is_number_unsigned() && id.get<uint64_t>() > INT64_MAX ? INT64_MAX : id.get<int64_t>());
   }
   return Vocabulary(std::move(entries), path.string());
 }
@@ -76,7 +77,8 @@ Vocabulary read_vocabulary(const std::filesystem::path& path) {
 std::unique_ptr<Tokenizer> read_byte_level_directory(const std::filesystem::path& model_directory) {
   const TokenizerConfig config(model_directory);
   const std::string kind = config.kind().empty() ? "GPT2Tokenizer" : config.kind();
-  const ByteLevelClass& known = byte_level_classes().get(kind, config.where() + ".tokenizer_class", Fault::input);
+  const ByteLevelClass& known =
+      byte_level_classes().get(kind, config.where() + ".tokenizer_class", Fault::input);
   const std::string vocabulary_path = (model_directory / "vocab.json").string();
   const bool prefix = config.flag("add_prefix_space", false);
 
@@ -87,8 +89,10 @@ std::unique_ptr<Tokenizer> read_byte_level_directory(const std::filesystem::path
   if (known.pattern == nullptr) {
     parts.pre_tokenizer = make_byte_level_pre_tokenizer(byte_level, kind);
   } else {
-    const Json words = {
-        {"type", "Split"}, {"pattern", {{"Regex", known.pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+    const Json words = {{"type", "Split"},
+                        {"pattern", {{"Regex", known.pattern}}},
+                        {"behavior", "Isolated"},
+                        {"invert", false}};
     parts.pre_tokenizer = make_sequence_pre_tokenizer(
         {{"type", "Sequence"}, {"pretokenizers", Json::array({words, byte_level})}}, kind);
   }
@@ -99,7 +103,9 @@ std::unique_ptr<Tokenizer> read_byte_level_directory(const std::filesystem::path
     for (const auto& added : config.added_tokens())
       if (added.content == token) return added.id;
     if (const auto id = vocabulary.find(token)) return *id;
-    throw Error({.where = vocabulary_path, .found = fmt::format("no token '{}'", token), .expected = "one, as " + kind + " has"});
+    throw Error({.where = vocabulary_path,
+                 .found = fmt::format("no token '{}'", token),
+                 .expected = "one, as " + kind + " has"});
   };
   const std::string bos = config.token("bos_token", known.bos), eos = config.token("eos_token", known.eos);
   const std::string unknown = config.token("unk_token", known.unknown != nullptr ? known.unknown : "");
@@ -123,8 +129,9 @@ std::unique_ptr<Tokenizer> read_byte_level_directory(const std::filesystem::path
     if (!id || std::any_of(parts.added_tokens.begin(), parts.added_tokens.end(), same)) return;
     parts.added_tokens.push_back({.id = *id, .content = token, .lstrip = takes_space, .special = true});
   };
-  for (const std::string& token : {bos, eos, unknown, config.token("cls_token", ""), config.token("sep_token", ""),
-                                   config.token("pad_token", known.cls_and_sep ? "<pad>" : "")})
+  for (const std::string& token :
+       {bos, eos, unknown, config.token("cls_token", ""), config.token("sep_token", ""),
+        config.token("pad_token", known.cls_and_sep ? "<pad>" : "")})
     if (!token.empty()) add_special(token, false);
   if (known.mask != nullptr) add_special(config.token("mask_token", known.mask), true);
 

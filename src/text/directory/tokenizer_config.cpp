@@ -16,7 +16,8 @@ std::optional<std::string> spelling_of(const Json& json) {
   if (json.is_string()) return json.get<std::string>();
   if (!json.is_object()) return std::nullopt;
   const auto content = json.find("content");
-  return content != json.end() && content->is_string() ? std::optional(content->get<std::string>()) : std::nullopt;
+  return content != json.end() && content->is_string() ? std::optional(content->get<std::string>())
+                                                       : std::nullopt;
 }
 
 }  // namespace
@@ -42,7 +43,9 @@ std::optional<bool> TokenizerConfig::flag(const char* key) const {
   return flag;
 }
 
-bool TokenizerConfig::flag(const char* key, bool fallback) const { return flag(key).value_or(fallback); }
+bool TokenizerConfig::flag(const char* key, bool fallback) const {
+  return flag(key).value_or(fallback);
+}
 
 int64_t TokenizerConfig::number(const char* key, int64_t fallback) const {
   const auto value = json_.find(key);
@@ -59,10 +62,12 @@ std::string TokenizerConfig::token(const char* key, const std::string& fallback)
 
 bool TokenizerConfig::is_special(const std::string& content) const {
   for (const char* key : special_keys)
-    if (const auto value = json_.find(key); value != json_.end() && spelling_of(*value) == content) return true;
+    if (const auto value = json_.find(key); value != json_.end() && spelling_of(*value) == content)
+      return true;
   const auto more = json_.find("additional_special_tokens");
   return more != json_.end() && more->is_array() &&
-         std::any_of(more->begin(), more->end(), [&](const Json& each) { return spelling_of(each) == content; });
+         std::any_of(more->begin(), more->end(),
+                     [&](const Json& each) { return spelling_of(each) == content; });
 }
 
 // {"32000": {"content": "<pad>", …}, …}
@@ -70,7 +75,8 @@ void TokenizerConfig::read_decoder() {
   const auto decoder = json_.find("added_tokens_decoder");
   if (decoder == json_.end() || decoder->is_null()) return;
   const std::string where = where_ + ".added_tokens_decoder";
-  if (!decoder->is_object()) throw Error({.where = where, .found = decoder->type_name(), .expected = "an object"});
+  if (!decoder->is_object())
+    throw Error({.where = where, .found = decoder->type_name(), .expected = "an object"});
   for (const auto& [key, value] : decoder->items()) {
     int64_t id = -1;
     const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), id);
@@ -89,7 +95,8 @@ void TokenizerConfig::read_decoder() {
 void TokenizerConfig::read_added_tokens(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return;
   const Json json = read_json_file(path);
-  if (!json.is_object()) throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
+  if (!json.is_object())
+    throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
   for (const auto& [content, id] : json.items()) {
     const auto same = [&content = content](const AddedToken& known) { return known.content == content; };
     if (std::any_of(added_.begin(), added_.end(), same)) continue;

@@ -30,7 +30,8 @@ Vocabulary read_vocabulary(const std::filesystem::path& path) {
     if (line.ends_with('\r')) line.pop_back();
     const auto number = static_cast<int64_t>(entries.size());
     if (!is_utf8(line))
-      throw Error({.where = fmt::format("{}:{}", path.string(), number + 1), .found = "bytes that are not UTF-8"});
+      throw Error(
+          {.where = fmt::format("{}:{}", path.string(), number + 1), .found = "bytes that are not UTF-8"});
     entries.emplace_back(std::move(line), number);
   }
   return Vocabulary(std::move(entries), path.string());
@@ -71,7 +72,9 @@ std::unique_ptr<Tokenizer> read_word_piece_directory(const std::filesystem::path
   }
   const auto id_of = [&](const std::string& token) {
     if (const AddedToken* known = added(token)) return known->id;
-    throw Error({.where = path, .found = fmt::format("no token '{}'", token), .expected = "one, as " + kind + " has"});
+    throw Error({.where = path,
+                 .found = fmt::format("no token '{}'", token),
+                 .expected = "one, as " + kind + " has"});
   };
   auto processor = std::make_unique<PostProcessor>();
   const TokenId first = id_of(cls), last = id_of(sep);

@@ -1,5 +1,5 @@
-// BertNormalizer (Devlin et al. 2018, its BasicTokenizer): control characters go, white space becomes ' ', CJK
-// ideographs stand between spaces, accents go, lower case; each of them an option.
+// BertNormalizer (Devlin et al. 2018, its BasicTokenizer): control characters go, white space becomes ' ',
+// CJK ideographs stand between spaces, accents go, lower case; each of them an option.
 
 #include "text/normalize/characters.h"
 #include "text/normalize/normalizer.h"
@@ -69,7 +69,8 @@ class BertNormalizer : public Normalizer {
     if (options_.handle_chinese_chars) text = rewritten(text, space_ideographs);
     if (strips_) {
       text = rewritten(text, [](Rewrite& step) { to_unicode_form(step, UnicodeForm::nfd); });
-      text = rewritten(text, [](Rewrite& step) { keep_if(step, [](char32_t c) { return !is_nonspacing_mark(c); }); });
+      text = rewritten(
+          text, [](Rewrite& step) { keep_if(step, [](char32_t c) { return !is_nonspacing_mark(c); }); });
     }
     if (options_.lowercase) text = rewritten(text, [](Rewrite& step) { lower_case(step); });
     rewrite.replace(std::move(text.text), std::move(text.origins));

@@ -1,4 +1,5 @@
-// Nmt, SentencePiece's cleaning of texts for translation: some control characters go, others and odd spaces become ' '.
+// Nmt, SentencePiece's cleaning of texts for translation: some control characters go, others and odd spaces
+// become ' '.
 
 #include "text/normalize/characters.h"
 #include "text/normalize/normalizer.h"

@@ -1,6 +1,6 @@
-// SentencePiece's character map as Hugging Face tokenizers apply it: a grapheme of less than six bytes is replaced
-// as a whole by what its shortest entry says, of others each character by itself. (SentencePiece itself, which
-// takes the longest entry at every place, is in sentencepiece/normalizer.h.)
+// SentencePiece's character map as Hugging Face tokenizers apply it: a grapheme of less than six bytes is
+// replaced as a whole by what its shortest entry says, of others each character by itself. (SentencePiece
+// itself, which takes the longest entry at every place, is in sentencepiece/normalizer.h.)
 
 #include <utf8proc.h>
 
@@ -77,7 +77,8 @@ std::unique_ptr<Normalizer> make_precompiled_normalizer(const Json& json, const 
   const auto options = read_options<PrecompiledOptions>(json, where);
   const auto blob = decode_base64(options.precompiled_charsmap);
   if (!blob)
-    throw Error({.where = where + ".precompiled_charsmap", .found = "malformed Base64",
+    throw Error({.where = where + ".precompiled_charsmap",
+                 .found = "malformed Base64",
                  .advice = "perhaps an incomplete download"});
   return std::make_unique<PrecompiledNormalizer>(Charsmap(*blob, where + ".precompiled_charsmap"));
 }

@@ -21,14 +21,15 @@ std::string in_form(std::string_view text, utf8proc_option_t options) {
   utf8proc_uint8_t* mapped = nullptr;
   const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                  static_cast<utf8proc_ssize_t>(text.size()), &mapped, options);
-  if (size < 0) throw Error({.where = "Unicode normalization", .found = utf8proc_errmsg(size)}, Fault::resource);
+  if (size < 0)
+    throw Error({.where = "Unicode normalization", .found = utf8proc_errmsg(size)}, Fault::resource);
   std::string result(reinterpret_cast<const char*>(mapped), static_cast<size_t>(size));
   std::free(mapped);
   return result;
 }
 
-// The end of the first stretch of `text` from `begin` that has a form of its own: only for traced texts, where
-// it should be short.
+// The end of the first stretch of `text` from `begin` that has a form of its own: only for traced texts,
+// where it should be short.
 size_t stretch_end(std::string_view text, size_t begin, size_t limit, utf8proc_option_t options) {
   constexpr size_t longest = 256;  // a longer row of marks is traced as a whole
   size_t end = begin + utf8_length(text[begin]);

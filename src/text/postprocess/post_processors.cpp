@@ -1,6 +1,6 @@
-#include "text/postprocess/post_processor.h"
-
 #include <algorithm>
+
+#include "text/postprocess/post_processor.h"
 
 namespace coppice {
 

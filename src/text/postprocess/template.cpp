@@ -11,7 +11,8 @@ struct PlaceOptions {
   std::string id;
   int32_t type_id = 0;
   static void fields(auto& self, auto&& field) {
-    field("id", self.id, Field{.help = "A or B for a text, or the name of a special token", .required = true});
+    field("id", self.id,
+          Field{.help = "A or B for a text, or the name of a special token", .required = true});
     field("type_id", self.type_id, Field{.help = "segment number"});
   }
 };
@@ -61,7 +62,8 @@ std::vector<TemplatePart> read_template(const Json& json, const char* key, const
 }
 
 std::ptrdiff_t places_of(int32_t text, const std::vector<TemplatePart>& parts) {
-  return std::count_if(parts.begin(), parts.end(), [text](const TemplatePart& part) { return part.text == text; });
+  return std::count_if(parts.begin(), parts.end(),
+                       [text](const TemplatePart& part) { return part.text == text; });
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ struct ByteLevelOptions {
   static void fields(auto& self, auto&& field) {
     field("add_prefix_space", self.add_prefix_space,
           Field{.help = "put a space before a piece that has none"});
-    field("trim_offsets", self.trim_offsets, Field{.help = "concerns offsets only; the post-processor does it"});
+    field("trim_offsets", self.trim_offsets,
+          Field{.help = "concerns offsets only; the post-processor does it"});
     field("use_regex", self.use_regex, Field{.help = "cut into GPT-2's words"});
   }
 };

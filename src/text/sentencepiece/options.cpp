@@ -59,7 +59,8 @@ SentencePieceOptions read_sentencepiece_options(const std::filesystem::path& mod
                                                 const std::string& name) {
   const TokenizerConfig config(model_directory);
   const std::string kind = config.kind().empty() ? usual_class(name) : config.kind();
-  const auto options_of = sentencepiece_classes().get(kind, config.where() + ".tokenizer_class", Fault::input);
+  const auto options_of =
+      sentencepiece_classes().get(kind, config.where() + ".tokenizer_class", Fault::input);
   SentencePieceOptions options = options_of(config);
   options.added_tokens = config.added_tokens();
   return options;

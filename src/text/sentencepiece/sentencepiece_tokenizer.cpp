@@ -48,7 +48,8 @@ std::unique_ptr<SubwordModel> make_model(const SentencePieceModel& model, const 
 }
 
 std::vector<ScoredPiece>::iterator find_piece(std::vector<ScoredPiece>& pieces, const std::string& text) {
-  return std::find_if(pieces.begin(), pieces.end(), [&](const ScoredPiece& piece) { return piece.text == text; });
+  return std::find_if(pieces.begin(), pieces.end(),
+                      [&](const ScoredPiece& piece) { return piece.text == text; });
 }
 
 // Gives the pieces the ids that the options ask for.
@@ -80,7 +81,8 @@ void arrange(SentencePieceModel& model, const SentencePieceOptions& options, con
       continue;
     }
     if (id != pieces.size()) throw refuse(fmt::format("{}, the next free one", pieces.size()));
-    pieces.push_back({.text = token.content, .kind = token.special ? PieceKind::control : PieceKind::user_defined});
+    pieces.push_back(
+        {.text = token.content, .kind = token.special ? PieceKind::control : PieceKind::user_defined});
   }
   for (size_t id = 0; id < pieces.size(); ++id)
     if (pieces[id].kind == PieceKind::unknown) model.unknown = static_cast<TokenId>(id);

@@ -1,6 +1,6 @@
 #pragma once
-// tokenizer.model, spiece.model: SentencePiece models (Kudo and Richardson 2018) of the types unigram and BPE, with the ids that
-// SentencePiece itself gives.
+// tokenizer.model, spiece.model: SentencePiece models (Kudo and Richardson 2018) of the types unigram and
+// BPE, with the ids that SentencePiece itself gives.
 
 #include <filesystem>
 #include <memory>
@@ -15,10 +15,10 @@ namespace coppice {
 
 // What is around a model: it follows from the model's tokenizer class and tokenizer_config.json.
 struct SentencePieceOptions {
-  bool add_bos = true;      // put <s> before every text, if the model has one
-  bool add_eos = false;     // put </s> behind every text
-  bool cls_and_sep = false;  // <s> A </s>, <s> A </s></s> B </s> instead
-  int32_t second_type = 1;  // segment number of the second text of a pair
+  bool add_bos = true;                    // put <s> before every text, if the model has one
+  bool add_eos = false;                   // put </s> behind every text
+  bool cls_and_sep = false;               // <s> A </s>, <s> A </s></s> B </s> instead
+  int32_t second_type = 1;                // segment number of the second text of a pair
   std::vector<std::string> first_tokens;  // these have the first ids, the other pieces follow in their order
   std::vector<std::string> last_tokens;   // these have ids behind the pieces
   std::vector<AddedToken> added_tokens;   // pieces, or in the order of their ids behind them without gaps

@@ -58,7 +58,7 @@ class BpeModel : public SubwordModel {
   MergeTable merges_;
   std::string prefix_, suffix_;
   std::optional<TokenId> unknown_;
-  std::vector<TokenId> quick_;        // ids of characters below quick_characters, -1 if none
+  std::vector<TokenId> quick_;  // ids of characters below quick_characters, -1 if none
   ByteTokens byte_tokens_;
   mutable WordCache cache_;
 };

@@ -24,7 +24,9 @@ size_t word_end(std::string_view text) {
   return std::min(text.find(space_mark, at), text.size());
 }
 
-bool is_character(std::string_view text) { return utf8_length(text[0]) == text.size(); }
+bool is_character(std::string_view text) {
+  return utf8_length(text[0]) == text.size();
+}
 
 }  // namespace
 
@@ -70,7 +72,8 @@ void ScoredBpeModel::find_merges(const std::vector<ScoredPiece>& pieces) {
     if (is_character(text)) {
       size_t at = 0;
       const TokenId id = characters_.at(next_character(text, at));
-      const bool frozen = id < vocabulary_.end() && pieces[static_cast<size_t>(id)].kind == PieceKind::user_defined;
+      const bool frozen =
+          id < vocabulary_.end() && pieces[static_cast<size_t>(id)].kind == PieceKind::user_defined;
       return frozen ? -1 : id;
     }
     const auto id = vocabulary_.find(text);
@@ -158,8 +161,8 @@ size_t ScoredBpeModel::symbol_bytes(TokenId symbol, std::string_view text) const
   return piece != nullptr ? piece->size() : utf8_length(text[0]);
 }
 
-// Appends the ids of `symbol`, which is at `begin` of `word`, and tells how many bytes it has. An unused piece is
-// split into the symbols that it would have been merged from.
+// Appends the ids of `symbol`, which is at `begin` of `word`, and tells how many bytes it has. An unused
+// piece is split into the symbols that it would have been merged from.
 size_t ScoredBpeModel::append_split(TokenId symbol, std::string_view word, size_t begin,
                                     const SymbolSplits& splits, std::vector<SubwordToken>& tokens) const {
   const size_t size = symbol_bytes(symbol, word.substr(begin));

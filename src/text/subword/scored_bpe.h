@@ -25,15 +25,16 @@ class ScoredBpeModel : public SubwordModel {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
 
  private:
-  // A symbol of a text. Its id is that of a piece, or, for a character that only occurs inside pieces, a number
-  // beyond the vocabulary, or `stranger`.
+  // A symbol of a text. Its id is that of a piece, or, for a character that only occurs inside pieces, a
+  // number beyond the vocabulary, or `stranger`.
   static constexpr TokenId stranger = std::numeric_limits<TokenId>::max();
 
   void name_characters(const std::vector<ScoredPiece>& pieces);
   void find_merges(const std::vector<ScoredPiece>& pieces);
   // Tokens are appended with their bytes of the word.
   void encode_word(std::string_view word, std::vector<SubwordToken>& tokens) const;
-  void append(TokenId symbol, std::string_view word, TextRange range, std::vector<SubwordToken>& tokens) const;
+  void append(TokenId symbol, std::string_view word, TextRange range,
+              std::vector<SubwordToken>& tokens) const;
   size_t append_split(TokenId symbol, std::string_view word, size_t begin, const SymbolSplits& splits,
                       std::vector<SubwordToken>& tokens) const;
   size_t symbol_bytes(TokenId symbol, std::string_view text) const;

@@ -1,6 +1,6 @@
 #pragma once
-// The unigram language model (Kudo 2018, "Subword Regularization"): of all ways to cut a word into pieces, the
-// one whose scores (log probabilities) have the greatest sum.
+// The unigram language model (Kudo 2018, "Subword Regularization"): of all ways to cut a word into pieces,
+// the one whose scores (log probabilities) have the greatest sum.
 
 #include <optional>
 #include <string>
@@ -13,15 +13,16 @@
 
 namespace coppice {
 
-// Whose details are followed. SentencePiece adds scores in single precision; Hugging Face in double, and it looks
-// a run of unknown characters up in the vocabulary once more.
+// Whose details are followed. SentencePiece adds scores in single precision; Hugging Face in double, and it
+// looks a run of unknown characters up in the vocabulary once more.
 enum class UnigramStyle { sentencepiece, hugging_face };
 
 struct UnigramOptions {
   UnigramStyle style = UnigramStyle::hugging_face;
-  std::optional<TokenId> unknown;  // of a run of characters that no piece covers; without it such text is an Error
-  double unknown_score = 0;        // of every such character
-  bool byte_fallback = false;      // unknown characters become their bytes' tokens, if all are there
+  std::optional<TokenId>
+      unknown;               // of a run of characters that no piece covers; without it such text is an Error
+  double unknown_score = 0;  // of every such character
+  bool byte_fallback = false;  // unknown characters become their bytes' tokens, if all are there
 };
 
 class UnigramModel : public SubwordModel {

@@ -15,7 +15,9 @@ struct WordLevelOptions {
 class WordLevelModel : public SubwordModel {
  public:
   WordLevelModel(const WordLevelOptions& options, Vocabulary vocabulary, std::string where)
-      : vocabulary_(std::move(vocabulary)), unknown_(vocabulary_.find(options.unk_token)), where_(std::move(where)) {}
+      : vocabulary_(std::move(vocabulary)),
+        unknown_(vocabulary_.find(options.unk_token)),
+        where_(std::move(where)) {}
 
   void encode(std::string_view word, std::vector<TokenId>& ids) const override { ids.push_back(id_of(word)); }
   void encode_traced(std::string_view word, std::vector<SubwordToken>& tokens) const override {

@@ -24,7 +24,8 @@ bool is_longer_than(std::string_view word, int64_t characters) {
 
 }  // namespace
 
-WordPieceModel::WordPieceModel(const WordPieceOptions& options, Vocabulary vocabulary, const std::string& where)
+WordPieceModel::WordPieceModel(const WordPieceOptions& options, Vocabulary vocabulary,
+                               const std::string& where)
     : options_(options),
       vocabulary_(std::move(vocabulary)),
       first_(trie_of(vocabulary_, "")),

@@ -13,7 +13,8 @@ namespace {
 
 std::vector<double> random_costs(int64_t items, int64_t clusters, Rng& rng, bool ties) {
   std::vector<double> cost;
-  for (int64_t i = 0; i < items * clusters; ++i) cost.push_back(ties ? static_cast<double>(rng.below(4)) : rng.uniform(-1, 1));
+  for (int64_t i = 0; i < items * clusters; ++i)
+    cost.push_back(ties ? static_cast<double>(rng.below(4)) : rng.uniform(-1, 1));
   return cost;
 }
 
@@ -35,17 +36,20 @@ void expect_balanced(const std::vector<int64_t>& labels, int64_t clusters) {
 
 TEST(BalancedAssignment, IsAsCheapAsTheBestOfAllAssignments) {
   Rng rng(1);
-  const std::vector<std::pair<int64_t, int64_t>> shapes = {{4, 4}, {6, 2}, {6, 3}, {8, 2}, {9, 3}, {10, 5}, {7, 1}};
+  const std::vector<std::pair<int64_t, int64_t>> shapes = {{4, 4}, {6, 2},  {6, 3}, {8, 2},
+                                                           {9, 3}, {10, 5}, {7, 1}};
   for (const auto& [items, clusters] : shapes)
     for (int round = 0; round < 8; ++round) {
       const auto cost = random_costs(items, clusters, rng, round % 2 == 1);
       const auto labels = balanced_assignment(cost, items, clusters);
       expect_balanced(labels, clusters);
-      EXPECT_NEAR(assignment_cost(cost, labels, clusters), brute_force(cost, items, clusters), 1e-9) << items << " on " << clusters;
+      EXPECT_NEAR(assignment_cost(cost, labels, clusters), brute_force(cost, items, clusters), 1e-9)
+          << items << " on " << clusters;
     }
 }
 
-// Too large to enumerate: an assignment is optimal exactly if no cycle of clusters can pass items on at a gain.
+// Too large to enumerate: an assignment is optimal exactly if no cycle of clusters can pass items on at a
+// gain.
 TEST(BalancedAssignment, LeavesNoGainfulExchangeInALargeProblem) {
   Rng rng(2);
   const int64_t items = 560, clusters = 7;

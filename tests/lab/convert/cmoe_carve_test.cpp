@@ -17,7 +17,8 @@ TEST(MarkerDistances, AreTheL1DistancesOfColumns) {
   const torch::Tensor fast = marker_distances(markers, centroids, MarkerDistance::l1);
   for (int64_t n = 0; n < 6; ++n)
     for (int64_t c = 0; c < 3; ++c) {
-      const double slow = (markers.select(1, n).to(torch::kFloat64) - centroids.select(1, c)).abs().sum().item<double>();
+      const double slow =
+          (markers.select(1, n).to(torch::kFloat64) - centroids.select(1, c)).abs().sum().item<double>();
       EXPECT_NEAR(fast[n][c].item<double>(), slow, 1e-7);
     }
 }
@@ -56,7 +57,8 @@ TEST(Carve, PutsNeuronsThatFireTogetherIntoOneExpert) {
   markers[0][1] = markers[1][2] = markers[0][2] = markers[2][0] = markers[1][0] = 1;
   Rng rng(1);
   for (const MarkerDistance distance : {MarkerDistance::l1, MarkerDistance::cosine}) {
-    const Carving carving = carve(markers, {.experts = 3, .shared = 0, .distance = distance, .iterations = 5}, rng);
+    const Carving carving =
+        carve(markers, {.experts = 3, .shared = 0, .distance = distance, .iterations = 5}, rng);
     for (const auto& set : carving.routed)
       for (const int64_t neuron : set) EXPECT_EQ(neuron % 3, set.front() % 3);
   }
@@ -67,14 +69,18 @@ TEST(RepresentativeNeurons, AreNearestToTheMeanOfTheirSet) {
   const std::vector<NeuronSet> sets = {{0, 2, 5, 7, 9}, {1, 3, 4, 6, 8}};
   const NeuronSet chosen = representative_neurons(markers, sets, MarkerDistance::l1);
   for (size_t s = 0; s < sets.size(); ++s) {
-    const torch::Tensor mean = markers.index_select(1, torch::tensor(sets[s], torch::kInt64)).to(torch::kFloat64).mean(1);
-    auto distance = [&](int64_t n) { return (markers.select(1, n).to(torch::kFloat64) - mean).abs().sum().item<double>(); };
+    const torch::Tensor mean =
+        markers.index_select(1, torch::tensor(sets[s], torch::kInt64)).to(torch::kFloat64).mean(1);
+    auto distance = [&](int64_t n) {
+      return (markers.select(1, n).to(torch::kFloat64) - mean).abs().sum().item<double>();
+    };
     for (const int64_t neuron : sets[s]) EXPECT_LE(distance(chosen[s]), distance(neuron) + 1e-9);
   }
 }
 
 TEST(NeuronRouter, HasUnitRowsOfTheRepresentatives) {
-  const FfnWeights ffn{.gate = torch::randn({5, 4}), .up = torch::randn({5, 4}), .down = torch::randn({4, 5})};
+  const FfnWeights ffn{
+      .gate = torch::randn({5, 4}), .up = torch::randn({5, 4}), .down = torch::randn({4, 5})};
   const NeuronRouter router = neuron_router(ffn, {3, 1});
   EXPECT_NEAR(router.up[0].norm().item<double>(), 1, 1e-6);
   EXPECT_NEAR((router.gate[1] * ffn.gate[1].norm() - ffn.gate[1]).abs().max().item<double>(), 0, 1e-6);

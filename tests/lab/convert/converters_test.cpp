@@ -19,13 +19,16 @@ Calibration random_text() {
   return {ids, TokenId{1}, 24, "test"};
 }
 
-Conversion run(const std::string& method, const std::vector<std::string>& settings = {}, double active = 0.5, int64_t experts = 4, uint64_t seed = 0) {
+Conversion run(const std::string& method, const std::vector<std::string>& settings = {}, double active = 0.5,
+               int64_t experts = 4, uint64_t seed = 0) {
   Progress::silence(true);
   static const ModelSpec spec = test::tiny_dense();
   static const auto model = test::random_model(spec, 20);
   static const StateDict state = state_of(*model);
   static const Calibration text = random_text();
-  return converters().get(method).convert({.spec = spec, .state = state, .text = text, .active = active, .experts = experts, .seed = seed}, settings);
+  return converters().get(method).convert(
+      {.spec = spec, .state = state, .text = text, .active = active, .experts = experts, .seed = seed},
+      settings);
 }
 
 void expect_complete(const Conversion& result) {
@@ -76,31 +79,40 @@ class EveryConverter : public testing::TestWithParam<Case> {};
 
 TEST_P(EveryConverter, WritesWhatItsSpecNeedsAndKeepsItsPromises) {
   auto settings = GetParam().settings;
-  if (GetParam().method == "tomoe" || GetParam().method == "prune-learned") settings.insert(settings.end(), {"steps=4", "batch=2", "length=16"});
+  if (GetParam().method == "tomoe" || GetParam().method == "prune-learned")
+    settings.insert(settings.end(), {"steps=4", "batch=2", "length=16"});
   const Conversion result = run(GetParam().method, settings);
   expect_complete(result);
   EXPECT_EQ(writable_family(result.spec), GetParam().family);
   const ParameterCount count = count_parameters(result.spec);
-  const double share = static_cast<double>(count.ffn_active) / static_cast<double>(count_parameters(test::tiny_dense()).ffn_total);
+  const double share = static_cast<double>(count.ffn_active) /
+                       static_cast<double>(count_parameters(test::tiny_dense()).ffn_total);
   if (GetParam().method == "copy") return;  // its experts are whole
   EXPECT_NEAR(share, 0.5, 0.02);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Methods, EveryConverter,
-    testing::Values(Case{"copy", "mixtral", {}}, Case{"copy", "coppice", {"layers=every-other"}}, Case{"split-random", "mixtral", {}},
-                    Case{"split-cluster", "mixtral", {}}, Case{"split-random", "coppice", {"fold=false"}},
-                    Case{"split-random", "coppice", {"router=mlp_tanh"}}, Case{"split-cluster", "coppice", {"router=neurons", "k_a=3"}},
+    testing::Values(Case{"copy", "mixtral", {}}, Case{"copy", "coppice", {"layers=every-other"}},
+                    Case{"split-random", "mixtral", {}}, Case{"split-cluster", "mixtral", {}},
+                    Case{"split-random", "coppice", {"fold=false"}},
+                    Case{"split-random", "coppice", {"router=mlp_tanh"}},
+                    Case{"split-cluster", "coppice", {"router=neurons", "k_a=3"}},
                     Case{"split-cluster", "mixtral", {"router=centroid"}}, Case{"cmoe", "coppice", {}},
-                    Case{"cmoe", "coppice", {"partition=random", "share=none", "router=random"}}, Case{"prune-magnitude", "llama", {}},
-                    Case{"prune-magnitude", "llama", {"score=group"}}, Case{"prune-activation", "llama", {}},
-                    Case{"prune-activation", "llama", {"score=fluctuation", "compensate=true"}}, Case{"tomoe", "coppice", {}},
-                    Case{"tomoe", "mixtral", {"storage=separate", "widths=uniform"}}, Case{"prune-learned", "llama", {"widths=uniform"}}));
+                    Case{"cmoe", "coppice", {"partition=random", "share=none", "router=random"}},
+                    Case{"prune-magnitude", "llama", {}}, Case{"prune-magnitude", "llama", {"score=group"}},
+                    Case{"prune-activation", "llama", {}},
+                    Case{"prune-activation", "llama", {"score=fluctuation", "compensate=true"}},
+                    Case{"tomoe", "coppice", {}},
+                    Case{"tomoe", "mixtral", {"storage=separate", "widths=uniform"}},
+                    Case{"prune-learned", "llama", {"widths=uniform"}}));
 
 TEST(EveryConverterOfTheRegistry, IsDeterministicForASeed) {
   for (const auto& [name, converter] : converters()) {
     const std::vector<std::string> settings =
-        name == "tomoe" || name == "prune-learned" ? std::vector<std::string>{"steps=3", "batch=2", "length=16"} : std::vector<std::string>{};
+        name == "tomoe" || name == "prune-learned"
+            ? std::vector<std::string>{"steps=3", "batch=2", "length=16"}
+            : std::vector<std::string>{};
     const Conversion first = run(name, settings, 0.5, 4, 7), again = run(name, settings, 0.5, 4, 7);
     EXPECT_EQ(first.spec, again.spec) << name;
     EXPECT_EQ(differing_bytes(first.state, again.state), 0) << name;
@@ -144,7 +156,8 @@ TEST(Tomoe, KeepsEveryDenseTensorBitForBit) {
   for (const auto& [name, tensor] : dense) EXPECT_TRUE(result.state.at(name).equal(tensor)) << name;
 }
 
-void expect_usage_error(const std::string& method, const std::vector<std::string>& settings, double active, int64_t experts, const std::string& part) {
+void expect_usage_error(const std::string& method, const std::vector<std::string>& settings, double active,
+                        int64_t experts, const std::string& part) {
   try {
     run(method, settings, active, experts);
     ADD_FAILURE() << method << " accepted " << part;
@@ -176,9 +189,14 @@ class ConvertModel : public testing::Test {
     save_model(folder_ / "dense", model->spec(), state_of(*model), DType::f32);
     Json vocabulary = Json::object();
     for (int i = 0; i < 26; ++i) vocabulary[std::string(1, static_cast<char>('a' + i))] = i;
-    const Json tokenizer = {{"version", "1.0"},        {"truncation", nullptr},     {"padding", nullptr},
-                            {"added_tokens", Json::array()}, {"normalizer", nullptr},     {"pre_tokenizer", nullptr},
-                            {"post_processor", nullptr}, {"decoder", nullptr},
+    const Json tokenizer = {{"version", "1.0"},
+                            {"truncation", nullptr},
+                            {"padding", nullptr},
+                            {"added_tokens", Json::array()},
+                            {"normalizer", nullptr},
+                            {"pre_tokenizer", nullptr},
+                            {"post_processor", nullptr},
+                            {"decoder", nullptr},
                             {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", Json::array()}}}};
     write_file(folder_ / "dense" / "tokenizer.json", to_text(tokenizer));
     std::string text;
@@ -188,7 +206,9 @@ class ConvertModel : public testing::Test {
     write_file(folder_ / "empty.txt", "");
   }
 
-  ConvertRequest request(const std::string& method) const { return {.method = method, .calibration = folder_ / "calib.txt", .experts = 4}; }
+  ConvertRequest request(const std::string& method) const {
+    return {.method = method, .calibration = folder_ / "calib.txt", .experts = 4};
+  }
 
   void expect_refused(const ConvertRequest& bad, Fault fault, const std::string& part) {
     try {
@@ -199,7 +219,8 @@ class ConvertModel : public testing::Test {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     }
     for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
-      EXPECT_EQ(entry.path().filename().string().find("bad"), std::string::npos) << "left behind: " << entry.path();
+      EXPECT_EQ(entry.path().filename().string().find("bad"), std::string::npos)
+          << "left behind: " << entry.path();
   }
 
   test::TemporaryFolder folder_;
@@ -211,12 +232,14 @@ TEST_F(ConvertModel, WritesADirectoryThatReadsBackEqual) {
   EXPECT_EQ(written.spec().blocks, result.spec.blocks);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "out" / "tokenizer.json"));
   EXPECT_NE(read_file(folder_ / "out" / "coppice.yaml").find("cmoe"), std::string::npos);
-  for (const auto& claim : read_json_file(folder_ / "out" / "parity.json")) EXPECT_TRUE(claim["held"].get<bool>());
+  for (const auto& claim : read_json_file(folder_ / "out" / "parity.json"))
+    EXPECT_TRUE(claim["held"].get<bool>());
   EXPECT_NEAR(result.active, 0.5, 1e-9);
   ASSERT_TRUE(result.report.contains("tokens_per_expert"));
   EXPECT_EQ(result.report["tokens_per_expert"].size(), 2u);
   const Json printed = result.to_json(request("cmoe"));
-  for (const char* key : {"method", "active_params", "total_params", "seconds", "parity"}) EXPECT_TRUE(printed.contains(key)) << key;
+  for (const char* key : {"method", "active_params", "total_params", "seconds", "parity"})
+    EXPECT_TRUE(printed.contains(key)) << key;
 }
 
 TEST_F(ConvertModel, RefusesBadInputAndLeavesNothingBehind) {

@@ -16,23 +16,27 @@ namespace {
 
 TEST(StraightThrough, HasHardValuesAndTheGradientsOfTheRelaxation) {
   torch::manual_seed(1);
-  const torch::Tensor logits = torch::randn({6, 4}, torch::kFloat64).requires_grad_(true), noise = gumbel_noise(logits), weight = torch::randn({6, 4}, torch::kFloat64);
+  const torch::Tensor logits = torch::randn({6, 4}, torch::kFloat64).requires_grad_(true),
+                      noise = gumbel_noise(logits), weight = torch::randn({6, 4}, torch::kFloat64);
   const torch::Tensor choice = straight_through_softmax(logits, noise, 0.4);
   EXPECT_TRUE(choice.detach().sum(1).eq(1).all().item<bool>());
   EXPECT_TRUE(choice.argmax(1).equal((logits + noise).argmax(1)));
   const auto hard = torch::autograd::grad({(choice * weight).sum()}, {logits})[0];
-  const auto soft = torch::autograd::grad({(torch::softmax((logits + noise) / 0.4, -1) * weight).sum()}, {logits})[0];
+  const auto soft =
+      torch::autograd::grad({(torch::softmax((logits + noise) / 0.4, -1) * weight).sum()}, {logits})[0];
   EXPECT_LT((hard - soft).abs().max().item<double>(), 1e-12);
 
   const torch::Tensor mask = straight_through_sigmoid(logits, noise, 0.4);
   EXPECT_TRUE(mask.detach().eq((logits + noise).gt(0).to(torch::kFloat64)).all().item<bool>());
   const auto hard_mask = torch::autograd::grad({(mask * weight).sum()}, {logits})[0];
-  const auto soft_mask = torch::autograd::grad({(torch::sigmoid((logits + noise) / 0.4) * weight).sum()}, {logits})[0];
+  const auto soft_mask =
+      torch::autograd::grad({(torch::sigmoid((logits + noise) / 0.4) * weight).sum()}, {logits})[0];
   EXPECT_LT((hard_mask - soft_mask).abs().max().item<double>(), 1e-12);
 }
 
 TEST(MaskLosses, HaveTheValuesOfTheirFormulas) {
-  const std::vector<torch::Tensor> masks = {torch::tensor({{1.0, 1.0, 0.0, 0.0}, {0.0, 1.0, 0.0, 0.0}}), torch::ones({2, 4})};
+  const std::vector<torch::Tensor> masks = {torch::tensor({{1.0, 1.0, 0.0, 0.0}, {0.0, 1.0, 0.0, 0.0}}),
+                                            torch::ones({2, 4})};
   EXPECT_DOUBLE_EQ(active_ratio(masks).item<double>(), 6.0 / 8);
   EXPECT_NEAR(union_loss(masks).item<double>(), 0.5 * std::log(1.001 / 0.501), 1e-6);
   EXPECT_NEAR(ratio_loss(torch::tensor(0.75), 0.5).item<double>(), std::log(0.751 / 0.501), 1e-6);
@@ -51,7 +55,8 @@ TEST(LearnedWidth, IsTheExpectedWidthOfSampledMasks) {
   torch::manual_seed(2);
   const torch::Tensor logits = torch::randn({1, 50});
   double sum = 0;
-  for (int i = 0; i < 2000; ++i) sum += straight_through_sigmoid(logits, gumbel_noise(logits), 0.4).sum().item<double>();
+  for (int i = 0; i < 2000; ++i)
+    sum += straight_through_sigmoid(logits, gumbel_noise(logits), 0.4).sum().item<double>();
   EXPECT_NEAR(learned_width(logits), sum / 2000, 0.5);
 }
 
@@ -96,14 +101,16 @@ TEST(MaskedModel, SendsGradientsToTheHypernetworkAndRoutersButNotToTheDenseModel
   const torch::Tensor ids = test::random_ids(4, 20, 40, 7), teacher = masked.model->forward(ids);
   masked.set_masking(Masking::sampled);
   const torch::Tensor embeddings = masked.network->embeddings();
-  for (size_t i = 0; i < masked.ffns.size(); ++i) masked.ffns[i]->embedding = embeddings[static_cast<int64_t>(i)];
+  for (size_t i = 0; i < masked.ffns.size(); ++i)
+    masked.ffns[i]->embedding = embeddings[static_cast<int64_t>(i)];
   torch::manual_seed(8);
   distillation_loss(teacher, masked.model->forward(ids)).backward();
   for (const auto& parameter : masked.network->named_parameters()) {
     ASSERT_TRUE(parameter.value().grad().defined()) << parameter.key();
     EXPECT_GT(parameter.value().grad().abs().max().item<double>(), 0) << parameter.key();
   }
-  for (const auto& parameter : masked.model->named_parameters()) EXPECT_FALSE(parameter.value().requires_grad()) << parameter.key();
+  for (const auto& parameter : masked.model->named_parameters())
+    EXPECT_FALSE(parameter.value().requires_grad()) << parameter.key();
 }
 
 TEST(TrainMasks, ReachesTheActiveRatioIsDeterministicAndLeavesTheDenseModelAlone) {
@@ -114,7 +121,8 @@ TEST(TrainMasks, ReachesTheActiveRatioIsDeterministicAndLeavesTheDenseModelAlone
   for (int i = 0; i < 800; ++i) ids.push_back(static_cast<TokenId>(rng.below(40)));
   const Calibration text(ids, std::nullopt, 16, "test");
   const MaskTraining training{.active = 0.5, .steps = 120, .batch = 4, .learning_rate = 1e-2};
-  MaskedModel first = make_masked_model(spec, state_of(*dense), 2, 1), again = make_masked_model(spec, state_of(*dense), 2, 1);
+  MaskedModel first = make_masked_model(spec, state_of(*dense), 2, 1),
+              again = make_masked_model(spec, state_of(*dense), 2, 1);
   Progress::silence(true);
   const auto result = train_masks(first, text, training, "");
   train_masks(again, text, training, "");

@@ -13,7 +13,9 @@ namespace {
 using testing::ElementsAre;
 
 FfnWeights random_ffn(int64_t width, int64_t neurons) {
-  return {.gate = torch::randn({neurons, width}), .up = torch::randn({neurons, width}), .down = torch::randn({width, neurons})};
+  return {.gate = torch::randn({neurons, width}),
+          .up = torch::randn({neurons, width}),
+          .down = torch::randn({width, neurons})};
 }
 
 TEST(PartitionFaults, CountsNeuronsThatAreMissingOrRepeated) {
@@ -48,7 +50,9 @@ TEST(FfnSlices, OfAPartitionAddUpToTheWholeFfn) {
   torch::manual_seed(1);
   const FfnWeights ffn = random_ffn(6, 12);
   const torch::Tensor x = torch::randn({9, 6});
-  auto run = [&x](const FfnWeights& part) { return torch::linear(hidden_neurons(part, x, Activation::silu), part.down); };
+  auto run = [&x](const FfnWeights& part) {
+    return torch::linear(hidden_neurons(part, x, Activation::silu), part.down);
+  };
   NeuronSet all(12);
   std::iota(all.begin(), all.end(), 0);
   Rng rng(7);
@@ -83,7 +87,8 @@ TEST(TopMarkers, MarkTheLargestMagnitudesOfEachToken) {
 }
 
 TEST(TopMarkers, OfEqualValuesTakeTheFirst) {
-  EXPECT_TRUE(top_markers(torch::tensor({{2.0, -2.0, 2.0, 1.0}}), 2).equal(torch::tensor({{1, 1, 0, 0}}, torch::kUInt8)));
+  EXPECT_TRUE(top_markers(torch::tensor({{2.0, -2.0, 2.0, 1.0}}), 2)
+                  .equal(torch::tensor({{1, 1, 0, 0}}, torch::kUInt8)));
 }
 
 TEST(ActivationStatistics, FedInChunksEqualThoseOfTheWhole) {
@@ -106,7 +111,9 @@ TEST(HiddenNeuronsByCosine, IgnoreTheLengthsOfTokensAndRows) {
   const torch::Tensor x = torch::randn({4, 6});
   const torch::Tensor h = hidden_neurons_by_cosine(ffn, x, Activation::silu);
   EXPECT_LT((h - hidden_neurons_by_cosine(longer, 3 * x, Activation::silu)).abs().max().item<double>(), 1e-6);
-  const auto cosine = [&](const torch::Tensor& row) { return torch::cosine_similarity(x[2].unsqueeze(0), row.unsqueeze(0), 1)[0]; };
+  const auto cosine = [&](const torch::Tensor& row) {
+    return torch::cosine_similarity(x[2].unsqueeze(0), row.unsqueeze(0), 1)[0];
+  };
   const double expected = (torch::silu(cosine(ffn.gate[3])) * cosine(ffn.up[3])).item<double>();
   EXPECT_NEAR(h[2][3].item<double>(), expected, 1e-6);
 }

@@ -27,8 +27,7 @@ TEST(SelectExperts, ABiasSteersSelectionOnly) {
 
 TEST(ExpertWeights, AllZeroScoresStayFinite) {
   const torch::Tensor scores = torch::zeros({2, 3}), experts = torch::tensor({{0, 1}, {1, 2}}, torch::kInt64);
-  EXPECT_TRUE(
-      lab::expert_weights({}, scores, experts).isfinite().all().item<bool>());
+  EXPECT_TRUE(lab::expert_weights({}, scores, experts).isfinite().all().item<bool>());
 }
 
 TEST(ExpertWeights, GradientsAreFiniteDifferences) {
@@ -38,7 +37,8 @@ TEST(ExpertWeights, GradientsAreFiniteDifferences) {
     for (const auto score : {RouterScore::softmax, RouterScore::sigmoid})
       expect_gradients_match(
           [&] {
-            return lab::expert_weights({.weight = weight, .scale = 1.5}, lab::router_scores({.score = score}, logits), experts, u);
+            return lab::expert_weights({.weight = weight, .scale = 1.5},
+                                       lab::router_scores({.score = score}, logits), experts, u);
           },
           {logits, u});
 }

@@ -3,10 +3,10 @@
 #include "base/file.h"
 #include "base/strings.h"
 #include "lab/gradient_check.h"
+#include "lab/tiny_models.h"
 #include "lab/train/checkpoint.h"
 #include "lab/train/evaluate.h"
 #include "support.h"
-#include "lab/tiny_models.h"
 
 namespace coppice::test {
 namespace {

@@ -72,7 +72,8 @@ TEST(World, EveryEntityHasTheAttributesOfItsKind) {
   const World world = make_world();
   for (const auto& entity : world.entities)
     for (const auto& info : attributes_of(entity.kind))
-      EXPECT_TRUE(info.attribute == Attribute::parent || entity[info.attribute].known()) << entity.name << " " << info.labels[0];
+      EXPECT_TRUE(info.attribute == Attribute::parent || entity[info.attribute].known())
+          << entity.name << " " << info.labels[0];
 }
 
 // The share of rank r among many draws is close to (r + 1)^-s over the sum.
