@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "model/arch/families.h"
 #include "model/decoder.h"
 #include "model/gguf/architectures.h"
 #include "model/gguf/export_gguf.h"
@@ -399,6 +400,17 @@ TEST(Gguf, Llama31RopeComesBackAndOthersAreRefused) {
   RopeSpec other = rope;
   other.high_frequency_factor = 3;
   EXPECT_THAT(error_of([&] { writable_architecture(with(other), "model"); }), HasSubstr("not Llama 3.1's"));
+}
+
+// Whatever mixers, encoders and routers a model has, the answer is an Error and not a guess.
+TEST(Gguf, FamiliesWithoutAnArchitectureAreRefused) {
+  for (const char* family : {"lfm2", "lfm2_moe", "bert", "roberta", "xlm-roberta", "distilbert", "modernbert", "t5",
+                             "mt5", "umt5", "deepseek", "deepseek_v2", "deepseek_v3", "PanguProMoE",
+                             "pangu_ultra_moe", "opt", "mistral"}) {
+    const Json file = read_json_file(fmt::format("{}/tests/data/families/{}.json", COPPICE_SOURCE, family));
+    const ModelSpec spec = spec_from_config(file["config"], "config.json");
+    EXPECT_THAT(error_of([&] { writable_architecture(spec, "model"); }), HasSubstr("model: ")) << family;
+  }
 }
 
 TEST(Gguf, WhatNoArchitectureHoldsIsRefusedWithTheReason) {
