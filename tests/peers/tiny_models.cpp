@@ -31,6 +31,20 @@ ModelSpec tiny(const char* family, FfnSpec ffn, Change change) {
   return spec;
 }
 
+// Shared and fine-grained experts behind a dense layer.
+ModelSpec fine(const char* family, MoeSpec moe, std::optional<LatentAttentionSpec> latent) {
+  moe.shared_width = 64;
+  return tiny(family, moe, [&](ModelSpec& spec, BlockSpec& block, AttentionSpec& attention) {
+    if (&block == &spec.blocks.front()) block.ffn = DenseFfnSpec{.width = 96};
+    if (!latent) {
+      attention.kv_heads = 4;
+      return;
+    }
+    spec.norm_epsilon = latent->norm_epsilon;
+    block.mixer = *latent;
+  });
+}
+
 void add_layer_norms_and_biases(ModelSpec& spec, AttentionSpec& attention) {
   spec.norm = NormKind::layer;
   attention.qkv_bias = attention.output_bias = true;
@@ -44,6 +58,23 @@ const Registry<ModelSpec>& tiny_models() {
   scored.router.weight = shared.router.weight = ExpertWeight::score;
   shared.shared_width = 96;
   shared.shared_gate = true;
+  LatentAttentionSpec latent{
+      .heads = 4, .latent_rank = 32, .plain_dim = 32, .rotary_dim = 32, .value_dim = 32};
+  latent.rope.interleaved = true;
+  LatentAttentionSpec stretched = latent;  // as the published models of both families are
+  stretched.query_rank = 32;
+  stretched.rope.scaling = RopeScaling::yarn;
+  stretched.rope.factor = 40;
+  stretched.rope.original_context = 32;
+  stretched.rope.mscale = stretched.rope.mscale_all_dim = 0.707;
+  MoeSpec scaled = scored, grouped = renormalised;
+  scaled.router.scale = 1.5;
+  grouped.router = {.score = RouterScore::sigmoid,
+                    .selection_bias = true,
+                    .scale = 2.5,
+                    .group_rule = GroupRule::best_two,
+                    .groups = 3,
+                    .kept_groups = 2};
   static const Registry<ModelSpec> all(
       "family", {{"llama", tiny("llama", gated, [](auto&, auto&, auto&) {})},
                  {"mixtral", tiny("mixtral", renormalised, [](auto&, auto&, auto&) {})},
@@ -70,6 +101,10 @@ const Registry<ModelSpec>& tiny_models() {
                                   block.norms = NormPlacement::post;
                                   a.qk_norm = QkNorm::projection;
                                 })},
+                 {"deepseek", fine("deepseek", scored, std::nullopt)},
+                 {"deepseek_v2", fine("deepseek_v2", scaled, stretched)},
+                 {"deepseek_v2_lite", fine("deepseek_v2", scored, latent)},
+                 {"deepseek_v3", fine("deepseek_v3", grouped, stretched)},
                  {"phi", tiny("phi", plain,
                               [](auto& spec, auto& block, auto& a) {
                                 add_layer_norms_and_biases(spec, a);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "model/arch/families.h"
@@ -43,6 +44,102 @@ std::optional<std::string> difference(const Json& wanted, const Json& got, const
     return std::nullopt;
   }
   return wanted == got ? std::nullopt : std::optional(differs());
+}
+
+// Files hold a tenth of it, as llama.cpp's converter has written it since its first files.
+constexpr double log_multiplier_share = 0.1;
+
+struct KeyWriter {
+  const std::string& prefix;
+  GgufMetadata& metadata;
+  void whole(const char* key, int64_t value) const {
+    metadata.add(prefix + "." + key, static_cast<uint32_t>(value));
+  }
+  void real(const char* key, double value) const {
+    metadata.add(prefix + "." + key, static_cast<float>(value));
+  }
+};
+
+// Keys and values of all heads lie as one vector, so that llama.cpp sees one key head.
+void add_latent_attention(const LatentAttentionSpec& attention, const KeyWriter& keys) {
+  keys.whole("attention.head_count", attention.heads);
+  keys.whole("attention.head_count_kv", 1);
+  keys.whole("attention.key_length", attention.latent_rank + attention.rotary_dim);
+  keys.whole("attention.value_length", attention.latent_rank);
+  keys.whole("attention.key_length_mla", attention.query_dim());
+  keys.whole("attention.value_length_mla", attention.value_dim);
+  keys.whole("attention.q_lora_rank", attention.query_rank);
+  keys.whole("attention.kv_lora_rank", attention.latent_rank);
+  keys.whole("rope.dimension_count", attention.rotary_dim);
+  const RopeSpec& rope = attention.rope;
+  keys.real("rope.freq_base", rope.theta);
+  if (rope.scaling != RopeScaling::yarn) return;
+  keys.metadata.add(keys.prefix + ".rope.scaling.type", std::string("yarn"));
+  keys.real("rope.scaling.factor", rope.factor);
+  keys.whole("rope.scaling.original_context_length", rope.original_context);
+  keys.real("rope.scaling.yarn_beta_fast", rope.beta_fast);
+  keys.real("rope.scaling.yarn_beta_slow", rope.beta_slow);
+  keys.real("rope.scaling.yarn_log_multiplier", log_multiplier_share * rope.mscale_all_dim);
+}
+
+void add_attention(const AttentionSpec& attention, const GgufArchitecture& kind, const KeyWriter& keys) {
+  keys.whole("attention.head_count", attention.heads);
+  keys.whole("attention.head_count_kv", attention.kv_heads);
+  keys.whole("attention.key_length", attention.head_dim);
+  keys.whole("attention.value_length", attention.head_dim);
+  if (!kind.learned_positions) {
+    keys.whole("rope.dimension_count", rotary_width(attention.rope, attention.head_dim));
+    keys.real("rope.freq_base", attention.rope.theta);
+  }
+  if (attention.rope.scaling == RopeScaling::linear) {
+    keys.metadata.add(keys.prefix + ".rope.scaling.type", std::string("linear"));
+    keys.real("rope.scaling.factor", attention.rope.factor);
+  }
+  if (attention.rope.scaling == RopeScaling::llama3)
+    keys.whole("rope.scaling.original_context_length", attention.rope.original_context);
+}
+
+int64_t leading_dense_layers(const ModelSpec& spec) {
+  int64_t count = 0;
+  for (const auto& block : spec.blocks) {
+    if (moe_of(block) != nullptr) break;
+    ++count;
+  }
+  return count;
+}
+
+// What says how many of the first layers are dense, and how experts are chosen and weighted.
+void add_fine_experts(const ModelSpec& spec, const MoeSpec& moe, const GgufArchitecture& kind,
+                      const KeyWriter& keys) {
+  keys.whole("leading_dense_block_count", leading_dense_layers(spec));
+  keys.whole("expert_shared_count", moe.shared_width / std::max<int64_t>(1, moe.widths.front()));
+  keys.real("expert_weights_scale", moe.router.scale);
+  if (!kind.free_router) return;
+  keys.metadata.add(keys.prefix + ".expert_weights_norm", moe.router.weight == ExpertWeight::renormalised);
+  keys.whole("expert_gating_func", moe.router.score == RouterScore::sigmoid ? gguf_sigmoid : gguf_softmax);
+  if (moe.router.group_rule != GroupRule::best_two) return;
+  keys.whole("expert_group_count", moe.router.groups);
+  keys.whole("expert_group_used_count", moe.router.kept_groups);
+}
+
+// The architecture for models of a family, or for what is most like it.
+std::string nearest_architecture(const ModelSpec& spec) {
+  static const std::map<std::string, std::string, std::less<>> of_families = {
+      {"mistral", "llama"},
+      {"mixtral", "llama"},
+      {"qwen2_moe", "qwen2moe"},
+      {"qwen3_moe", "qwen3moe"},
+      {"phi", "phi2"},
+      {"deepseek_v2", "deepseek2"},
+      {"deepseek_v3", "deepseek2"},
+      {"pangu_ultra_moe", "deepseek2"}};
+  if (const auto found = of_families.find(spec.family); found != of_families.end()) return found->second;
+  if (gguf_architectures().find(spec.family) != nullptr) return spec.family;
+  if (std::holds_alternative<LatentAttentionSpec>(spec.blocks.front().mixer)) return "deepseek2";
+  const MoeSpec* moe = moe_of(spec.blocks.back());
+  if (moe != nullptr && moe->shared_width > 0) return moe->shared_gate ? "qwen2moe" : "deepseek";
+  if (spec.norm == NormKind::layer) return spec.learned_positions ? "gpt2" : "phi2";
+  return "llama";
 }
 
 // What a file of the spec would tell about its tensors; nothing if one of them has no name there.
@@ -115,6 +212,23 @@ const Registry<GgufArchitecture>& gguf_architectures() {
          .ffn_bias = true,
          .gated = false,
          .activation = Activation::gelu_tanh}},
+       {"deepseek",
+        {.interleaved_rope = true,
+         .free_heads = false,
+         .qkv_bias = false,
+         .output_bias = false,
+         .ffn_bias = false,
+         .dense = false,
+         .router = scored,
+         .expert_width_key = true,
+         .leading_dense = true}},
+       {"deepseek2",
+        {.dense = false,
+         .router = scored,
+         .expert_width_key = true,
+         .leading_dense = true,
+         .free_router = true,
+         .latent = true}},
        {"gpt2",
         {.learned_positions = true,
          .norm = NormKind::layer,
@@ -156,54 +270,48 @@ std::vector<float> rope_factors(const ModelSpec& spec) {
 }
 
 void add_spec(const ModelSpec& spec, const std::string& architecture, GgufMetadata& metadata) {
-  const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
-  const auto whole = [&](const char* key, int64_t value) {
-    metadata.add(architecture + "." + key, static_cast<uint32_t>(value));
-  };
-  const auto real = [&](const char* key, double value) {
-    metadata.add(architecture + "." + key, static_cast<float>(value));
-  };
+  const KeyWriter keys{architecture, metadata};
   const GgufArchitecture& kind = gguf_architectures().get(architecture);
   metadata.add("general.architecture", architecture);
-  whole("block_count", static_cast<int64_t>(spec.blocks.size()));
-  whole("context_length", spec.context);
-  whole("embedding_length", spec.width);
-  whole("vocab_size", spec.vocabulary);
-  whole("attention.head_count", attention.heads);
-  whole("attention.head_count_kv", attention.kv_heads);
-  whole("attention.key_length", attention.head_dim);
-  whole("attention.value_length", attention.head_dim);
-  real(norm_epsilon_key(kind), spec.norm_epsilon);
-  if (!kind.learned_positions) {
-    whole("rope.dimension_count", rotary_width(attention.rope, attention.head_dim));
-    real("rope.freq_base", attention.rope.theta);
+  keys.whole("block_count", static_cast<int64_t>(spec.blocks.size()));
+  keys.whole("context_length", spec.context);
+  keys.whole("embedding_length", spec.width);
+  keys.whole("vocab_size", spec.vocabulary);
+  keys.real(norm_epsilon_key(kind), spec.norm_epsilon);
+  const MixerSpec& mixer = spec.blocks.front().mixer;
+  if (kind.latent)
+    add_latent_attention(std::get<LatentAttentionSpec>(mixer), keys);
+  else
+    add_attention(std::get<AttentionSpec>(mixer), kind, keys);
+  const auto* dense = std::get_if<DenseFfnSpec>(&spec.blocks.front().ffn);
+  const MoeSpec* moe = moe_of(kind.leading_dense ? spec.blocks.back() : spec.blocks.front());
+  if (moe == nullptr) {
+    keys.whole("feed_forward_length", dense->width);
+    return;
   }
-  if (attention.rope.scaling == RopeScaling::linear) {
-    metadata.add(architecture + ".rope.scaling.type", std::string("linear"));
-    real("rope.scaling.factor", attention.rope.factor);
-  }
-  if (attention.rope.scaling == RopeScaling::llama3)
-    whole("rope.scaling.original_context_length", attention.rope.original_context);
-  const BlockSpec& block = spec.blocks.front();
-  if (const MoeSpec* moe = moe_of(block)) {
-    whole("feed_forward_length", moe->widths.front());
-    if (kind.expert_width_key) whole("expert_feed_forward_length", moe->widths.front());
-    if (kind.shared_expert) whole("expert_shared_feed_forward_length", moe->shared_width);
-    whole("expert_count", moe->experts());
-    whole("expert_used_count", moe->top_k);
-  } else {
-    whole("feed_forward_length", std::get<DenseFfnSpec>(block.ffn).width);
-  }
+  keys.whole("feed_forward_length", dense != nullptr ? dense->width : moe->widths.front());
+  if (kind.expert_width_key) keys.whole("expert_feed_forward_length", moe->widths.front());
+  if (kind.shared_expert) keys.whole("expert_shared_feed_forward_length", moe->shared_width);
+  keys.whole("expert_count", moe->experts());
+  keys.whole("expert_used_count", moe->top_k);
+  if (kind.leading_dense) add_fine_experts(spec, *moe, kind, keys);
 }
 
 std::optional<std::string> gguf_obstacle(const ModelSpec& spec, const std::string& name) {
   const GgufArchitecture& architecture = gguf_architectures().get(name);
-  const BlockSpec& block = spec.blocks.front();
-  if (!std::holds_alternative<AttentionSpec>(block.mixer)) return "its blocks do not begin with attention";
+  const BlockSpec& block = architecture.leading_dense ? spec.blocks.back() : spec.blocks.front();
+  const MixerSpec& mixer = spec.blocks.front().mixer;
+  if (architecture.latent && !std::holds_alternative<LatentAttentionSpec>(mixer))
+    return "its blocks do not begin with latent attention";
+  if (!architecture.latent && !std::holds_alternative<AttentionSpec>(mixer))
+    return fmt::format("its blocks begin with {}, not with attention",
+                       std::visit([](const auto& own) { return own.kind; }, mixer));
   if (moe_of(block) == nullptr && !std::holds_alternative<DenseFfnSpec>(block.ffn))
     return "its feed-forwards are neither dense nor mixtures of experts";
   if (moe_of(block) != nullptr && !architecture.router) return "it has a mixture of experts";
-  if (moe_of(block) == nullptr && !architecture.dense) return "it has no mixture of experts";
+  if (moe_of(block) == nullptr && !architecture.dense)
+    return architecture.leading_dense ? "its last block has no mixture of experts"
+                                      : "it has no mixture of experts";
   std::string nameless;
   const auto factors = rope_factors(spec);
   if (!factors.empty() && !architecture.rope_factors)
@@ -234,16 +342,14 @@ std::optional<std::string> gguf_obstacle(const ModelSpec& spec, const std::strin
 }
 
 std::string writable_architecture(const ModelSpec& spec, const std::string& where) {
-  std::string reasons;
-  for (const auto& [name, architecture] : gguf_architectures()) {
-    const auto obstacle = gguf_obstacle(spec, name);
-    if (!obstacle) return name;
-    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name, *obstacle);
-  }
+  for (const auto& [name, architecture] : gguf_architectures())
+    if (!gguf_obstacle(spec, name)) return name;
+  const std::string nearest = nearest_architecture(spec);
   throw Error({.where = where,
                .found = fmt::format("a model of type '{}' that no GGUF architecture holds", spec.family),
                .expected = "one that does",
-               .advice = reasons});
+               .advice = fmt::format("{}: {}; and no other architecture fits", nearest,
+                                     gguf_obstacle(spec, nearest).value())});
 }
 
 }  // namespace coppice

@@ -36,7 +36,13 @@ struct GgufArchitecture {
   std::optional<RouterSpec> router;
   bool expert_width_key = false;  // written with expert_feed_forward_length beside feed_forward_length
   bool shared_expert = false;     // every mixture has one, behind a gate
+  bool leading_dense = false;     // the first layers are dense; shared experts, without a gate, are counted
+  bool free_router = false;       // keys say scores, weights and groups, and a tensor may steer the selection
+  bool latent = false;            // multi-head latent attention
 };
+
+// expert_gating_func.
+inline constexpr int64_t gguf_softmax = 1, gguf_sigmoid = 2;
 
 // By name. Where several can hold a spec, the first is written.
 const Registry<GgufArchitecture>& gguf_architectures();
@@ -62,7 +68,8 @@ std::vector<float> rope_factors(const ModelSpec& spec);
 // key-values is an obstacle.
 std::optional<std::string> gguf_obstacle(const ModelSpec& spec, const std::string& architecture);
 
-// The architecture to write a spec as. If none can hold it, an Error says why for each.
+// The architecture to write a spec as. If none can hold it, an Error says why not the one for models of its
+// family, or the nearest.
 std::string writable_architecture(const ModelSpec& spec, const std::string& where);
 
 }  // namespace coppice

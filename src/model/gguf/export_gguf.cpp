@@ -59,6 +59,10 @@ class Layout {
     for (const auto& tensor : tensor_table(model.spec())) {
       const auto name = gguf_tensor_name(tensor.name, architecture);
       COPPICE_CHECK(name.has_value(), "no obstacle: " + tensor.name);
+      if (name->expansion) {
+        add_expansion(*name, tensor.name);
+        continue;
+      }
       auto [place, fresh] = place_of_.emplace(name->name, parts_.size());
       if (fresh) parts_.push_back({.name = *name, .shape = tensor.shape});
       Part& part = parts_[place->second];
@@ -90,7 +94,23 @@ class Layout {
     std::vector<int64_t> shape;
     std::vector<std::string> sources;  // canonical names
     GgmlType type = GgmlType::f32;
+    std::optional<bool> expansion_values = {};  // the values, or the keys, of an expansion
   };
+
+  const LatentAttentionSpec& latent() const {
+    return std::get<LatentAttentionSpec>(model_.spec().blocks.front().mixer);
+  }
+
+  void add_expansion(const GgufTensorName& name, const std::string& source) {
+    for (const bool values : {false, true}) {
+      Part part{.name = name, .shape = {latent().heads, latent().latent_rank, latent().plain_dim}};
+      if (values) part.shape = {latent().heads, latent().value_dim, latent().latent_rank};
+      part.name.name = expansion_part(name.name, values);
+      part.sources = {source};
+      part.expansion_values = values;
+      parts_.push_back(std::move(part));
+    }
+  }
 
   std::vector<std::byte> bytes_of(const Part& part) const {
     const std::string where = model_.path().string() + ": " + part.name.name;
@@ -106,6 +126,8 @@ class Layout {
   std::vector<float> floats_of(const Part& part, const std::string& source) const {
     const TensorView view = model_.tensor(source);
     std::vector<float> values = view.to_floats();
+    if (part.expansion_values)
+      return *part.expansion_values ? expansion_values(values, latent()) : expansion_keys(values, latent());
     if (!interleaved_ || !part.name.rotary) return values;
     const auto head_dim = std::get<AttentionSpec>(model_.spec().blocks.front().mixer).head_dim;
     const size_t row_bytes = values.size() / static_cast<size_t>(view.shape.front()) * sizeof(float);

@@ -38,7 +38,8 @@ void hold(TensorView& view, std::vector<T> values) {
 
 // The block that a tensor belongs to, by its canonical name, has so many experts.
 int64_t experts_of(const ModelSpec& spec) {
-  const MoeSpec* moe = moe_of(spec.blocks.front());  // blocks of a GGUF file are alike
+  const MoeSpec* moe =
+      moe_of(spec.blocks.back());  // blocks of a GGUF file are alike, but the first may be dense
   return moe == nullptr ? 0 : moe->experts();
 }
 
@@ -56,6 +57,10 @@ std::vector<int64_t> shape_in_file(const GgufBinding& binding, const ModelSpec& 
   if (binding.name.qkv) {
     const auto rows = qkv_rows(spec);
     shape.front() = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  }
+  if (binding.values != nullptr) {
+    const auto& attention = std::get<LatentAttentionSpec>(spec.blocks.front().mixer);
+    return {attention.heads, attention.latent_rank, attention.plain_dim};
   }
   if (binding.name.flat && binding.tensor->shape.size() == 1) shape.erase(shape.begin());
   return shape;
@@ -105,6 +110,46 @@ std::vector<std::byte> reorder_rotary_rows(std::span<const std::byte> rows, size
   return result;
 }
 
+std::vector<float> expansion_keys(std::span<const float> whole, const LatentAttentionSpec& attention) {
+  const auto plain = static_cast<size_t>(attention.plain_dim),
+             value = static_cast<size_t>(attention.value_dim),
+             latent = static_cast<size_t>(attention.latent_rank),
+             heads = static_cast<size_t>(attention.heads);
+  std::vector<float> keys(heads * latent * plain);
+  for (size_t head = 0; head < heads; ++head)
+    for (size_t row = 0; row < plain; ++row)
+      for (size_t i = 0; i < latent; ++i)
+        keys[(head * latent + i) * plain + row] = whole[(head * (plain + value) + row) * latent + i];
+  return keys;
+}
+
+std::vector<float> expansion_values(std::span<const float> whole, const LatentAttentionSpec& attention) {
+  const auto of_keys = static_cast<size_t>(attention.plain_dim * attention.latent_rank),
+             of_values = static_cast<size_t>(attention.value_dim * attention.latent_rank);
+  std::vector<float> values;
+  for (size_t at = 0; at < whole.size(); at += of_keys + of_values) {
+    const auto part = whole.subspan(at + of_keys, of_values);
+    values.insert(values.end(), part.begin(), part.end());
+  }
+  return values;
+}
+
+std::vector<float> join_expansion(std::span<const float> keys, std::span<const float> values,
+                                  const LatentAttentionSpec& attention) {
+  const auto plain = static_cast<size_t>(attention.plain_dim),
+             latent = static_cast<size_t>(attention.latent_rank),
+             of_values = static_cast<size_t>(attention.value_dim) * latent;
+  std::vector<float> whole;
+  whole.reserve(keys.size() + values.size());
+  for (size_t head = 0; head < static_cast<size_t>(attention.heads); ++head) {
+    for (size_t row = 0; row < plain; ++row)
+      for (size_t i = 0; i < latent; ++i) whole.push_back(keys[(head * latent + i) * plain + row]);
+    const auto part = values.subspan(head * of_values, of_values);
+    whole.insert(whole.end(), part.begin(), part.end());
+  }
+  return whole;
+}
+
 std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content, const ModelSpec& spec) {
   const std::string& where = content.metadata.where();
   std::unordered_map<std::string_view, const GgufTensor*> by_name;
@@ -128,13 +173,31 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
       found = by_name.find(other->name);
       if (found != by_name.end()) name = other;
     }
-    if (found == by_name.end())
+    const GgufTensor* values = nullptr;
+    if (found == by_name.end() && name->expansion) {
+      const auto second = by_name.find(expansion_part(name->name, true));
+      name->name = expansion_part(name->name, false);
+      found = by_name.find(name->name);
+      values = second == by_name.end() ? nullptr : second->second;
+    }
+    if (found == by_name.end() || (values == nullptr && name->name.find("attn_k_b.") != std::string::npos))
       throw Error({.where = where,
-                   .found = fmt::format("no tensor '{}'", name->name),
+                   .found = fmt::format(
+                       "no tensor '{}'",
+                       found == by_name.end() ? name->name : fmt::format("attn_v_b beside {}", name->name)),
                    .expected = shape_text(wanted.shape),
                    .advice = content.tensors.empty() ? "" : suggest(name->name, names)});
-    GgufBinding binding{.tensor = found->second, .name = *name, .wanted = wanted};
+    GgufBinding binding{.tensor = found->second, .values = values, .name = *name, .wanted = wanted};
     const auto shape = shape_in_file(binding, spec);
+    if (values != nullptr) {
+      const auto& attention = std::get<LatentAttentionSpec>(spec.blocks.front().mixer);
+      const std::vector<int64_t> expected = {attention.heads, attention.value_dim, attention.latent_rank};
+      if (values->shape != expected)
+        throw Error({.where = where + ": " + values->name,
+                     .found = "shape " + shape_text(values->shape),
+                     .expected = shape_text(expected) + " by the file's keys"});
+      used.insert(values->name);
+    }
     if (binding.tensor->shape != shape)
       throw Error({.where = where + ": " + name->name,
                    .found = "shape " + shape_text(binding.tensor->shape),
@@ -153,6 +216,14 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
 TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
                             const std::string& where) {
   const GgufTensor& tensor = *binding.tensor;
+  if (const GgufTensor* values = binding.values) {
+    TensorView view{
+        .name = binding.wanted.name, .dtype = DType::f32, .shape = binding.wanted.shape, .bytes = {}};
+    hold(view, join_expansion(dequantize(tensor.type, tensor.bytes, where + ": " + tensor.name),
+                              dequantize(values->type, values->bytes, where + ": " + values->name),
+                              std::get<LatentAttentionSpec>(spec.blocks.front().mixer)));
+    return view;
+  }
   const std::span<const std::byte> bytes = slice_of(binding, spec, where);
   const auto plain = plain_dtype(tensor.type);
   TensorView view{.name = binding.wanted.name,

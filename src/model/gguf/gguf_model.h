@@ -19,10 +19,18 @@ enum class RowOrder { halves_to_pairs, pairs_to_halves };
 std::vector<std::byte> reorder_rotary_rows(std::span<const std::byte> rows, size_t row_bytes,
                                            int64_t head_dim, RowOrder order);
 
+// The matrix that expands latent vectors to each head's keys and values, (heads * (plain + value), latent),
+// in the two parts of newer files: keys (heads, latent, plain) and values (heads, value, latent).
+std::vector<float> expansion_keys(std::span<const float> whole, const LatentAttentionSpec& attention);
+std::vector<float> expansion_values(std::span<const float> whole, const LatentAttentionSpec& attention);
+std::vector<float> join_expansion(std::span<const float> keys, std::span<const float> values,
+                                  const LatentAttentionSpec& attention);
+
 // What a file must hold to be a model: every tensor of the spec in its shape, and no other. Shared by
 // GgufModel and the fuzzer.
 struct GgufBinding {
   const GgufTensor* tensor = nullptr;
+  const GgufTensor* values = nullptr;  // of an expansion in two parts, of which `tensor` is the keys
   GgufTensorName name;
   TensorSpec wanted;
 };

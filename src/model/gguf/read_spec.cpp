@@ -39,6 +39,27 @@ const std::set<std::string, std::less<>>& known_keys() {
   return keys;
 }
 
+// Further keys of architectures with the flag.
+const std::set<std::string, std::less<>>& leading_dense_keys() {
+  static const std::set<std::string, std::less<>> keys = {"leading_dense_block_count", "expert_shared_count",
+                                                          "expert_weights_scale"};
+  return keys;
+}
+
+const std::set<std::string, std::less<>>& free_router_keys() {
+  static const std::set<std::string, std::less<>> keys = {"expert_weights_norm", "expert_gating_func",
+                                                          "expert_group_count", "expert_group_used_count"};
+  return keys;
+}
+
+const std::set<std::string, std::less<>>& latent_keys() {
+  static const std::set<std::string, std::less<>> keys = {
+      "attention.q_lora_rank",           "attention.kv_lora_rank",      "attention.key_length_mla",
+      "attention.value_length_mla",      "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
+      "rope.scaling.yarn_log_multiplier"};
+  return keys;
+}
+
 // Reads the keys of one architecture.
 class SpecReader {
  public:
@@ -64,7 +85,8 @@ class SpecReader {
     read_special_ids(spec);
     const int64_t layers = limited("block_count", required("block_count"), 1, max_layers);
     spec.blocks.assign(static_cast<size_t>(layers),
-                       BlockSpec{read_attention(spec.width), read_ffn(layers), architecture_.norms});
+                       BlockSpec{read_mixer(spec, layers), read_ffn(layers), architecture_.norms});
+    if (architecture_.leading_dense) read_leading_dense(spec);
     // The field limits of ModelSpec hold for GGUF files too.
     spec = from_json<ModelSpec>(to_json(spec), metadata_.where());
     validate(spec, metadata_.where());
@@ -94,9 +116,16 @@ class SpecReader {
     return nullptr;
   }
 
+  bool is_known(const std::string& key) const {
+    return known_keys().contains(key) ||
+           (architecture_.leading_dense && leading_dense_keys().contains(key)) ||
+           (architecture_.free_router && free_router_keys().contains(key)) ||
+           (architecture_.latent && latent_keys().contains(key));
+  }
+
   void refuse_other_keys() const {
     for (const auto& [key, value] : metadata_.entries())
-      if (key.starts_with(prefix_) && !known_keys().contains(key.substr(prefix_.size())))
+      if (key.starts_with(prefix_) && !is_known(key.substr(prefix_.size())))
         throw Error({.where = metadata_.where(),
                      .found = fmt::format("key '{}', which may change the computation", key.substr(0, 80)),
                      .expected = "keys that Coppice knows for this architecture"});
@@ -133,6 +162,98 @@ class SpecReader {
                    .found = fmt::format("{} 'blk.0.{}.bias'", found ? "a tensor" : "no tensor", name),
                    .expected = fmt::format("{} in a model of this architecture", found ? "none" : "one")});
     return found;
+  }
+
+  MixerSpec read_mixer(const ModelSpec& spec, int64_t layers) const {
+    if (architecture_.latent) return read_latent(spec, layers);
+    return read_attention(spec.width);
+  }
+
+  // llama.cpp reads no query rank of models with the numbers of layers that DeepSeek-V2-Lite and two others
+  // have.
+  static bool is_lite(const ModelSpec& spec, int64_t layers) {
+    return layers == 26 || layers == 27 || (layers == 48 && spec.vocabulary == 128256);
+  }
+
+  // Newer files have the widths of heads under keys of their own, because llama.cpp computes with the latent
+  // vectors themselves; older ones expand them first.
+  LatentAttentionSpec read_latent(const ModelSpec& spec, int64_t layers) const {
+    LatentAttentionSpec attention;
+    constexpr int64_t most_rank = 1 << 20, most_dim = 65536;
+    const bool absorbed = optional("attention.key_length_mla") && optional("attention.value_length_mla");
+    const std::string key = absorbed ? "attention.key_length_mla" : "attention.key_length",
+                      value = absorbed ? "attention.value_length_mla" : "attention.value_length";
+    attention.heads = limited("attention.head_count", required("attention.head_count"), 1, most_dim);
+    const int64_t query_dim = limited(key, required(key), 3, 2 * most_dim);
+    attention.rotary_dim = limited("rope.dimension_count", required("rope.dimension_count"), 2,
+                                   std::min(most_dim, query_dim - 1));
+    attention.plain_dim = limited(key, query_dim, 3, attention.rotary_dim + most_dim) - attention.rotary_dim;
+    attention.value_dim = limited(value, required(value), 1, most_dim);
+    attention.latent_rank =
+        limited("attention.kv_lora_rank", required("attention.kv_lora_rank"), 1, most_rank);
+    const int64_t query_rank =
+        limited("attention.q_lora_rank", optional("attention.q_lora_rank").value_or(0), 0, most_rank);
+    attention.query_rank = is_lite(spec, layers) ? 0 : query_rank;
+    attention.norm_epsilon = spec.norm_epsilon;
+    attention.rope = read_latent_rope(spec);
+    return attention;
+  }
+
+  // llama.cpp takes it that cosines and sines are not multiplied, and has for the scores of stretched models
+  // the factor that YaRN has.
+  RopeSpec read_latent_rope(const ModelSpec& spec) const {
+    RopeSpec rope{.theta = metadata_.number(prefix_ + "rope.freq_base").value_or(10000), .interleaved = true};
+    if (!(rope.theta > 0)) throw error("rope.freq_base", fmt::format("{}", rope.theta), "a number above 0");
+    const std::string type = metadata_.text(prefix_ + "rope.scaling.type").value_or("none");
+    if (type == "none") return rope;
+    if (type != "yarn")
+      throw error("rope.scaling.type", fmt::format("'{}'", type.substr(0, 40)), "none or yarn");
+    const auto number = [&](const char* key, double otherwise) {
+      return metadata_.number(prefix_ + "rope.scaling." + key).value_or(otherwise);
+    };
+    rope.scaling = RopeScaling::yarn;
+    rope.factor = number("factor", 1);
+    if (!(rope.factor >= 1))
+      throw error("rope.scaling.factor", fmt::format("{}", rope.factor), "a number from 1 on");
+    rope.original_context = optional("rope.scaling.original_context_length").value_or(spec.context);
+    rope.beta_fast = number("yarn_beta_fast", 32);
+    rope.beta_slow = number("yarn_beta_slow", 1);
+    // A tenth, in f32, of a number with few digits.
+    rope.mscale = rope.mscale_all_dim = std::round(number("yarn_log_multiplier", 0) * 1e7) / 1e6;
+    if (!(rope.mscale > 0))
+      throw error("rope.scaling.yarn_log_multiplier", fmt::format("{}", rope.mscale / 10),
+                  "a number above 0, without which llama.cpp scales scores twice");
+    return rope;
+  }
+
+  void read_leading_dense(ModelSpec& spec) const {
+    const auto layers = static_cast<int64_t>(spec.blocks.size());
+    const int64_t leading = limited("leading_dense_block_count",
+                                    optional("leading_dense_block_count").value_or(0), 0, layers - 1);
+    for (int64_t i = 0; i < leading; ++i)
+      spec.blocks[static_cast<size_t>(i)].ffn = DenseFfnSpec{.width = required("feed_forward_length")};
+  }
+
+  // Scores and weights as llama.cpp reads them; experts in groups are ranked by their two best.
+  void read_router(RouterSpec& router, int64_t experts) const {
+    const double scale = metadata_.number(prefix_ + "expert_weights_scale").value_or(0);
+    router.scale = scale == 0 ? 1 : scale;
+    if (!architecture_.free_router) return;
+    const int64_t score =
+        limited("expert_gating_func", optional("expert_gating_func").value_or(gguf_softmax), 1, 2);
+    if (score == gguf_sigmoid) router.score = RouterScore::sigmoid;
+    if (metadata_.flag(prefix_ + "expert_weights_norm").value_or(false))
+      router.weight = ExpertWeight::renormalised;
+    const int64_t last = limited("block_count", required("block_count"), 1, max_layers) - 1;
+    router.selection_bias = find(fmt::format("blk.{}.exp_probs_b.bias", last)) != nullptr;
+    router.groups = limited("expert_group_count", optional("expert_group_count").value_or(1), 0, experts - 1);
+    if (router.groups <= 1) {
+      router.groups = 1;
+      return;
+    }
+    router.group_rule = GroupRule::best_two;
+    router.kept_groups =
+        limited("expert_group_used_count", required("expert_group_used_count"), 1, router.groups - 1);
   }
 
   AttentionSpec read_attention(int64_t width) const {
@@ -250,6 +371,12 @@ class SpecReader {
         .activation = architecture_.activation};
     if (architecture_.shared_expert) moe.shared_width = width_at("expert_shared_feed_forward_length");
     moe.shared_gate = architecture_.shared_expert;
+    if (architecture_.leading_dense) {
+      const int64_t width = limited("expert_feed_forward_length", moe.widths.front(), 1, 1 << 24);
+      moe.shared_width =
+          width * limited("expert_shared_count", required("expert_shared_count"), 1, (1 << 24) / width);
+      read_router(moe.router, experts);
+    }
     return moe;
   }
 

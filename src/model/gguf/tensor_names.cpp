@@ -29,6 +29,12 @@ constexpr auto block_names = std::to_array<Name>({{"self_attn.q_proj", "attn_q"}
                                                   {"self_attn.k_proj", "attn_k"},
                                                   {"self_attn.v_proj", "attn_v"},
                                                   {"self_attn.o_proj", "attn_output"},
+                                                  {"self_attn.q_a_proj", "attn_q_a"},
+                                                  {"self_attn.q_a_layernorm", "attn_q_a_norm"},
+                                                  {"self_attn.q_b_proj", "attn_q_b"},
+                                                  {"self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"},
+                                                  {"self_attn.kv_a_layernorm", "attn_kv_a_norm"},
+                                                  {"self_attn.kv_b_proj", "attn_kv_b"},
                                                   {"self_attn.q_norm", "attn_q_norm"},
                                                   {"self_attn.k_norm", "attn_k_norm"},
                                                   {"mlp.gate_proj", "ffn_gate"},
@@ -71,18 +77,31 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
 
 }  // namespace
 
+std::string expansion_part(const std::string& name, bool values) {
+  std::string part = name;
+  const std::string_view whole = "attn_kv_b";
+  return part.replace(part.find(whole), whole.size(), values ? "attn_v_b" : "attn_k_b");
+}
+
 std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name,
                                                const GgufArchitecture& architecture) {
   const size_t dot = canonical_name.rfind('.');
   if (dot == canonical_name.npos) return std::nullopt;
-  const std::string suffix = canonical_name.substr(dot);
+  std::string suffix = canonical_name.substr(dot);
+  const bool selection_bias = suffix == ".selection_bias";
+  if (selection_bias) suffix = ".bias";
   if (suffix != ".weight" && suffix != ".bias") return std::nullopt;
   std::string_view rest = std::string_view(canonical_name).substr(0, dot);
-  if (const auto outer = find(outer_names, rest)) return GgufTensorName{.name = std::string(*outer) + suffix};
+  if (const auto outer = find(outer_names, rest); outer && !selection_bias)
+    return GgufTensorName{.name = std::string(*outer) + suffix};
   if (!take_prefix(rest, "model.layers.")) return std::nullopt;
   const auto block = take_number(rest);
   if (!block) return std::nullopt;
   const auto named = [&](std::string_view name) { return fmt::format("blk.{}.{}{}", *block, name, suffix); };
+  if (selection_bias) {
+    if (rest != "mlp.gate") return std::nullopt;
+    return GgufTensorName{.name = named("exp_probs_b")};
+  }
   const bool post = architecture.norms == NormPlacement::post;
   if (const auto norm = post ? find(post_norm_names, rest) : find(pre_norm_names, rest))
     return GgufTensorName{.name = named(*norm)};
@@ -90,8 +109,9 @@ std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name
     GgufTensorName result{.name = named(*name)};
     result.rotary = *name == "attn_q" || *name == "attn_k";
     result.flat = *name == "ffn_gate_inp_shexp";
+    result.expansion = *name == "attn_kv_b";
     const auto part = std::find(qkv_names.begin(), qkv_names.end(), *name);
-    if (architecture.fused_qkv && part != qkv_names.end()) {
+    if (architecture.fused_qkv && !architecture.latent && part != qkv_names.end()) {
       result.name = named("attn_qkv");
       result.qkv = static_cast<int>(part - qkv_names.begin());
     }
