@@ -1,5 +1,6 @@
-// Drives a fuzzer without libFuzzer: every seed file as it is, then fixed random mutations of it. A crash, a hang or a
-// sanitizer report fails the test; the fuzzer itself swallows coppice::Error, which is the right answer to bad bytes.
+// Drives a fuzzer without libFuzzer: every seed file as it is, then fixed random mutations of it. A crash, a
+// hang or a sanitizer report fails the test; the fuzzer itself swallows coppice::Error, which is the right
+// answer to bad bytes.
 
 #include <algorithm>
 #include <cstdint>
@@ -26,11 +27,21 @@ std::string mutate(std::string bytes, coppice::Rng& rng) {
   for (uint64_t i = 0; i < edits && !bytes.empty(); ++i) {
     const size_t at = rng.below(bytes.size());
     switch (rng.below(5)) {
-      case 0: bytes[at] = static_cast<char>(rng.next()); break;
-      case 1: bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8))); break;
-      case 2: bytes.resize(at); break;
-      case 3: bytes.insert(at, bytes.substr(rng.below(bytes.size()), 1 + rng.below(16))); break;
-      default: bytes.erase(at, 1 + rng.below(16)); break;
+      case 0:
+        bytes[at] = static_cast<char>(rng.next());
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8)));
+        break;
+      case 2:
+        bytes.resize(at);
+        break;
+      case 3:
+        bytes.insert(at, bytes.substr(rng.below(bytes.size()), 1 + rng.below(16)));
+        break;
+      default:
+        bytes.erase(at, 1 + rng.below(16));
+        break;
     }
   }
   return bytes;
@@ -43,7 +54,8 @@ int main(int argc, char** argv) {
   std::vector<std::string> seeds = {""};
   for (int i = 1; i < argc; ++i)
     if (std::filesystem::is_directory(argv[i]))
-      for (const auto& entry : std::filesystem::directory_iterator(argv[i])) seeds.push_back(coppice::read_file(entry.path()));
+      for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
+        seeds.push_back(coppice::read_file(entry.path()));
   std::sort(seeds.begin(), seeds.end());  // directory order differs between machines
   for (const auto& seed : seeds) {
     feed(seed);

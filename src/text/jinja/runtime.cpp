@@ -39,7 +39,7 @@ std::vector<std::optional<Value>> Arguments::bind(std::string_view what,
   bound.resize(names.size());
   for (const auto& [name, value] : named) {
     const auto* const at =
-        std::find_if(names.begin(), names.end(), [&](const char* known) { return name == known; });
+        std::find_if(names.begin(), names.end(), [&name = name](const char* known) { return name == known; });
     if (at == names.end())
       throw Failure{fmt::format("unknown argument '{}' of '{}'", name, what), "",
                     suggest(name, std::vector<std::string>(names.begin(), names.end()))};
