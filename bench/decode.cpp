@@ -20,6 +20,7 @@
 #include "kernels/probe.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
+#include "model/model_directory.h"
 
 namespace {
 
