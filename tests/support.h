@@ -38,8 +38,7 @@ inline std::filesystem::path data_folder() {
   return set != nullptr ? set : COPPICE_DATA_DEFAULT;
 }
 
-// The message of the Error that `action` throws; a test failure if it throws none. An exit code may be
-// demanded.
+// The message of the Error that `action` throws; a test failure if it throws none. An exit code may be demanded.
 template <class Action>
 std::string error_of(Action&& action, Fault fault = Fault::input) {
   try {

@@ -1,10 +1,9 @@
 #pragma once
 // The only two ways in which Coppice fails.
 //
-// `Error` is the caller's or the data's fault. It says where, what was found, what was expected and what to
-// do; the command line prints it as one line and exits with `exit_code()`, a server would answer 4xx.
-// `COPPICE_CHECK` states what our own code guarantees; a failed check is our bug and throws `InternalError`.
-// Nothing aborts on user data.
+// `Error` is the caller's or the data's fault. It says where, what was found, what was expected and what to do; the
+// command line prints it as one line and exits with `exit_code()`, a server would answer 4xx. `COPPICE_CHECK` states
+// what our own code guarantees; a failed check is our bug and throws `InternalError`. Nothing aborts on user data.
 
 #include <stdexcept>
 #include <string>

@@ -8,13 +8,11 @@
 //     }
 //   };
 //
-// From it come reading (`from_json`: unknown keys, wrong types, values out of range and missing required keys
-// are Errors that name the key), writing (`to_json`), documentation (`describe`), and the command line
-// (cli/options.h).
+// From it come reading (`from_json`: unknown keys, wrong types, values out of range and missing required keys are
+// Errors that name the key), writing (`to_json`), documentation (`describe`), and the command line (cli/options.h).
 //
 // A field may be bool, an integer, a float, a string, a path, an enum with EnumNames, another such struct, a
-// std::optional or std::vector of these, or a std::variant of structs that each have `static constexpr const
-// char* kind`.
+// std::optional or std::vector of these, or a std::variant of structs that each have `static constexpr const char* kind`.
 
 #include <algorithm>
 #include <array>

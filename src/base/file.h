@@ -1,6 +1,6 @@
 #pragma once
-// Files: whole reads, read-only mappings, and writers that replace a file or a directory in one step, so that
-// a kill at any moment leaves the old one or the new one.
+// Files: whole reads, read-only mappings, and writers that replace a file or a directory in one step, so that a kill
+// at any moment leaves the old one or the new one.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,8 +28,7 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-// Writes beside `path`; `commit` flushes to disk and renames. Destroyed without commit, it leaves nothing
-// behind.
+// Writes beside `path`; `commit` flushes to disk and renames. Destroyed without commit, it leaves nothing behind.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -48,8 +47,8 @@ class AtomicFile {
 
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-// A directory that appears at `path` only when committed. An existing `path` is an Error at construction
-// unless `overwrite`, and is then replaced at commit.
+// A directory that appears at `path` only when committed. An existing `path` is an Error at construction unless
+// `overwrite`, and is then replaced at commit.
 class AtomicDirectory {
  public:
   AtomicDirectory(std::filesystem::path path, bool overwrite);

@@ -1,6 +1,5 @@
 #pragma once
-// JSON in and out. Input is bounded: depth is limited, duplicate keys and bytes that are not UTF-8 are
-// errors.
+// JSON in and out. Input is bounded: depth is limited, duplicate keys and bytes that are not UTF-8 are errors.
 
 #include <filesystem>
 #include <string>

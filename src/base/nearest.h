@@ -7,8 +7,7 @@
 
 namespace coppice {
 
-// Number of single-character insertions, deletions and replacements (and swaps of neighbours) between a and
-// b.
+// Number of single-character insertions, deletions and replacements (and swaps of neighbours) between a and b.
 int edit_distance(std::string_view a, std::string_view b);
 
 // The known name closest to `name`, or empty when none is close enough to be worth suggesting.

@@ -30,9 +30,9 @@ int initial_threads() {
 
 thread_local bool inside_loop = false;
 
-// Workers wait briefly in a spin for the next loop, since the loops of a forward pass follow each other
-// within microseconds, then sleep. A loop is over when its chunks are done: a worker that the system had no
-// core for meanwhile finds it closed and is not waited for.
+// Workers wait briefly in a spin for the next loop, since the loops of a forward pass follow each other within
+// microseconds, then sleep. A loop is over when its chunks are done: a worker that the system had no core for meanwhile
+// finds it closed and is not waited for.
 class Pool {
  public:
   explicit Pool(int threads) {

@@ -27,8 +27,7 @@ struct PlotSpec {
 // Series with marks or lines on one pair of axes. Points that are not finite are left out.
 std::string plot_svg(const PlotSpec& spec, const std::vector<PlotSeries>& series);
 
-// A grid of cells coloured from light (0) to dark (1 = the largest value), rows labelled; what expert loads
-// look like.
+// A grid of cells coloured from light (0) to dark (1 = the largest value), rows labelled; what expert loads look like.
 std::string heat_map_svg(const std::string& title, const std::string& x_axis, const std::string& y_axis,
                          const std::vector<std::vector<double>>& rows);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Progress of long work on stderr: one live line on a terminal, a line per interval otherwise, always with
-// the rate and the time left.
+// Progress of long work on stderr: one live line on a terminal, a line per interval otherwise, always with the rate
+// and the time left.
 
 #include <chrono>
 #include <cstdint>
@@ -11,8 +11,7 @@ namespace coppice {
 
 class Progress {
  public:
-  // `unit` names what is counted ("steps", "tokens"); "bytes" are shown as KiB, MiB, …; total 0 means
-  // unknown.
+  // `unit` names what is counted ("steps", "tokens"); "bytes" are shown as KiB, MiB, …; total 0 means unknown.
   Progress(std::string title, int64_t total, std::string unit);
   ~Progress();
   Progress(const Progress&) = delete;

@@ -35,8 +35,7 @@ std::string lines_of(const std::vector<TokenId>& ids, const std::vector<std::str
   return text;
 }
 
-// A line of JSON for every line of the file: ids, characters that each token stands for, and the decoded
-// text.
+// A line of JSON for every line of the file: ids, characters that each token stands for, and the decoded text.
 int tokenize_lines(const Tokenizer& tokenizer, const TokenizeOptions& options) {
   if (options.file.empty())
     throw Error({.where = "--lines", .found = "no --file", .expected = "a file of JSON strings"},

@@ -1,6 +1,6 @@
 #pragma once
-// A verb of the command line: its options are a struct with fields (base/fields.h), from which parsing,
-// --help, COPPICE_* variables and docs/cli.md are made. Each verb has
+// A verb of the command line: its options are a struct with fields (base/fields.h), from which parsing, --help,
+// COPPICE_* variables and docs/cli.md are made. Each verb has
 //   cli/<verb>_options.h   struct <Verb>Options and `inline const VerbInfo <verb>_verb`
 //   cli/<verb>.cpp         int run_<verb>(const <Verb>Options&); verbs that need libtorch: cli/lab/<verb>.cpp
 // and one line in the list of main.cpp (and of lab/main.cpp).
@@ -129,8 +129,8 @@ Verb make_verb(const VerbInfo& info, std::function<int(const Options&)> run) {
           }};
 }
 
-// Parses argv against `verbs` and runs one. Handles --help, --version, errors and exit codes: 0 done, 1 a
-// claim failed, 2 usage, 3 bad input, 4 resources; 70 an internal error.
+// Parses argv against `verbs` and runs one. Handles --help, --version, errors and exit codes: 0 done, 1 a claim
+// failed, 2 usage, 3 bad input, 4 resources; 70 an internal error.
 int run_command_line(int argc, char** argv, const std::vector<Verb>& verbs);
 
 // The reference of all verbs as Markdown: docs/cli.md.

@@ -100,10 +100,10 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
 // 5 GB, as Hugging Face cuts.
 inline constexpr int64_t default_shard_bytes = 5'000'000'000;
 
-// model.safetensors, or shards model-00001-of-0000N.safetensors of at most `shard_bytes` of tensors (a larger
-// tensor has a shard of its own) with their index, which is written last. Files of these names from an
-// earlier write are removed. When it fails, files that it had written are removed; who must keep earlier
-// files in that case writes into an AtomicDirectory.
+// model.safetensors, or shards model-00001-of-0000N.safetensors of at most `shard_bytes` of tensors (a larger tensor
+// has a shard of its own) with their index, which is written last. Files of these names from an earlier write are
+// removed. When it fails, files that it had written are removed; who must keep earlier files in that case writes into
+// an AtomicDirectory.
 void write_tensor_folder(const std::filesystem::path& directory, std::span<const TensorData> tensors,
                          int64_t shard_bytes = default_shard_bytes);
 

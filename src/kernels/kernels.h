@@ -60,8 +60,8 @@ struct Kernels {
   void (*rope)(float* x, const float* cosine, const float* sine, int64_t half);
   // x = exp(x - max) / sum, in place; count >= 1. Relative error below (count + 8 + |x - max|) * 2^-23.
   void (*softmax)(float* x, int64_t count);
-  // x = unit(x), times `up` unless it is nullptr. Relative error below 1e-6, and what is below 3e-37 may
-  // become 0; for gelu the error of the underlying erf is below 3e-7 absolute.
+  // x = unit(x), times `up` unless it is nullptr. Relative error below 1e-6, and what is below 3e-37 may become 0; for
+  // gelu the error of the underlying erf is below 3e-7 absolute.
   void (*activate)(Unit unit, float* x, const float* up, int64_t count);
   // y += scale * x.
   void (*add)(float* y, const float* x, float scale, int64_t count);

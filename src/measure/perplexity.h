@@ -1,6 +1,6 @@
 #pragma once
-// Perplexity of a text: ids are cut into windows of the context, each with the tokenizer's own leading token
-// if it has one, and the negative log likelihood is averaged over all predicted tokens.
+// Perplexity of a text: ids are cut into windows of the context, each with the tokenizer's own leading token if it has
+// one, and the negative log likelihood is averaged over all predicted tokens.
 
 #include <cstdint>
 #include <functional>
@@ -16,9 +16,9 @@ struct Window {
   int64_t first_scored = 1;
 };
 
-// Cuts `ids` (without special tokens) into windows of at most `context` tokens including the leading one.
-// Consecutive windows begin `stride` ids apart (stride <= 0: as far as a window is long, no overlap); every
-// id is predicted exactly once, but for the very first when there is no leading token to predict it from.
+// Cuts `ids` (without special tokens) into windows of at most `context` tokens including the leading one. Consecutive
+// windows begin `stride` ids apart (stride <= 0: as far as a window is long, no overlap); every id is predicted exactly
+// once, but for the very first when there is no leading token to predict it from.
 std::vector<Window> cut_windows(std::span<const int32_t> ids, int64_t context, int64_t stride,
                                 std::optional<int32_t> leading);
 

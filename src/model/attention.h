@@ -23,8 +23,8 @@ class Attention {
   void set_relative_bias(std::shared_ptr<RelativeBias> bias) { relative_bias_ = std::move(bias); }
 
   // y[row] = attention(x)[row]; attention that sees both ways needs whole sequences, slices without a past.
-  // New keys and values go into each slice's cache, whose length stays for the caller to advance. x and y
-  // have `pass.width` floats per row.
+  // New keys and values go into each slice's cache, whose length stays for the caller to advance. x and y have
+  // `pass.width` floats per row.
   void forward(const Pass& pass, const float* x, float* y);
   int64_t bytes() const {
     return query_.bytes() + key_.bytes() + value_.bytes() + output_.bytes() + gate_.bytes();

@@ -13,8 +13,8 @@ struct DecodeSpeedOptions {
   int64_t rounds = 5;
 };
 
-// Median tokens per second of each model over rounds in which the models take turns. Every model is fed the
-// same token ids, cut to the shortest context; one unmeasured round comes first.
+// Median tokens per second of each model over rounds in which the models take turns. Every model is fed the same
+// token ids, cut to the shortest context; one unmeasured round comes first.
 std::vector<double> decode_tokens_per_second(std::span<Decoder* const> models,
                                              const DecodeSpeedOptions& options = {});
 

@@ -12,8 +12,7 @@
 
 namespace coppice {
 
-// What every layer keeps of one sequence; grows with it up to the model's context, or only to what windows
-// see.
+// What every layer keeps of one sequence; grows with it up to the model's context, or only to what windows see.
 class KvCache;
 class EncodedSource;
 
@@ -31,8 +30,7 @@ struct ExpertLoad {
   std::vector<int64_t> tokens;  // per expert
 };
 
-// An Error, naming `where`, unless the model writes text token by token: not so for a text encoder or a bare
-// body.
+// An Error, naming `where`, unless the model writes text token by token: not so for a text encoder or a bare body.
 void require_generator(const ModelSpec& spec, const std::string& where);
 // The same, and unless what it writes continues the text that it was given: not so for an encoder-decoder.
 void require_next_token_model(const ModelSpec& spec, const std::string& where);
@@ -57,9 +55,9 @@ class Decoder {
     const EncodedSource* source = nullptr;  // what an encoder-decoder made of its source, and only one
   };
 
-  // What the encoder of an encoder-decoder makes of whole sequences, none of them empty, for Input::source:
-  // computed once, with the keys and values that every block's cross-attention reads of it. A model without
-  // an encoder is an Error.
+  // What the encoder of an encoder-decoder makes of whole sequences, none of them empty, for Input::source: computed
+  // once, with the keys and values that every block's cross-attention reads of it. A model without an encoder is an
+  // Error.
   std::vector<std::shared_ptr<const EncodedSource>> encode(std::span<const std::span<const int32_t>> sources,
                                                            const TraceSink& trace = {});
 

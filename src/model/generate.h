@@ -37,8 +37,8 @@ struct Generation {
 // Called for each new token as it comes; false ends the generation.
 using TokenSink = std::function<bool(int32_t id)>;
 
-// Continues `prompt`; an encoder-decoder answers it: the prompt goes to its encoder, and the output begins
-// behind its start token. An empty prompt, or one longer than the context, is an Error.
+// Continues `prompt`; an encoder-decoder answers it: the prompt goes to its encoder, and the output begins behind its
+// start token. An empty prompt, or one longer than the context, is an Error.
 Generation generate(Decoder& decoder, std::span<const int32_t> prompt, const GenerateOptions& options,
                     const TokenSink& sink = {}, const TraceSink& trace = {});
 

@@ -19,9 +19,9 @@ namespace coppice {
 
 // Every tensor of tensor_table(spec) is there with its shape, and no other tensor is, or opening fails with
 // an Error that names the tensor and the nearest known one. Stored head weights of a tied model are accepted
-// if they equal the embedding; known harmless buffers (rotary inv_freq) are passed over. Experts may lie in
-// one tensor for each matrix or packed, but not both. What config.json leaves open, the tensors tell: the
-// parts on top of an encoder, and that there is no output head where only the bare body was saved.
+// if they equal the embedding; known harmless buffers (rotary inv_freq) are passed over. Experts may lie in one
+// tensor for each matrix or packed, but not both. What config.json leaves open, the tensors tell: the parts on
+// top of an encoder, and that there is no output head where only the bare body was saved.
 class ModelDirectory : public ModelFiles {
  public:
   explicit ModelDirectory(const std::filesystem::path& path);
@@ -31,8 +31,7 @@ class ModelDirectory : public ModelFiles {
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   const Json& config() const { return config_; }
-  // One that the files hold transposed or fused with others is rearranged in memory when it is first asked
-  // for.
+  // One that the files hold transposed or fused with others is rearranged in memory when it is first asked for.
   TensorView tensor(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }

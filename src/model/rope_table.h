@@ -19,8 +19,8 @@ class RopeTable {
 
   // Fills the table for positions below `count`.
   void extend(int64_t count);
-  // Turns a head's queries or keys. Interleaved pairs leave it half-split, queries and keys alike, which
-  // changes no product of the two.
+  // Turns a head's queries or keys. Interleaved pairs leave it half-split, queries and keys alike, which changes no
+  // product of the two.
   void turn(const kernels::Kernels& kernels, float* x, int64_t position) const;
 
  private:

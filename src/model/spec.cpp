@@ -13,8 +13,8 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim) {
 
 namespace {
 
-// The share of YaRN's blend that keeps the frequency of plane `i`: 1 for what turns often within the original
-// context, 0 for what turns seldom, between them by index.
+// The share of YaRN's blend that keeps the frequency of plane `i`: 1 for what turns often within the original context,
+// 0 for what turns seldom, between them by index.
 double yarn_kept(const RopeSpec& rope, int64_t width, int64_t i) {
   const auto plane_that_turns = [&](double turns) {
     return static_cast<double>(width) *

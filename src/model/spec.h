@@ -1,10 +1,10 @@
 #pragma once
 // ModelSpec: what a network is, shared by the runtime and the lab.
 //
-// A model is an embedding, a list of blocks and an output head. Each block says how its norms are placed,
-// which sequence mixer it has and which feed-forward. Families (model/arch/) differ by values in it, never by
-// branches on a name inside a forward pass. Every struct has one field visit, from which `model_type:
-// coppice` directories are read and written (docs/formats.md).
+// A model is an embedding, a list of blocks and an output head. Each block says how its norms are placed, which
+// sequence mixer it has and which feed-forward. Families (model/arch/) differ by values in it, never by branches on a
+// name inside a forward pass. Every struct has one field visit, from which `model_type: coppice` directories are read
+// and written (docs/formats.md).
 
 #include <cstdint>
 #include <optional>
@@ -39,14 +39,13 @@ struct EnumNames<RopeScaling> {
                                                           {RopeScaling::yarn, "yarn"}});
 };
 
-// Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: of the `dim` elements
-// that turn, element i pairs with i + dim/2; interleaved (DeepSeek), 2i with 2i + 1.
+// Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: of the `dim` elements that turn,
+// element i pairs with i + dim/2; interleaved (DeepSeek), 2i with 2i + 1.
 //
-// YaRN (Peng et al. 2023) divides the frequencies that turn less than beta_slow times within the original
-// context by `factor`, keeps those that turn more than beta_fast times, and blends those between by their
-// index. With m(s) = 0.1 s ln(factor) + 1, or 1 for factors up to 1, cosines and sines are multiplied by
-// m(mscale) / m(mscale_all_dim) and the scores of whole heads by m(mscale_all_dim)^2, as DeepSeek-V2 (2024)
-// has it.
+// YaRN (Peng et al. 2023) divides the frequencies that turn less than beta_slow times within the original context by
+// `factor`, keeps those that turn more than beta_fast times, and blends those between by their index. With
+// m(s) = 0.1 s ln(factor) + 1, or 1 for factors up to 1, cosines and sines are multiplied by m(mscale) / m(mscale_all_dim)
+// and the scores of whole heads by m(mscale_all_dim)^2, as DeepSeek-V2 (2024) has it.
 struct RopeSpec {
   double theta = 10000;
   double fraction = 1;  // partial rotation (Phi): only the first int(fraction * head_dim) elements turn
@@ -95,14 +94,14 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim);
 // The inverse period of each of the rotary_width/2 rotation planes, scaling applied.
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim);
 
-// What cosines and sines are multiplied by, and what scores are multiplied by besides 1 / sqrt(head width); 1
-// but for YaRN.
+// What cosines and sines are multiplied by, and what scores are multiplied by besides 1 / sqrt(head width); 1 but for
+// YaRN.
 double rope_amplitude(const RopeSpec& rope);
 double rope_score_scale(const RopeSpec& rope);
 
-// A learned bias of each head's scores by the distance between key and query, in buckets (Raffel et al.
-// 2020): half of them for single distances, the others growing logarithmically up to max_distance, beyond
-// which all share the last. Attention that sees both ways has one half of the buckets for each direction.
+// A learned bias of each head's scores by the distance between key and query, in buckets (Raffel et al. 2020): half of
+// them for single distances, the others growing logarithmically up to max_distance, beyond which all share the last.
+// Attention that sees both ways has one half of the buckets for each direction.
 struct RelativeBiasSpec {
   int64_t buckets = 0;  // 0: no bias
   int64_t max_distance = 128;
@@ -117,12 +116,11 @@ struct RelativeBiasSpec {
   }
 };
 
-// The bucket of a key `offset` positions behind its query (before it: negative), as the published models
-// compute it.
+// The bucket of a key `offset` positions behind its query (before it: negative), as the published models compute it.
 int64_t relative_bucket(const RelativeBiasSpec& bias, bool causal, int64_t offset);
 
-// RMSNorm of queries and keys before they turn (Dehghani et al. 2023), with a weight per element of a head
-// that all heads share (Qwen3), or over the whole projection at once (OLMo 2, OLMoE).
+// RMSNorm of queries and keys before they turn (Dehghani et al. 2023), with a weight per element of a head that all
+// heads share (Qwen3), or over the whole projection at once (OLMo 2, OLMoE).
 enum class QkNorm { none, head, projection };
 
 template <>
@@ -131,8 +129,8 @@ struct EnumNames<QkNorm> {
       {{QkNorm::none, "none"}, {QkNorm::head, "head"}, {QkNorm::projection, "projection"}});
 };
 
-// Gated attention (Qiu et al. 2025): what the heads mixed is multiplied by sigmoid(W x), x the input of the
-// attention, before the output projection: one gate per head, or one per element of each head.
+// Gated attention (Qiu et al. 2025): what the heads mixed is multiplied by sigmoid(W x), x the input of the attention,
+// before the output projection: one gate per head, or one per element of each head.
 enum class AttentionGate { none, head, element };
 
 template <>
@@ -141,10 +139,9 @@ struct EnumNames<AttentionGate> {
       {{AttentionGate::none, "none"}, {AttentionGate::head, "head"}, {AttentionGate::element, "element"}});
 };
 
-// Softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA). With a window
-// (Beltagy et al. 2020; Mistral), position t sees positions t - window + 1 to t. Attention that is not
-// causal, an encoder's, sees as far ahead as back (to t + window - 1, or to the end), so that it works on
-// whole sequences only.
+// Softmax attention with `heads` query heads sharing `kv_heads` key and value heads (GQA). With a window (Beltagy et al.
+// 2020; Mistral), position t sees positions t - window + 1 to t. Attention that is not causal, an encoder's, sees as far
+// ahead as back (to t + window - 1, or to the end), so that it works on whole sequences only.
 struct AttentionSpec {
   static constexpr const char* kind = "attention";
   int64_t heads = 1, kv_heads = 1, head_dim = 64;
@@ -177,9 +174,8 @@ struct AttentionSpec {
   }
 };
 
-// Gated short convolution (LFM2, Liquid AI 2025): b, c, u = the thirds of in_proj(x); y = out_proj(c * v), v
-// the causal depthwise convolution of b * u with a kernel of kernel_size positions, the last of them the
-// token's own.
+// Gated short convolution (LFM2, Liquid AI 2025): b, c, u = the thirds of in_proj(x); y = out_proj(c * v), v the causal
+// depthwise convolution of b * u with a kernel of kernel_size positions, the last of them the token's own.
 struct ShortConvSpec {
   static constexpr const char* kind = "short_conv";
   int64_t kernel_size = 3;
@@ -196,10 +192,9 @@ struct ShortConvSpec {
   }
 };
 
-// Multi-head latent attention (DeepSeek-V2, 2024). A token's keys and values are c = norm(W_c x),
-// `latent_rank` wide and shared by all heads, and r = rope(W_r x), `rotary_dim` wide; these alone are cached.
-// Head h has keys (K_h c, r), values V_h c and queries (a, rope(b)), where (a, b) is a projection of x, or of
-// norm(W x) of `query_rank` elements. Causal.
+// Multi-head latent attention (DeepSeek-V2, 2024). A token's keys and values are c = norm(W_c x), `latent_rank` wide and
+// shared by all heads, and r = rope(W_r x), `rotary_dim` wide; these alone are cached. Head h has keys (K_h c, r), values
+// V_h c and queries (a, rope(b)), where (a, b) is a projection of x, or of norm(W x) of `query_rank` elements. Causal.
 struct LatentAttentionSpec {
   static constexpr const char* kind = "latent_attention";
   int64_t heads = 1;
@@ -259,15 +254,14 @@ enum class RouterSource {
   linear,    // logits = W x
   mlp_tanh,  // logits = W2 tanh(W1 x), LLaMA-MoE's gate
   neurons,   // logits = |(U x) * act(G x)|, CMoE's representative neurons: rows of U and G, one per expert
-  sparsity,  // logits = -p, the share of an expert's neurons that will fire (MoE-X): with the mean m and the
-             // variance s of each column of its up projection, p = (1 + erf(m.x / sqrt(2 s.x^2))) / 2; no
-             // weights of its own
+  sparsity,  // logits = -p, the share of an expert's neurons that will fire (MoE-X): with the mean m and the variance s of
+  // each column of its up projection, p = (1 + erf(m.x / sqrt(2 s.x^2))) / 2; no weights of its own
 };
 enum class RouterScore {
   softmax,
   sigmoid,
-  relu_norm,  // r / sqrt(mean(r^2) + norm_epsilon) * g with r = relu(logits) and a learned g_e (BlockFFN):
-              // what is 0 stays 0, and an expert of weight 0 is not computed
+  relu_norm,  // r / sqrt(mean(r^2) + norm_epsilon) * g with r = relu(logits) and a learned g_e (BlockFFN): what is 0
+              // stays 0, and an expert of weight 0 is not computed
   none,
 };
 enum class ExpertWeight {
@@ -276,9 +270,8 @@ enum class ExpertWeight {
   one,           // every selected expert counts fully
   one_plus,      // 1 + score * u_e with a learned u (CMoE)
   scaled,        // score * u_e with a learned u (Pangu Pro MoE)
-  survivors,     // one after the other, best first: the share of its score s in a softmax over those experts,
-              // not taken before it, whose score z has (s - z) / max(|z|, s) <= 2 jitter (GRIN when it does
-              // not train)
+  survivors,  // one after the other, best first: the share of its score s in a softmax over those experts, not taken
+              // before it, whose score z has (s - z) / max(|z|, s) <= 2 jitter (GRIN when it does not train)
 };
 // Experts may lie in groups, equally many consecutive ones in each, that take part in the selection.
 enum class GroupRule {
@@ -323,8 +316,8 @@ struct EnumNames<GroupRule> {
                                                         {GroupRule::each, "each"}});
 };
 
-// Selection takes the top_k experts by score + selection bias, in the groups that the rule of groups allows;
-// of equal ones, experts or groups, the lower index.
+// Selection takes the top_k experts by score + selection bias, in the groups that the rule of groups allows; of equal
+// ones, experts or groups, the lower index.
 struct RouterSpec {
   RouterSource source = RouterSource::linear;
   RouterScore score = RouterScore::softmax;
@@ -378,8 +371,8 @@ struct EnumNames<ExpertStorage> {
       {{ExpertStorage::separate, "separate"}, {ExpertStorage::indexed, "indexed"}});
 };
 
-// y = shared(x) + sum over selected experts of weight * expert(x); experts are FFNs of own width. With a
-// shared gate, shared(x) is multiplied by sigmoid(w . x) (Qwen2-MoE).
+// y = shared(x) + sum over selected experts of weight * expert(x); experts are FFNs of own width. With a shared gate,
+// shared(x) is multiplied by sigmoid(w . x) (Qwen2-MoE).
 struct MoeSpec {
   static constexpr const char* kind = "moe";
   std::vector<int64_t> widths;  // hidden neurons of each expert
@@ -418,8 +411,7 @@ enum class NormPlacement {
   pre,       // x += mixer(norm(x)); x += ffn(norm(x))
   post,      // x += norm(mixer(x)); x += norm(ffn(x)), inside the residual branch (OLMo 2)
   parallel,  // n = norm(x); x += mixer(n) + ffn(n), with one norm (Phi)
-  post_sum,  // x = norm(x + mixer(x)); x = norm(x + ffn(x)), behind the residual sum (the first transformer,
-             // BERT)
+  post_sum,  // x = norm(x + mixer(x)); x = norm(x + ffn(x)), behind the residual sum (the first transformer, BERT)
   sandwich,  // x += norm(mixer(norm(x))); x += norm(ffn(norm(x))), four norms (Ding et al. 2021; Pangu Ultra)
 };
 
@@ -433,15 +425,15 @@ struct EnumNames<NormPlacement> {
                                                             {NormPlacement::sandwich, "sandwich"}});
 };
 
-// What tensor_table calls the norms of a block's mixer and of its FFN, and the second norms behind them;
-// empty if there is none.
+// What tensor_table calls the norms of a block's mixer and of its FFN, and the second norms behind them; empty if there
+// is none.
 struct NormNames {
   std::string mixer, ffn, mixer_output = {}, ffn_output = {};
 };
 NormNames norm_names(NormPlacement placement);
 
-// With cross-attention (Vaswani et al. 2017), queries from the block see the keys and values of the encoder's
-// output: x += cross_attention(norm(x)) between mixer and feed-forward.
+// With cross-attention (Vaswani et al. 2017), queries from the block see the keys and values of the encoder's output:
+// x += cross_attention(norm(x)) between mixer and feed-forward.
 struct BlockSpec {
   MixerSpec mixer;
   FfnSpec ffn;
@@ -485,8 +477,8 @@ struct EnumNames<HeadKind> {
       {{HeadKind::linear, "linear"}, {HeadKind::masked, "masked"}, {HeadKind::none, "none"}});
 };
 
-// The encoder of an encoder-decoder: tokens of its own sequence, the model's embedding, blocks that see both
-// ways, and a final norm. Its output is what cross-attention reads.
+// The encoder of an encoder-decoder: tokens of its own sequence, the model's embedding, blocks that see both ways, and
+// a final norm. Its output is what cross-attention reads.
 struct EncoderSpec {
   std::vector<BlockSpec> blocks;
 
@@ -566,8 +558,7 @@ inline constexpr int64_t max_layers = 10'000;
 inline constexpr int64_t max_experts_in_model = int64_t{1} << 17;
 inline constexpr double max_parameters = 1e16;
 
-// Throws an Error naming `where` unless the numbers fit each other (kv_heads divides heads, top_k <= experts,
-// …).
+// Throws an Error naming `where` unless the numbers fit each other (kv_heads divides heads, top_k <= experts, …).
 void validate(const ModelSpec& spec, const std::string& where);
 void validate(const MoeSpec& moe, const std::string& where);
 
@@ -581,40 +572,33 @@ struct TensorSpec {
 };
 
 // Every tensor that a model of this spec has, in order: embedding, blocks, final norm, head.
-//   model.embed_tokens.weight, model.embed_positions.weight (learned positions; context + position_offset
-//   rows), model.embed_token_types.weight, model.embed_norm.weight, model.norm.weight,
-//   model.pooler.{weight,bias}, lm_head.dense.{weight,bias} and lm_head.norm.weight (masked head),
-//   lm_head.weight (unless tied or none), lm_head.bias, and per block model.layers.N.
-//     input_layernorm.weight, post_attention_layernorm.weight       norms before mixer and FFN; parallel: the
-//     first only post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after
-//     them; all these norms
-//                                                            have a .bias too if they are LayerNorms with
-//                                                            bias
+//   model.embed_tokens.weight, model.embed_positions.weight (learned positions; context + position_offset rows),
+//   model.embed_token_types.weight, model.embed_norm.weight, model.norm.weight, model.pooler.{weight,bias},
+//   lm_head.dense.{weight,bias} and lm_head.norm.weight (masked head), lm_head.weight (unless tied or none), lm_head.bias,
+//   and per block model.layers.N.
+//     input_layernorm.weight, post_attention_layernorm.weight       norms before mixer and FFN; parallel: the first only
+//     post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after them; all these norms
+//                                                            have a .bias too if they are LayerNorms with bias
 //     self_attn.{q,k,v,o}_proj.{weight,bias}
 //     self_attn.{q,k}_norm.weight                                   (head_dim), or all heads' widths
-//     self_attn.gate_proj.weight                                    (heads, width) or (heads * head_dim,
-//     width) conv.{in,out}_proj.{weight,bias}                              short convolution: (3 width,
-//     width), (width, width) conv.conv.{weight,bias}                                       (width, 1,
-//     kernel_size), (width) self_attn.relative_bias.weight                                (buckets, heads);
-//     shared: of block 0 only cross_attention_layernorm.weight, cross_attn.{q,k,v,o}_proj.{weight,bias} with
-//     cross-attention pre_feedforward_layernorm.weight                              sandwich: input_ before
-//     the mixer, post_attention_
-//                                                                   behind it, pre_ and post_feedforward_
-//                                                                   around the FFN
+//     self_attn.gate_proj.weight                                    (heads, width) or (heads * head_dim, width)
+//     conv.{in,out}_proj.{weight,bias}                              short convolution: (3 width, width), (width, width)
+//     conv.conv.{weight,bias}                                       (width, 1, kernel_size), (width)
+//     self_attn.relative_bias.weight                                (buckets, heads); shared: of block 0 only
+//     cross_attention_layernorm.weight, cross_attn.{q,k,v,o}_proj.{weight,bias}   with cross-attention
+//     pre_feedforward_layernorm.weight                              sandwich: input_ before the mixer, post_attention_
+//                                                                   behind it, pre_ and post_feedforward_ around the FFN
 //     self_attn.q_a_proj.{weight,bias}, self_attn.q_a_layernorm.weight, self_attn.q_b_proj.weight
-//                                                                   latent attention: (query_rank, width),
-//                                                                   (query_rank), (heads * query_dim,
-//                                                                   query_rank); without query_rank
-//                                                                   q_proj.weight (heads * query_dim, width)
-//                                                                   alone
-//     self_attn.kv_a_proj_with_mqa.{weight,bias}                    (latent_rank + rotary_dim, width): W_c
-//     above W_r self_attn.kv_a_layernorm.weight                               (latent_rank)
-//     self_attn.kv_b_proj.weight                                    (heads * (plain_dim + value_dim),
-//     latent_rank): for
+//                                                                   latent attention: (query_rank, width), (query_rank),
+//                                                                   (heads * query_dim, query_rank); without query_rank
+//                                                                   q_proj.weight (heads * query_dim, width) alone
+//     self_attn.kv_a_proj_with_mqa.{weight,bias}                    (latent_rank + rotary_dim, width): W_c above W_r
+//     self_attn.kv_a_layernorm.weight                               (latent_rank)
+//     self_attn.kv_b_proj.weight                                    (heads * (plain_dim + value_dim), latent_rank): for
 //                                                                   each head K_h above V_h
 //     self_attn.o_proj.{weight,bias}                                (width, heads * value_dim)
-//     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed
-//     experts mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
+//     mlp.{gate,up,down}_proj.{weight,bias}                         dense, and the dense bank of indexed experts
+//     mlp.experts.E.{gate,up,down}_proj.weight                      separate experts
 //     mlp.expert_neurons.E                                          indexed experts: int32, ascending
 //     mlp.shared_expert.{gate,up,down}_proj.weight, mlp.shared_expert_gate.weight (1, width)
 //     mlp.gate.weight                                               linear router (E, width)
@@ -626,10 +610,9 @@ struct TensorSpec {
 // An encoder has model.encoder.layers.N.… and model.encoder.norm.weight, named alike.
 std::vector<TensorSpec> tensor_table(const ModelSpec& spec);
 
-// Parameters of the whole model, and those that one token uses: all but the experts that are not selected
-// and, for a token, the embedding rows of other tokens are still counted (as is usual). Indexed experts share
-// their bank, so `total` counts it once and `active` counts the shared part plus the top_k widest experts.
-// ffn_* are the FFN parts.
+// Parameters of the whole model, and those that one token uses: all but the experts that are not selected and, for
+// a token, the embedding rows of other tokens are still counted (as is usual). Indexed experts share their bank, so
+// `total` counts it once and `active` counts the shared part plus the top_k widest experts. ffn_* are the FFN parts.
 struct ParameterCount {
   int64_t total = 0, active = 0;
   int64_t ffn_total = 0, ffn_active = 0;  // FFN weights alone, routers left out

@@ -1,9 +1,9 @@
 #pragma once
 // Activations by stable dotted name, so that a divergence between the two halves is located, not guessed at.
 //
-//   embedding                      what enters the first block: learned positions added, normed if the model
-//   does so layers.N.mixer_norm            after the norm before (or, norms placed after, behind) the mixer
-//   of block N, if any layers.N.mixer                 output of the sequence mixer, before the residual
+//   embedding                      what enters the first block: learned positions added, normed if the model does so
+//   layers.N.mixer_norm            after the norm before (or, norms placed after, behind) the mixer of block N, if any
+//   layers.N.mixer                 output of the sequence mixer, before the residual
 //   layers.N.mixer_output_norm     after the norm behind the mixer, in blocks that have norms before it too
 //   layers.N.cross_norm, layers.N.cross   before and behind cross-attention, where there is one
 //   layers.N.ffn_norm              after the norm before (behind) the feed-forward; parallel blocks have none

@@ -95,8 +95,8 @@ struct Padding {
   }
 };
 
-// Cuts one text, or two, to `room` tokens together. A strategy that would need to cut more than its text has
-// is an Error.
+// Cuts one text, or two, to `room` tokens together. A strategy that would need to cut more than its text has is an
+// Error.
 void truncate(Encoding& first, Encoding* second, size_t room, const Truncation& truncation);
 
 // Makes all encodings of a batch equally long.

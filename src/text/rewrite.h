@@ -10,8 +10,8 @@
 
 namespace coppice {
 
-// For every byte of a changed text the bytes of the original that it stands for. A byte that was put in
-// stands for an empty range. Without a byte: origins are not traced.
+// For every byte of a changed text the bytes of the original that it stands for. A byte that was put in stands
+// for an empty range. Without a byte: origins are not traced.
 using Origins = std::vector<TextRange>;
 
 // Where `range` of a text with `origins`, which is not empty, comes from.

@@ -33,8 +33,8 @@ class Tokenizer {
   // Text of `ids`; special tokens are left out when `skip_special`. Unknown ids are an Error.
   virtual std::string decode(std::span<const TokenId> ids, bool skip_special = true) const = 0;
 
-  // Ids of a text, or of a pair as cross-encoders take it, with segment numbers and with offsets: the bytes
-  // of the text, as it was given, that each token stands for.
+  // Ids of a text, or of a pair as cross-encoders take it, with segment numbers and with offsets: the bytes of the
+  // text, as it was given, that each token stands for.
   Encoding encode_full(std::string_view first, std::optional<std::string_view> second = std::nullopt,
                        const EncodeOptions& options = {}) const;
   // What tokenizer.json itself says about truncation and padding, which encode() leaves alone.
@@ -55,10 +55,10 @@ class Tokenizer {
   virtual std::vector<TemplatePart> text_template(bool pair) const;
 };
 
-// The tokenizer of a model directory: tokenizer.json, else a SentencePiece model (tokenizer.model,
-// spiece.model, sentencepiece.bpe.model), else vocab.json and merges.txt (GPT-2's form), else vocab.txt
-// (BERT's), these with added_tokens.json and what tokenizer_config.json says. A GGUF file has its own inside.
-// None of them is an Error that says so.
+// The tokenizer of a model directory: tokenizer.json, else a SentencePiece model (tokenizer.model, spiece.model,
+// sentencepiece.bpe.model), else vocab.json and merges.txt (GPT-2's form), else vocab.txt (BERT's), these with
+// added_tokens.json and what tokenizer_config.json says. A GGUF
+// file has its own inside. None of them is an Error that says so.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& model_directory);
 
 // Decodes ids one at a time without ever emitting part of a UTF-8 character.

@@ -1,5 +1,5 @@
-// Oniguruma knows the scripts as properties of characters, one by one; a block of 128 characters is looked up
-// when it is first asked for.
+// Oniguruma knows the scripts as properties of characters, one by one; a block of 128 characters is looked up when
+// it is first asked for.
 
 #include "text/unicode_script.h"
 

@@ -28,8 +28,7 @@ inline std::string shell_quoted(const std::string& word) {
   return quoted + "'";
 }
 
-// Runs `coppice` with these words; `before` is shell text in front of it ("COPPICE_THREADS=1", "ulimit -f
-// 8;").
+// Runs `coppice` with these words; `before` is shell text in front of it ("COPPICE_THREADS=1", "ulimit -f 8;").
 inline Outcome run_coppice(const std::vector<std::string>& words, const std::string& before = "") {
   const TemporaryFolder folder;
   std::string command = before + " " + shell_quoted(coppice_program().string());

@@ -152,8 +152,8 @@ torch::Tensor padded(const std::vector<std::vector<int32_t>>& rows) {
   return ids;
 }
 
-// Sources and prompts of unequal length: padded into one batch in the lab, one by one and whole or in pieces
-// in the runtime.
+// Sources and prompts of unequal length: padded into one batch in the lab, one by one and whole or in pieces in the
+// runtime.
 TEST(Parity, EncoderDecoders) {
   const std::vector<std::vector<int32_t>> sources = {{4, 9, 1}, {7, 7, 30, 2, 19, 33, 12, 1}, {1}};
   for (const auto& spec : tiny_encoder_decoders()) {

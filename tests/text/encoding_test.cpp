@@ -54,8 +54,8 @@ Words atoms() {
           "▁",  "\uFFFD", "ß",      "İ"};
 }
 
-// Of every pipeline that gpt2 and its like use: ids do not depend on tracing, offsets are inside the text,
-// and those of a pipeline that keeps every byte cover it without gaps.
+// Of every pipeline that gpt2 and its like use: ids do not depend on tracing, offsets are inside the text, and
+// those of a pipeline that keeps every byte cover it without gaps.
 TEST(Offsets, are_sound_for_random_texts) {
   const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", true}};
   Json vocab = Json::object();
@@ -133,8 +133,7 @@ Encoding of_length(size_t size) {
   return encoding;
 }
 
-// The definition: while there are too many tokens, the longer text loses its last one, of equal ones the
-// first.
+// The definition: while there are too many tokens, the longer text loses its last one, of equal ones the first.
 TEST(Truncation, of_the_longest_first_removes_token_by_token) {
   for (size_t one = 0; one < 9; ++one)
     for (size_t two = 0; two < 9; ++two)

@@ -1,7 +1,6 @@
 #pragma once
-// Which conversion is best on this model, this text, this budget: runs several methods with the same
-// calibration text and seeds, judges every result in the runtime on the same held-out text, and times all of
-// them in turns.
+// Which conversion is best on this model, this text, this budget: runs several methods with the same calibration text
+// and seeds, judges every result in the runtime on the same held-out text, and times all of them in turns.
 
 #include <filesystem>
 #include <map>
@@ -52,8 +51,8 @@ struct Comparison {
 // Writes the converted models as out/<method>-seed<n>; `out` exists.
 Comparison compare_methods(const CompareRequest& request, const std::filesystem::path& out);
 
-// The same as a table for people, as JSON, and as a self-contained HTML page with the plot of quality against
-// active parameters and the experts' load.
+// The same as a table for people, as JSON, and as a self-contained HTML page with the plot of quality against active
+// parameters and the experts' load.
 std::string comparison_text(const Comparison& comparison);
 Json comparison_json(const Comparison& comparison);
 std::string comparison_html(const Comparison& comparison);

@@ -14,8 +14,8 @@ torch::Tensor hidden_neurons(const FfnWeights& ffn, const torch::Tensor& x, Acti
 // The same with x and every weight row scaled to length 1 (CMoE's scores); biases are ignored.
 torch::Tensor hidden_neurons_by_cosine(const FfnWeights& ffn, const torch::Tensor& x, Activation activation);
 
-// 1 where |h| is among the token's top `count`, else 0; exactly `count` ones a row, of equal values the lower
-// index. h: [tokens, neurons] -> uint8 of the same shape.
+// 1 where |h| is among the token's top `count`, else 0; exactly `count` ones a row, of equal values the lower index.
+// h: [tokens, neurons] -> uint8 of the same shape.
 torch::Tensor top_markers(const torch::Tensor& h, int64_t count);
 
 // Sums over tokens, fed chunk by chunk.

@@ -48,9 +48,8 @@ class Transportation {
       if (to != cluster) moves(cluster, to).emplace(cost(item, to) - cost(item, cluster), item);
   }
 
-  // Puts one more item in: along the shortest path item -> cluster -> … -> a cluster with room, each edge
-  // pushing the cheapest item on. The assignment so far is optimal, so there is no negative cycle and
-  // Bellman-Ford applies.
+  // Puts one more item in: along the shortest path item -> cluster -> … -> a cluster with room, each edge pushing the
+  // cheapest item on. The assignment so far is optimal, so there is no negative cycle and Bellman-Ford applies.
   void insert(int64_t item) {
     const auto n = static_cast<size_t>(clusters_);
     std::vector<double> price(n * n), distance(n);

@@ -10,8 +10,7 @@ torch::Tensor squared_distances(const torch::Tensor& points, const torch::Tensor
   return (points.square().sum(1, true) - 2 * cross + centroids.square().sum(1).unsqueeze(0)).clamp_min(0);
 }
 
-// Seeds by k-means++ (Arthur and Vassilvitskii 2007): each further one with chance proportional to its
-// distance.
+// Seeds by k-means++ (Arthur and Vassilvitskii 2007): each further one with chance proportional to its distance.
 torch::Tensor spread_seeds(const torch::Tensor& points, int64_t clusters, Rng& rng) {
   const int64_t n = points.size(0);
   std::vector<int64_t> chosen = {static_cast<int64_t>(rng.below(static_cast<uint64_t>(n)))};

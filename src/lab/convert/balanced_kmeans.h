@@ -17,10 +17,9 @@ struct Clustering {
   int64_t iterations = 0;
 };
 
-// Lloyd's iteration with the exact balanced assignment (balanced_assignment.h) in place of the nearest
-// centroid, as MoEfication (Zhang et al. 2022) and LLaMA-MoE (Zhu et al. 2024) cluster neurons; squared
-// Euclidean distance; k-means++ seeds. points: [n, dim] with clusters dividing n. Stops when labels no longer
-// change: the cost never rises.
+// Lloyd's iteration with the exact balanced assignment (balanced_assignment.h) in place of the nearest centroid, as
+// MoEfication (Zhang et al. 2022) and LLaMA-MoE (Zhu et al. 2024) cluster neurons; squared Euclidean distance;
+// k-means++ seeds. points: [n, dim] with clusters dividing n. Stops when labels no longer change: the cost never rises.
 Clustering balanced_kmeans(const torch::Tensor& points, int64_t clusters, Rng& rng,
                            int64_t max_iterations = 50);
 

@@ -14,9 +14,8 @@
 
 namespace coppice::lab {
 
-// Windows that follow each other without overlap, all equally long; each begins with the tokenizer's leading
-// token if it has one. The remainder of the text is left out; a text shorter than one window is one shorter
-// window.
+// Windows that follow each other without overlap, all equally long; each begins with the tokenizer's leading token if
+// it has one. The remainder of the text is left out; a text shorter than one window is one shorter window.
 class Calibration {
  public:
   // No token at all is an Error naming `where`. length > 1.
@@ -28,8 +27,7 @@ class Calibration {
   // [count, length] int64
   const torch::Tensor& windows() const { return windows_; }
 
-  // `count` different windows chosen by chance, all of them if there are fewer; [min(count, …), length]
-  // int64.
+  // `count` different windows chosen by chance, all of them if there are fewer; [min(count, …), length] int64.
   torch::Tensor sample(int64_t count, Rng& rng) const;
 
   // The same text cut into windows of at most `shorter` tokens.

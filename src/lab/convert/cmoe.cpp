@@ -1,21 +1,19 @@
-// CMoE (Pei et al. 2025): carving a mixture of experts out of a SwiGLU FFN with a handful of calibration
-// windows and no training. Per layer, later layers seeing the converted earlier ones, on tokens x after the
-// FFN's norm:
+// CMoE (Pei et al. 2025): carving a mixture of experts out of a SwiGLU FFN with a handful of calibration windows and
+// no training. Per layer, later layers seeing the converted earlier ones, on tokens x after the FFN's norm:
 //
-//   h_i(x) = act(cos(x, gate_i)) cos(x, up_i);   marker a_i(x) = 1 if |h_i| is among the token's top K_a;
-//   mu_i = mean a_i shared:  the N_s * d_ff/E neurons of highest mu routed:  the others in E - N_s clusters
-//   of d_ff/E by the distance of marker columns, exactly balanced router:  s = softmax |(U x) * act(G x)|,
-//   rows of U, G: unit up and gate rows of each cluster's most central neuron y = shared(x) + sum over the
-//   top N_k of (s + b) of (1 + s_e u_e) E_e(x),  u = 0 and b = 0 at conversion
+//   h_i(x) = act(cos(x, gate_i)) cos(x, up_i);   marker a_i(x) = 1 if |h_i| is among the token's top K_a;  mu_i = mean a_i
+//   shared:  the N_s * d_ff/E neurons of highest mu
+//   routed:  the others in E - N_s clusters of d_ff/E by the distance of marker columns, exactly balanced
+//   router:  s = softmax |(U x) * act(G x)|, rows of U, G: unit up and gate rows of each cluster's most central neuron
+//   y = shared(x) + sum over the top N_k of (s + b) of (1 + s_e u_e) E_e(x),  u = 0 and b = 0 at conversion
 //
-// The paper measures distance by L1. Marker columns are sparse, so by L1 the neurons that hardly fire are all
-// near each other and near every mean: they become clusters of their own, and the most central neuron of a
-// cluster, which stands for it in the router, is the one that fires least. Cosine, the default here, has
-// neither fault: on the 7M model of docs/results.md L1 was no better than chance, cosine is. distance=l1
-// restores the paper's.
+// The paper measures distance by L1. Marker columns are sparse, so by L1 the neurons that hardly fire are all near each
+// other and near every mean: they become clusters of their own, and the most central neuron of a cluster, which stands
+// for it in the router, is the one that fires least. Cosine, the default here, has neither fault: on the 7M model of
+// docs/results.md L1 was no better than chance, cosine is. distance=l1 restores the paper's.
 //
-// The released code iterates the clustering once, the default here. partition, share and router also select
-// the paper's ablations.
+// The released code iterates the clustering once, the default here. partition, share and router also select the
+// paper's ablations.
 
 #include "lab/convert/cmoe.h"
 

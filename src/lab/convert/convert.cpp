@@ -62,8 +62,8 @@ void report_load(ConversionResult& result, const std::vector<std::vector<int64_t
     result.remarks.push_back("experts that no calibration token went to (layer.expert): " + unused);
 }
 
-// How far the active share may lie from the request before the user is told: half of the smallest step that
-// the result's experts allow.
+// How far the active share may lie from the request before the user is told: half of the smallest step that the
+// result's experts allow.
 void report_share(ConversionResult& result, const ConvertRequest& request, const ModelSpec& dense) {
   const MoeSpec* moe = moe_of(result.spec.blocks.front());
   const double width = static_cast<double>(dense_ffn(dense, 0).width);

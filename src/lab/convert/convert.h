@@ -1,7 +1,6 @@
 #pragma once
-// The conversion of a model directory: opens the dense model, cuts calibration windows, runs one method,
-// proves what the method promises to be exact, and writes the result. What the verbs `convert` and `compare`
-// call.
+// The conversion of a model directory: opens the dense model, cuts calibration windows, runs one method, proves what
+// the method promises to be exact, and writes the result. What the verbs `convert` and `compare` call.
 
 #include <filesystem>
 #include <optional>
@@ -52,9 +51,9 @@ struct ConversionResult {
   Json to_json(const ConvertRequest& request) const;
 };
 
-// Converts `dense` into the new directory `out`: config.json, tensors, tokenizer files, coppice.yaml and
-// parity.json, all at once or nothing. Errors: an unknown method or option, a model that the method cannot
-// convert, text without tokens, an existing `out` without overwrite, a promise that did not hold.
+// Converts `dense` into the new directory `out`: config.json, tensors, tokenizer files, coppice.yaml and parity.json,
+// all at once or nothing. Errors: an unknown method or option, a model that the method cannot convert, text without
+// tokens, an existing `out` without overwrite, a promise that did not hold.
 ConversionResult convert_model(const std::filesystem::path& dense, const ConvertRequest& request,
                                const std::filesystem::path& out);
 

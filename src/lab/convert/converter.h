@@ -1,6 +1,6 @@
 #pragma once
-// What a conversion method is: a dense model, calibration text, a budget and options in; a spec, tensors, a
-// report and proofs out. One file per method, one line per method in converters.cpp.
+// What a conversion method is: a dense model, calibration text, a budget and options in; a spec, tensors, a report and
+// proofs out. One file per method, one line per method in converters.cpp.
 
 #include <functional>
 #include <memory>

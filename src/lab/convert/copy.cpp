@@ -1,12 +1,11 @@
-// Sparse upcycling (Komatsuzaki et al., ICLR 2023): every chosen FFN becomes E identical copies of itself
-// behind a fresh router with weights from N(0, 0.02^2); training goes on from there.
+// Sparse upcycling (Komatsuzaki et al., ICLR 2023): every chosen FFN becomes E identical copies of itself behind a
+// fresh router with weights from N(0, 0.02^2); training goes on from there.
 //
 //   y = sum over the top k experts e of p_e / (sum of the selected p) * FFN(x),   p = softmax(W x)
 //
-// Weights of the selected experts sum to one, so at conversion the model computes exactly what the dense one
-// does. The paper's T5 upcycles every other layer, beginning with the second; `layers=all` is the default
-// here because Mixtral directories have experts in every layer. Balancing losses belong to the training that
-// follows.
+// Weights of the selected experts sum to one, so at conversion the model computes exactly what the dense one does. The
+// paper's T5 upcycles every other layer, beginning with the second; `layers=all` is the default here because Mixtral
+// directories have experts in every layer. Balancing losses belong to the training that follows.
 
 #include "lab/convert/converters.h"
 #include "lab/convert/ffn_tensors.h"

@@ -23,8 +23,7 @@ std::shared_ptr<FeedForward> load_ffn(const ModelSpec& spec, const StateDict& st
 
 const DenseFfnSpec& dense_ffn(const ModelSpec& spec, int64_t layer);
 
-// Errors unless every FFN is dense; and for methods that make experts: without biases, which experts do not
-// have.
+// Errors unless every FFN is dense; and for methods that make experts: without biases, which experts do not have.
 void require_dense(const ModelSpec& spec, const std::string& where);
 void require_no_ffn_bias(const ModelSpec& spec, const std::string& method);
 void require_gated(const ModelSpec& spec, const std::string& method);

@@ -1,6 +1,6 @@
 #pragma once
-// Calibration windows carried through a model one block at a time, so that each layer's statistics cost one
-// pass and a later layer can see what was made of the earlier ones.
+// Calibration windows carried through a model one block at a time, so that each layer's statistics cost one pass and a
+// later layer can see what was made of the earlier ones.
 
 #include <functional>
 #include <vector>
@@ -13,8 +13,7 @@ namespace coppice::lab {
 
 class LayerWalk {
  public:
-  // windows: [count, length] int64. They are carried in chunks of at most `chunk_tokens` tokens (at least one
-  // window).
+  // windows: [count, length] int64. They are carried in chunks of at most `chunk_tokens` tokens (at least one window).
   LayerWalk(LanguageModel& model, const torch::Tensor& windows, int64_t chunk_tokens = 4096);
 
   int64_t layer() const { return layer_; }

@@ -16,8 +16,7 @@ std::vector<int64_t> allocate_widths(const std::vector<double>& learned, const s
                                      int64_t budget) {
   COPPICE_CHECK(learned.size() == capacity.size());
   const size_t n = learned.size();
-  // The scale at which clamped widths add up to the budget, by bisection; the sum never falls as the scale
-  // grows.
+  // The scale at which clamped widths add up to the budget, by bisection; the sum never falls as the scale grows.
   auto wanted = [&](double scale, size_t i) {
     return std::clamp(learned[i] * scale, 1.0, static_cast<double>(capacity[i]));
   };

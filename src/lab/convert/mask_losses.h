@@ -13,15 +13,14 @@ torch::Tensor distillation_loss(const torch::Tensor& teacher_logits, const torch
 // log((max(r, p) + c) / (min(r, p) + c)) with c = 1e-3: zero at r = p and symmetric in the ratio.
 torch::Tensor ratio_loss(const torch::Tensor& ratio, double target);
 
-// Active share of the FFNs when each layer is as wide as its widest expert. masks: per layer [experts,
-// neurons].
+// Active share of the FFNs when each layer is as wide as its widest expert. masks: per layer [experts, neurons].
 torch::Tensor active_ratio(const std::vector<torch::Tensor>& masks);
 
 // Mean over layers of log((1 + c) / (u + c)), u the share of neurons that some expert keeps.
 torch::Tensor union_loss(const std::vector<torch::Tensor>& masks);
 
-// Switch's f * P: sum over experts of the share of tokens that chose it and its mean probability; 1/experts
-// when even. logits, choices (one-hot): [rows, experts].
+// Switch's f * P: sum over experts of the share of tokens that chose it and its mean probability; 1/experts when even.
+// logits, choices (one-hot): [rows, experts].
 torch::Tensor balance_loss(const torch::Tensor& logits, const torch::Tensor& choices);
 
 }  // namespace coppice::lab

@@ -1,7 +1,6 @@
 #pragma once
-// What ToMoE trains: a hypernetwork that gives every expert of every layer an embedding, and per layer a
-// router and a decoder from embeddings to masks over the layer's neurons (Gao et al. 2025; tomoe.cpp has the
-// formulas).
+// What ToMoE trains: a hypernetwork that gives every expert of every layer an embedding, and per layer a router and a
+// decoder from embeddings to masks over the layer's neurons (Gao et al. 2025; tomoe.cpp has the formulas).
 
 #include <memory>
 #include <vector>

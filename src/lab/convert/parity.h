@@ -13,9 +13,8 @@ namespace coppice::lab {
 // Largest absolute difference; NaN if any element is NaN.
 double largest_difference(const torch::Tensor& a, const torch::Tensor& b);
 
-// That two models give the same logits on `windows` ([count, length] int64; a few are enough and at most 1024
-// tokens are used). `tolerance` is for logits of order one in float32; it grows with the largest logit beyond
-// that.
+// That two models give the same logits on `windows` ([count, length] int64; a few are enough and at most 1024 tokens
+// are used). `tolerance` is for logits of order one in float32; it grows with the largest logit beyond that.
 ParityClaim same_logits(const std::string& what, LanguageModel& expected, LanguageModel& actual,
                         const torch::Tensor& windows, double tolerance = 1e-5);
 

@@ -1,6 +1,5 @@
-// Structured neuron pruning: the static baselines that a conversion must beat at the same active budget. Each
-// FFN keeps the round(active * d_ff) neurons of highest score, in every layer the same number, and stays a
-// dense Llama FFN.
+// Structured neuron pruning: the static baselines that a conversion must beat at the same active budget. Each FFN keeps
+// the round(active * d_ff) neurons of highest score, in every layer the same number, and stays a dense Llama FFN.
 //
 // prune-magnitude, from weights alone (g_i, u_i rows of gate and up, d_i column of down):
 //   product  |g_i| |u_i| |d_i|: bounds the neuron's part in the output, which is a product of the three

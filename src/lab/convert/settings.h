@@ -1,6 +1,6 @@
 #pragma once
-// Options of a method given as "key=value" words, read into a visitable struct: unknown keys, wrong types and
-// values out of range are usage Errors that name the key.
+// Options of a method given as "key=value" words, read into a visitable struct: unknown keys, wrong types and values
+// out of range are usage Errors that name the key.
 
 #include <algorithm>
 #include <charconv>

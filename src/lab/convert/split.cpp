@@ -1,13 +1,13 @@
-// LLaMA-MoE (Zhu et al., EMNLP 2024): the neurons of each SwiGLU FFN are partitioned into E disjoint experts
-// of equal width, by chance (Independent-Random) or by balanced k-means on the rows of the up projection
+// LLaMA-MoE (Zhu et al., EMNLP 2024): the neurons of each SwiGLU FFN are partitioned into E disjoint experts of equal
+// width, by chance (Independent-Random) or by balanced k-means on the rows of the up projection
 // (Independent-Clustering).
 //
 //   E_j(x) = W_down[:, S_j] (act(W_gate[S_j] x) * W_up[S_j] x),   y = E/k * sum over the top k of p_j E_j(x)
 //
-// with p the softmax over the selected logits. The rescale E/k stands for the experts left out; it is folded
-// into the down projections (fold=true), so that the result is a Mixtral. The paper's routers begin
-// untrained, as here by default, and 200 billion tokens of training follow; router=neurons (CMoE's) and
-// router=centroid (LLaMA-MoE v2's) are of use without training.
+// with p the softmax over the selected logits. The rescale E/k stands for the experts left out; it is folded into the
+// down projections (fold=true), so that the result is a Mixtral. The paper's routers begin untrained, as here by
+// default, and 200 billion tokens of training follow; router=neurons (CMoE's) and router=centroid (LLaMA-MoE v2's) are
+// of use without training.
 
 #include <numeric>
 

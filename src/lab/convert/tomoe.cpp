@@ -1,28 +1,25 @@
-// ToMoE (Gao et al. 2025), MLP part: a frozen dense model becomes a top-1 mixture of experts by learning, per
-// layer, N binary masks over its neurons and a router; only the mask network and the routers are trained.
+// ToMoE (Gao et al. 2025), MLP part: a frozen dense model becomes a top-1 mixture of experts by learning, per layer, N
+// binary masks over its neurons and a router; only the mask network and the routers are trained.
 //
 //   E = GRU(z) [N, 128] per layer, z fixed N(0,1) noise [layers, N, 32], bidirectional over layers
-//   g = one-hot Gumbel-softmax(W_r x) at T = 0.4;   e = g E;   s = Gumbel-sigmoid(W_dec gelu(LayerNorm(e)) +
-//   3) at T = 0.4 y = W_down (s * act(W_gate x) * W_up x), both discrete choices straight-through loss = a
-//   KL(dense || masked) + b R_param + a KL' (c R_union + d R_balance),  KL' a constant factor (mask_losses.h)
+//   g = one-hot Gumbel-softmax(W_r x) at T = 0.4;   e = g E;   s = Gumbel-sigmoid(W_dec gelu(LayerNorm(e)) + 3) at T = 0.4
+//   y = W_down (s * act(W_gate x) * W_up x), both discrete choices straight-through
+//   loss = a KL(dense || masked) + b R_param + a KL' (c R_union + d R_balance),  KL' a constant factor  (mask_losses.h)
 //   AdamW, weight decay 0.05
 //
-// The paper trains 20,000 steps of 2,048 tokens at a rate of 1e-3, with a = b = 16, b growing by 1e-3 a step,
-// and R_union and R_balance as terms of their own with weights 3 and 1. Here a run has a few hundred short
-// steps, so everything has to happen sooner: the rate is higher, a is 64 and b grows by `ratio_ramp` = 2 a
-// step. Constant weights of R_union and R_balance were right for one model only, as the divergence differs
-// tenfold between models: where it was large, routers collapsed onto few experts, and where it was small, the
-// two terms cost more than routing gained. As shares of the divergence one setting, c = 0.2 and d = 0.5,
-// serves all.
+// The paper trains 20,000 steps of 2,048 tokens at a rate of 1e-3, with a = b = 16, b growing by 1e-3 a step, and R_union
+// and R_balance as terms of their own with weights 3 and 1. Here a run has a few hundred short steps, so everything has
+// to happen sooner: the rate is higher, a is 64 and b grows by `ratio_ramp` = 2 a step. Constant weights of R_union and
+// R_balance were right for one model only, as the divergence differs tenfold between models: where it was large, routers
+// collapsed onto few experts, and where it was small, the two terms cost more than routing gained. As shares of the
+// divergence one setting, c = 0.2 and d = 0.5, serves all.
 //
-// At export a layer's experts have equal width: what its masks learned, scaled over layers so that the whole
-// meets
-// --active; each keeps its neurons of highest logit and the router becomes argmax. storage=indexed keeps the
-// dense FFN once, bit for bit, and experts as lists of neurons into it; storage=separate writes each expert's
-// own matrices.
+// At export a layer's experts have equal width: what its masks learned, scaled over layers so that the whole meets
+// --active; each keeps its neurons of highest logit and the router becomes argmax. storage=indexed keeps the dense FFN
+// once, bit for bit, and experts as lists of neurons into it; storage=separate writes each expert's own matrices.
 //
-// prune-learned is the same with one expert: a static mask trained in the same way, and the baseline that
-// routing must beat. R_union and R_balance say nothing about a single expert and are left out.
+// prune-learned is the same with one expert: a static mask trained in the same way, and the baseline that routing must
+// beat. R_union and R_balance say nothing about a single expert and are left out.
 
 #include <numeric>
 

@@ -41,8 +41,8 @@ struct Scoring {
   torch::Tensor bias = {};           // added to them, [heads, query, key], or undefined
 };
 
-// The core of all softmax attention: q [batch, queries, heads, head_dim], k and v [batch, keys, kv_heads,
-// head_dim] -> [batch, queries, heads, head_dim].
+// The core of all softmax attention: q [batch, queries, heads, head_dim], k and v [batch, keys, kv_heads, head_dim] ->
+// [batch, queries, heads, head_dim].
 torch::Tensor mix_heads(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                         const Scoring& scoring);
 

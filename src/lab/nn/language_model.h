@@ -23,8 +23,8 @@ class Attention;
 class Norm;
 class Linear;
 
-// What cross-attention reads: the encoder's output [batch, length, width], and the sequences' lengths, int64
-// [batch], or nothing where all are of that length.
+// What cross-attention reads: the encoder's output [batch, length, width], and the sequences' lengths, int64 [batch], or
+// nothing where all are of that length.
 struct Source {
   torch::Tensor states = {}, lengths = {};
 };

@@ -5,9 +5,9 @@
 
 namespace coppice {
 
-// Packed experts: experts.gate_up_proj (experts, 2 width, model width), each expert's gate rows before its up
-// rows, and experts.down_proj (experts, model width, width). `mlp.experts.3.up_proj.weight` ->
-// `mlp.experts.gate_up_proj`; other names stay.
+// Packed experts: experts.gate_up_proj (experts, 2 width, model width), each expert's gate rows before its up rows, and
+// experts.down_proj (experts, model width, width).
+// `mlp.experts.3.up_proj.weight` -> `mlp.experts.gate_up_proj`; other names stay.
 std::string packed_experts_name(const std::string& canonical_name);
 // How a tensor lies there, if it is one of a separately stored expert.
 std::optional<TensorLayout> packed_experts_layout(const TensorSpec& tensor, const ModelSpec& spec);
@@ -28,8 +28,8 @@ void write_dense_layers(const ModelSpec& spec, Json& config);
 RouterSpec softmax_router(const RouterSpec& like);
 
 // Why the mixtures are not of this kind, equal in all layers that have one; `dense_layers` tells whether some
-// may have a dense gated FFN instead. A shared expert is left to the caller. `router_like` makes the family's
-// router with the free choices of a given one.
+// may have a dense gated FFN instead. A shared expert is left to the caller. `router_like` makes the family's router
+// with the free choices of a given one.
 std::optional<std::string> equal_experts_obstacle(
     const ModelSpec& spec, bool dense_layers, RouterSpec (*router_like)(const RouterSpec&) = softmax_router);
 

@@ -62,8 +62,7 @@ std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& sp
 
 namespace {
 
-// Whether the spec comes back from the config.json that this family writes of it, but for what only tensors
-// tell.
+// Whether the spec comes back from the config.json that this family writes of it, but for what only tensors tell.
 bool holds(const Family& family, const ModelSpec& spec) {
   if (obstacle_of(family, spec)) return false;
   if (family.complete) return !spec.encoder;

@@ -1,6 +1,6 @@
 #pragma once
-// The model families that Coppice reads and writes. A family is one file here: it turns config.json into a
-// ModelSpec and back, and says what its files call each tensor of `tensor_table`.
+// The model families that Coppice reads and writes. A family is one file here: it turns config.json into a ModelSpec
+// and back, and says what its files call each tensor of `tensor_table`.
 
 #include <functional>
 #include <optional>
@@ -16,8 +16,8 @@ namespace coppice {
 // How a family's files lay out a tensor of tensor_table, if not simply as it is.
 struct TensorLayout {
   bool transposed = false;  // stored as (in, out), as Conv1D does
-  // Several tensors of the same file name lie in one, stacked along their outputs: this one begins at
-  // `first_row` of `fused_rows`; 0: it lies alone.
+  // Several tensors of the same file name lie in one, stacked along their outputs: this one begins at `first_row`
+  // of `fused_rows`; 0: it lies alone.
   int64_t first_row = 0, fused_rows = 0;
   int64_t experts =
       0;  // the stacked tensors belong to so many experts, over which the stack has a first dimension
@@ -52,13 +52,12 @@ struct Family {
   std::function<std::string(const std::string& canonical_name)> file_name;
   // How it lies there; empty: every tensor as it is.
   std::function<TensorLayout(const TensorSpec& tensor, const ModelSpec& spec)> layout = {};
-  // The name where experts are packed (experts.h), of all tensors; empty: this family's files never pack
-  // them.
+  // The name where experts are packed (experts.h), of all tensors; empty: this family's files never pack them.
   std::function<std::string(const std::string& canonical_name)> packed_file_name = {};
   // A prefix of file names that files of the bare body leave out.
   std::string optional_prefix = {};
-  // Tensors of its files that are passed over: they follow from config.json, serve another task, or belong to
-  // a part that the model's output does not depend on. Empty: none beyond those of all families.
+  // Tensors of its files that are passed over: they follow from config.json, serve another task, or belong to a part
+  // that the model's output does not depend on. Empty: none beyond those of all families.
   std::function<bool(const std::string& file_name, const ModelSpec& spec)> is_buffer = {};
   // Blocks may have other mixers than attention; else `obstacle` is never asked about them.
   bool other_mixers = false;
@@ -110,8 +109,7 @@ ModelSpec spec_from_config(const Json& config, const std::string& where);
 // Why a spec cannot be written as that family, or nothing if it can.
 std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& spec);
 
-// The most widely readable family that can hold the spec: the spec's own, else another published one, else
-// coppice.
+// The most widely readable family that can hold the spec: the spec's own, else another published one, else coppice.
 std::string writable_family(const ModelSpec& spec);
 
 }  // namespace coppice

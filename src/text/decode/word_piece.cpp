@@ -1,5 +1,5 @@
-// WordPiece: tokens that begin with the prefix continue the one before, others begin a word. The clean-up
-// joins punctuation and English contractions to what stands before them.
+// WordPiece: tokens that begin with the prefix continue the one before, others begin a word. The clean-up joins
+// punctuation and English contractions to what stands before them.
 
 #include "text/decode/clean_up.h"
 #include "text/decode/token_decoder.h"

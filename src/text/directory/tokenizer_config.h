@@ -1,6 +1,6 @@
 #pragma once
-// What lies beside the vocabulary of a model directory: tokenizer_config.json and added_tokens.json. Both may
-// be missing.
+// What lies beside the vocabulary of a model directory: tokenizer_config.json and added_tokens.json. Both may be
+// missing.
 
 #include <filesystem>
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
-// Tokenizers of model directories without a tokenizer.json: vocab.json and merges.txt (GPT-2's form),
-// vocab.txt (BERT's). tokenizer_config.json names the class, which says what is around the vocabulary.
+// Tokenizers of model directories without a tokenizer.json: vocab.json and merges.txt (GPT-2's form), vocab.txt
+// (BERT's). tokenizer_config.json names the class, which says what is around the vocabulary.
 
 #include <filesystem>
 #include <memory>

@@ -1,5 +1,5 @@
-// BertNormalizer (Devlin et al. 2018, its BasicTokenizer): control characters go, white space becomes ' ',
-// CJK ideographs stand between spaces, accents go, lower case; each of them an option.
+// BertNormalizer (Devlin et al. 2018, its BasicTokenizer): control characters go, white space becomes ' ', CJK
+// ideographs stand between spaces, accents go, lower case; each of them an option.
 
 #include "text/normalize/characters.h"
 #include "text/normalize/normalizer.h"

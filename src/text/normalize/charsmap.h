@@ -1,7 +1,7 @@
 #pragma once
-// The precompiled character map of SentencePiece: pieces of text and what takes their place. Stored as the
-// size of a double-array trie (Aoe 1989, in the layout of Darts-clone), the trie, and the NUL-terminated
-// texts that its values point to.
+// The precompiled character map of SentencePiece: pieces of text and what takes their place. Stored as the size
+// of a double-array trie (Aoe 1989, in the layout of Darts-clone), the trie, and the NUL-terminated texts that
+// its values point to.
 
 #include <cstdint>
 #include <string>

@@ -1,5 +1,4 @@
-// Nmt, SentencePiece's cleaning of texts for translation: some control characters go, others and odd spaces
-// become ' '.
+// Nmt, SentencePiece's cleaning of texts for translation: some control characters go, others and odd spaces become ' '.
 
 #include "text/normalize/characters.h"
 #include "text/normalize/normalizer.h"

@@ -15,8 +15,7 @@ class Normalizer {
   virtual ~Normalizer() = default;
   // Writes the normalized source, which is well-formed UTF-8, and so is the result.
   virtual void apply(Rewrite& rewrite) const = 0;
-  // True if every byte of the text gets a spelling, so that malformed UTF-8 need not be replaced
-  // (shelter_bytes).
+  // True if every byte of the text gets a spelling, so that malformed UTF-8 need not be replaced (shelter_bytes).
   virtual bool keeps_bytes() const { return false; }
 };
 

@@ -1,6 +1,6 @@
-// SentencePiece's character map as Hugging Face tokenizers apply it: a grapheme of less than six bytes is
-// replaced as a whole by what its shortest entry says, of others each character by itself. (SentencePiece
-// itself, which takes the longest entry at every place, is in sentencepiece/normalizer.h.)
+// SentencePiece's character map as Hugging Face tokenizers apply it: a grapheme of less than six bytes is replaced
+// as a whole by what its shortest entry says, of others each character by itself. (SentencePiece itself, which
+// takes the longest entry at every place, is in sentencepiece/normalizer.h.)
 
 #include <utf8proc.h>
 

@@ -28,8 +28,8 @@ std::string in_form(std::string_view text, utf8proc_option_t options) {
   return result;
 }
 
-// The end of the first stretch of `text` from `begin` that has a form of its own: only for traced texts,
-// where it should be short.
+// The end of the first stretch of `text` from `begin` that has a form of its own: only for traced texts, where
+// it should be short.
 size_t stretch_end(std::string_view text, size_t begin, size_t limit, utf8proc_option_t options) {
   constexpr size_t longest = 256;  // a longer row of marks is traced as a whole
   size_t end = begin + utf8_length(text[begin]);

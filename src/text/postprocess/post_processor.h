@@ -1,6 +1,6 @@
 #pragma once
-// Post-processors put a model's own tokens (<s>, </s>, [CLS], …) around an encoded text or a pair of texts.
-// One file each; `post_processors()` is the list.
+// Post-processors put a model's own tokens (<s>, </s>, [CLS], …) around an encoded text or a pair of texts. One
+// file each; `post_processors()` is the list.
 
 #include <memory>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
-// SentencePiece's normalization (Kudo and Richardson 2018): characters are replaced by its map, white space
-// is tidied up and made visible.
+// SentencePiece's normalization (Kudo and Richardson 2018): characters are replaced by its map, white space is
+// tidied up and made visible.
 
 #include <string>
 #include <string_view>

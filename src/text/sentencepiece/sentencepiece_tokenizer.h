@@ -1,6 +1,6 @@
 #pragma once
-// tokenizer.model, spiece.model: SentencePiece models (Kudo and Richardson 2018) of the types unigram and
-// BPE, with the ids that SentencePiece itself gives.
+// tokenizer.model, spiece.model: SentencePiece models (Kudo and Richardson 2018) of the types unigram and BPE, with the ids that
+// SentencePiece itself gives.
 
 #include <filesystem>
 #include <memory>

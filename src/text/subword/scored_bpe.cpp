@@ -161,8 +161,8 @@ size_t ScoredBpeModel::symbol_bytes(TokenId symbol, std::string_view text) const
   return piece != nullptr ? piece->size() : utf8_length(text[0]);
 }
 
-// Appends the ids of `symbol`, which is at `begin` of `word`, and tells how many bytes it has. An unused
-// piece is split into the symbols that it would have been merged from.
+// Appends the ids of `symbol`, which is at `begin` of `word`, and tells how many bytes it has. An unused piece is
+// split into the symbols that it would have been merged from.
 size_t ScoredBpeModel::append_split(TokenId symbol, std::string_view word, size_t begin,
                                     const SymbolSplits& splits, std::vector<SubwordToken>& tokens) const {
   const size_t size = symbol_bytes(symbol, word.substr(begin));

@@ -25,8 +25,8 @@ class ScoredBpeModel : public SubwordModel {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
 
  private:
-  // A symbol of a text. Its id is that of a piece, or, for a character that only occurs inside pieces, a
-  // number beyond the vocabulary, or `stranger`.
+  // A symbol of a text. Its id is that of a piece, or, for a character that only occurs inside pieces, a number
+  // beyond the vocabulary, or `stranger`.
   static constexpr TokenId stranger = std::numeric_limits<TokenId>::max();
 
   void name_characters(const std::vector<ScoredPiece>& pieces);

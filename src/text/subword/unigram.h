@@ -1,6 +1,6 @@
 #pragma once
-// The unigram language model (Kudo 2018, "Subword Regularization"): of all ways to cut a word into pieces,
-// the one whose scores (log probabilities) have the greatest sum.
+// The unigram language model (Kudo 2018, "Subword Regularization"): of all ways to cut a word into pieces, the
+// one whose scores (log probabilities) have the greatest sum.
 
 #include <optional>
 #include <string>
@@ -13,8 +13,8 @@
 
 namespace coppice {
 
-// Whose details are followed. SentencePiece adds scores in single precision; Hugging Face in double, and it
-// looks a run of unknown characters up in the vocabulary once more.
+// Whose details are followed. SentencePiece adds scores in single precision; Hugging Face in double, and it looks
+// a run of unknown characters up in the vocabulary once more.
 enum class UnigramStyle { sentencepiece, hugging_face };
 
 struct UnigramOptions {

@@ -1,7 +1,7 @@
 #pragma once
-// WordPiece (Schuster and Nakajima 2012, as in BERT, Devlin et al. 2018): from left to right the longest
-// token that the rest of the word begins with; pieces behind the first are spelled with a prefix. A word that
-// cannot be covered, or that is too long, is one unknown token.
+// WordPiece (Schuster and Nakajima 2012, as in BERT, Devlin et al. 2018): from left to right the longest token that
+// the rest of the word begins with; pieces behind the first are spelled with a prefix. A word that cannot be covered,
+// or that is too long, is one unknown token.
 
 #include <string>
 #include <vector>

@@ -48,8 +48,7 @@ TEST(BalancedAssignment, IsAsCheapAsTheBestOfAllAssignments) {
     }
 }
 
-// Too large to enumerate: an assignment is optimal exactly if no cycle of clusters can pass items on at a
-// gain.
+// Too large to enumerate: an assignment is optimal exactly if no cycle of clusters can pass items on at a gain.
 TEST(BalancedAssignment, LeavesNoGainfulExchangeInALargeProblem) {
   Rng rng(2);
   const int64_t items = 560, clusters = 7;
