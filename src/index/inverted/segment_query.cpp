@@ -26,7 +26,7 @@ void InvertedStatistics::add(const InvertedIndex& index, std::span<const Weighte
 }
 
 QueryWeights weigh(std::span<const WeightedTerm> terms, const InvertedStatistics& statistics,
-                   const Bm25& bm25) {
+                   const Bm25& bm25, std::vector<float> lists) {
   QueryWeights query;
   query.kind = statistics.kind;
   query.bm25 = bm25;
@@ -49,7 +49,9 @@ QueryWeights weigh(std::span<const WeightedTerm> terms, const InvertedStatistics
     highest += frequency ? product : double{product} * static_cast<double>(statistics.highest_value);
     query.terms.push_back({std::string(term), product});
   }
-  if (!query.terms.empty()) query.fixed = FixedPoint(highest, query.terms.size());
+  for (const float weight : lists) highest += weight;
+  if (highest > 0) query.fixed = FixedPoint(highest, query.terms.size() + lists.size());
+  query.lists = std::move(lists);
   return query;
 }
 
@@ -83,6 +85,27 @@ SegmentQuery::SegmentQuery(const InvertedIndex& index, const QueryWeights& weigh
       term.reached[i] = static_cast<int32_t>(entry->ranked_parts[i] * units * down * 0.99999) - 1;
     terms.push_back(std::move(term));
   }
+}
+
+void SegmentQuery::add_list(std::span<const DocOrdinal> docs, std::span<const uint32_t> counts, float weight,
+                            const FixedPoint& fixed) {
+  COPPICE_CHECK(kind == PostingKind::frequency);
+  if (docs.empty()) return;
+  auto& bytes = *own_lists_.emplace_back(std::make_unique<std::vector<uint8_t>>());
+  const TermEntry entry = append_postings(
+      docs, counts,
+      [&](size_t i) {
+        const float count = static_cast<float>(counts[i]);
+        return count / (count + norms[lengths[docs[i]]]);
+      },
+      bytes);
+  bytes.resize(bytes.size() + kernels::unpack_over_read);
+  TermScorer term;
+  term.list = PostingList(bytes, entry, nullptr);
+  term.weight = fixed.units(weight);
+  term.bound_unit = static_cast<float>(fixed.in_units(weight) / 255 * 1.00001);
+  term.bound = static_cast<int32_t>(static_cast<float>(entry.bound) * term.bound_unit) + 1;
+  terms.push_back(std::move(term));
 }
 
 namespace {

@@ -3,6 +3,7 @@
 // documents, which all find the same ones.
 
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,8 +41,9 @@ double inverse_document_frequency(uint64_t documents, uint64_t containing);
 
 // What a query's terms weigh, and in which units; equal for all segments.
 struct QueryWeights {
-  std::vector<WeightedTerm>
-      terms;  // weight: at most what one posting adds, for weights what a value of 1 adds
+  // A term's weight is the most that one posting adds; for learned weights, what a value of 1 adds.
+  std::vector<WeightedTerm> terms;
+  std::vector<float> lists;  // the same for lists of the query's own, such as phrases
   FixedPoint fixed{1, 1};
   std::vector<float> norms;  // bm25_norms
   Bm25 bm25;
@@ -50,8 +52,9 @@ struct QueryWeights {
 };
 
 // Terms that the collection lacks are left out. Queries' own weights multiply; equal terms are added together.
+// `lists` are the weights of the query's own lists.
 QueryWeights weigh(std::span<const WeightedTerm> terms, const InvertedStatistics& statistics,
-                   const Bm25& bm25);
+                   const Bm25& bm25, std::vector<float> lists = {});
 
 struct TermScorer {
   PostingList list;
@@ -65,6 +68,9 @@ struct TermScorer {
 struct SegmentQuery {
   // The index must outlive it.
   SegmentQuery(const InvertedIndex& index, const QueryWeights& weights);
+  // Adds a list of the query's own that weighs `weight`: documents rise, counts are at least 1.
+  void add_list(std::span<const DocOrdinal> docs, std::span<const uint32_t> counts, float weight,
+                const FixedPoint& fixed);
 
   // What one posting of a term adds: the same bits as the kernels compute.
   int32_t contribution(const TermScorer& term, DocOrdinal doc, uint32_t value) const {
@@ -92,6 +98,9 @@ struct SegmentQuery {
   const float* norms;
   bool bounded = true;  // false if bounds were made for other parameters: then nothing may be skipped
   std::vector<TermScorer> terms;
+
+ private:
+  std::vector<std::unique_ptr<std::vector<uint8_t>>> own_lists_;
 };
 
 // How the k best are found.

@@ -1,0 +1,97 @@
+#include "index/store/merge_segments.h"
+
+#include <algorithm>
+
+#include "index/inverted/inverted_writer.h"
+#include "index/inverted/merge_inverted.h"
+
+namespace coppice {
+namespace {
+
+struct Origin {
+  size_t source;
+  DocOrdinal doc;
+};
+
+}  // namespace
+
+bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
+                    const std::filesystem::path& folder) {
+  std::vector<Origin> origins;
+  for (size_t i = 0; i < sources.size(); ++i)
+    sources[i].live->for_each([&](DocOrdinal doc) { origins.push_back({i, doc}); });
+  if (origins.empty()) return false;
+  const auto name_of = [&](const Origin& origin) {
+    return sources[origin.source].segment->names()[origin.doc];
+  };
+  std::sort(origins.begin(), origins.end(),
+            [&](const Origin& a, const Origin& b) { return name_of(a) > name_of(b); });
+
+  std::vector<std::vector<DocOrdinal>> new_ordinals;
+  for (const auto& [segment, live] : sources) new_ordinals.emplace_back(segment->documents(), dropped);
+  std::vector<std::string_view> names;
+  std::vector<int64_t> keys;
+  for (const Origin& origin : origins) {
+    if (!names.empty() && names.back() == name_of(origin))
+      throw Error({.where = folder.parent_path().string(),
+                   .found = fmt::format("document '{}' in two segments", names.back()),
+                   .expected = "each document once"});
+    new_ordinals[origin.source][origin.doc] = static_cast<DocOrdinal>(names.size());
+    names.push_back(name_of(origin));
+    keys.push_back(sources[origin.source].segment->key(origin.doc));
+  }
+  std::filesystem::create_directories(folder);
+  DocumentNames::write(folder / "names", names);
+  AppendFile key_file(folder / "keys");
+  key_file.write({reinterpret_cast<const uint8_t*>(keys.data()), 8 * keys.size()});
+  key_file.finish();
+
+  const auto merge_lists = [&](const std::string& name, const Bm25& bm25, auto part_of) {
+    std::vector<MergeSource> parts;
+    for (size_t i = 0; i < sources.size(); ++i)
+      parts.push_back({&part_of(*sources[i].segment), new_ordinals[i]});
+    merge_inverted(parts, static_cast<DocOrdinal>(names.size()), folder, name, bm25);
+  };
+  if (spec.text)
+    merge_lists("text", spec.text->bm25, [](const Segment& s) -> const InvertedIndex& { return s.text(); });
+  if (spec.sparse)
+    merge_lists("sparse", {}, [](const Segment& s) -> const InvertedIndex& { return s.sparse(); });
+  if (spec.dense) {
+    // One source behind the other; `order` then puts them where they belong.
+    VectorIndexBuilder dense(spec.dense->index, spec.dense->dim, names.size());
+    std::vector<DocOrdinal> order(names.size());
+    DocOrdinal next = 0;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      std::vector<DocOrdinal> place(sources[i].segment->documents(), dropped);
+      sources[i].live->for_each([&](DocOrdinal doc) {
+        order[new_ordinals[i][doc]] = next;
+        place[doc] = next++;
+      });
+      sources[i].segment->dense().for_each([&](DocOrdinal doc, std::span<const float> vector) {
+        if (place[doc] != dropped) dense.add(place[doc], vector);
+      });
+    }
+    dense.write(folder / "dense", order);
+  }
+  if (spec.late) {
+    LateIndexBuilder late(spec.late->index, spec.late->dim, names.size(),
+                          sources[0].segment->late().codebook());
+    std::vector<DocOrdinal> order(names.size());
+    DocOrdinal next = 0;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      std::vector<DocOrdinal> place(sources[i].segment->documents(), dropped);
+      sources[i].live->for_each([&](DocOrdinal doc) {
+        order[new_ordinals[i][doc]] = next;
+        place[doc] = next++;
+      });
+      sources[i].segment->late().for_each([&](DocOrdinal doc, const TokenMatrix& tokens) {
+        if (place[doc] != dropped) late.add(place[doc], tokens);
+      });
+    }
+    late.write(folder / "late", order);
+  }
+  sync_folder(folder);
+  return true;
+}
+
+}  // namespace coppice
