@@ -6,10 +6,12 @@
 #include "cli/embed_options.h"
 #include "cli/eval_options.h"
 #include "cli/export_options.h"
+#include "cli/index_options.h"
 #include "cli/info_options.h"
 #include "cli/parity_options.h"
 #include "cli/pull_options.h"
 #include "cli/run_options.h"
+#include "cli/search_options.h"
 #include "cli/tokenize_options.h"
 #include "cli/train_options.h"
 #include "cli/train_tokenizer_options.h"
@@ -25,6 +27,13 @@ int main(int argc, char** argv) {
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),
                               make_verb<EmbedOptions>(embed_verb, run_embed),
+                              make_verb<IndexOptions>(index_verb, run_index),
+                              make_verb<IndexAddOptions>(index_add_verb, run_index_add),
+                              make_verb<IndexDeleteOptions>(index_delete_verb, run_index_delete),
+                              make_verb<IndexPathOptions>(index_merge_verb, run_index_merge),
+                              make_verb<IndexPathOptions>(index_verify_verb, run_index_verify),
+                              make_verb<IndexPathOptions>(index_info_verb, run_index_info),
+                              make_verb<SearchOptions>(search_verb, run_search),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
                               make_verb<ExportOptions>(export_verb, run_export),
                               delegate_to_lab<TrainOptions>(train_verb, argv),

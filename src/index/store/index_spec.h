@@ -54,11 +54,14 @@ struct SparsePartSpec {
 
 struct DensePartSpec {
   int64_t dim = 0;
+  std::string encoder;  // the model directory that made the vectors, if one did
   VectorIndexSpec index;
 
   static void fields(auto& self, auto&& field) {
     field("dim", self.dim,
           Field{.help = "numbers in a vector", .min = 1, .max = max_vector_dim, .required = true});
+    field("encoder", self.encoder,
+          Field{.help = "model directory that made the vectors, and makes queries'"});
     field("index", self.index, Field{.help = "similarity, storage and method"});
   }
 };

@@ -1,0 +1,299 @@
+#include <filesystem>
+#include <unordered_map>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/strings.h"
+#include "base/table.h"
+#include "cli/index_options.h"
+#include "cli/spec_settings.h"
+#include "index/store/index_reader.h"
+#include "index/store/ingest.h"
+#include "model/sentence/sentence_encoder.h"
+
+namespace coppice {
+namespace {
+
+CollectionOptions collection_options(const DocumentSourceOptions& from) {
+  CollectionOptions options;
+  options.format = from.format;
+  options.id_field = from.id_field;
+  options.text_fields = from.text_field;
+  options.skip_bad = from.skip_bad;
+  options.sparse = from.sparse == "-";
+  return options;
+}
+
+// Learned sparse vectors of a file of their own, by id.
+class SparseFile {
+ public:
+  explicit SparseFile(const std::filesystem::path& path) : path_(path) {
+    CollectionOptions options;
+    options.format = CollectionFormat::jsonl;
+    options.sparse = true;
+    const auto reader = open_collection(path, options);
+    for (SourceDocument document; reader->next(document);) vectors_[document.id] = std::move(document.sparse);
+  }
+  void attach(IndexedDocument& document) {
+    const auto found = vectors_.find(document.id);
+    if (found == vectors_.end())
+      throw Error({.where = path_.string(),
+                   .found = fmt::format("no vector for document '{}'", document.id),
+                   .expected = "one for every document"});
+    document.sparse = std::move(found->second);
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::unordered_map<std::string, std::vector<std::pair<std::string, float>>> vectors_;
+};
+
+std::string text_of(const IndexedDocument& document) {
+  std::string text;
+  for (const auto& [name, content] : document.fields) text += (text.empty() ? "" : " ") + content;
+  return text;
+}
+
+// What is attached to documents on their way: from files, or made by an encoder.
+class Attachments {
+ public:
+  Attachments(const DocumentSourceOptions& from, const std::filesystem::path& encoder) {
+    if (!from.sparse.empty() && from.sparse != "-") sparse_.emplace(from.sparse);
+    if (!encoder.empty()) encoder_.emplace(encoder, SentenceOptions{});
+  }
+  int64_t encoder_width() const { return encoder_ ? encoder_->width() : 0; }
+
+  void operator()(std::span<IndexedDocument> documents) {
+    if (sparse_)
+      for (auto& document : documents) sparse_->attach(document);
+    if (encoder_) {
+      std::vector<std::string> texts;
+      for (const auto& document : documents) texts.push_back(text_of(document));
+      const auto vectors = encoder_->encode(texts);
+      const size_t width = static_cast<size_t>(encoder_->width());
+      for (size_t i = 0; i < documents.size(); ++i)
+        documents[i].vectors.emplace_back(vectors.begin() + static_cast<std::ptrdiff_t>(i * width),
+                                          vectors.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
+    }
+  }
+
+ private:
+  std::optional<SparseFile> sparse_;
+  std::optional<SentenceEncoder> encoder_;
+};
+
+TextField parse_weight(const std::string& word) {
+  const size_t equals = word.find('=');
+  TextField field{word.substr(0, equals)};
+  if (equals == std::string::npos || field.name.empty())
+    throw Error({.where = "--weight", .found = "'" + word + "'", .expected = "NAME=N, as title=3"},
+                Fault::usage);
+  detail::set_from_words(field.weight, {word.substr(equals + 1)}, "--weight");
+  if (field.weight < 0 || field.weight > 1000)
+    throw Error({.where = "--weight", .found = "'" + word + "'", .expected = "a weight from 0 to 1000"},
+                Fault::usage);
+  return field;
+}
+
+IndexSpec spec_of(const IndexOptions& options, const Attachments& attachments) {
+  IndexSpec spec;
+  if (!options.no_text) {
+    auto& text = spec.text.emplace();
+    text.analyzer = analyzer_preset(options.analyzer);
+    text.positions = !options.no_positions;
+    text.bm25 = options.bm25;
+    for (const auto& word : options.weight) text.weights.push_back(parse_weight(word));
+  }
+  if (!options.from.sparse.empty()) spec.sparse.emplace().unit = options.unit;
+  if (!options.encoder.empty()) {
+    auto& dense = spec.dense.emplace();
+    dense.dim = attachments.encoder_width();
+    dense.encoder = std::filesystem::absolute(options.encoder).string();
+    dense.index.similarity = options.similarity;
+    dense.index.method = options.dense_method;
+    dense.index.stored = options.dense_type;
+  }
+  spec.keep_fields = !options.no_fields;
+  apply_settings(spec, options.set);
+  if (!spec.text && !spec.sparse && !spec.dense && !spec.late)
+    throw Error({.where = "coppice index",
+                 .found = "nothing to index",
+                 .expected = "text (without --no-text), --sparse, --dense, --late or --encoder"},
+                Fault::usage);
+  return spec;
+}
+
+uint64_t bytes_of(const std::filesystem::path& folder) {
+  uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  return bytes;
+}
+
+Json report_json(const IngestReport& report) {
+  return {{"documents", report.documents},
+          {"replaced", report.replaced},
+          {"bad", report.bad},
+          {"without_text", report.without_text},
+          {"seconds", report.seconds},
+          {"documents_per_s", report.per_second()}};
+}
+
+void warn_of(const IngestReport& report) {
+  if (report.replaced > 0) log_warning("{} documents replaced others of the same id", report.replaced);
+  if (report.without_text > 0) log_warning("{} documents have no text", report.without_text);
+  if (report.bad > 0) {
+    log_warning("{} documents could not be read and were left out", report.bad);
+    for (const auto& example : report.bad_examples) log_warning("  {}", example);
+  }
+}
+
+std::string sentence(const IngestReport& report) {
+  return fmt::format("{} documents in {} ({:.0f} documents/s)", report.documents,
+                     human_duration(report.seconds), report.per_second());
+}
+
+}  // namespace
+
+int run_index(const IndexOptions& options) {
+  const auto reader = open_collection(options.source, collection_options(options.from));
+  Attachments attachments(options.from, options.encoder);
+  const IndexSpec spec = spec_of(options, attachments);
+  AtomicDirectory folder(options.output, options.overwrite);
+  create_index(folder.path(), spec);
+  IngestReport report;
+  {
+    IndexWriter writer(folder.path());
+    writer.set_memory(static_cast<size_t>(options.from.memory) << 20);
+    report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
+    writer.merge_all();
+  }
+  std::filesystem::remove(folder.path() / "writer.lock");
+  folder.commit();
+  warn_of(report);
+  const uint64_t bytes = bytes_of(options.output);
+  Json json = report_json(report);
+  json["index"] = options.output.string();
+  json["bytes"] = bytes;
+  print_result(
+      options.common, json,
+      fmt::format("{} -> {} ({})\nSearch it with: coppice search {} \"some words\"\n", sentence(report),
+                  options.output.string(), human_bytes(static_cast<double>(bytes)), options.output.string()));
+  return 0;
+}
+
+int run_index_add(const IndexAddOptions& options) {
+  IndexWriter writer(options.index);
+  const IndexSpec& spec = writer.spec();
+  const auto need = [&](bool wanted, bool given, const char* option) {
+    if (wanted != given)
+      throw Error(
+          {.where = options.index.string(),
+           .found = wanted ? fmt::format("an index with a part that {} gives", option) : std::string(option),
+           .expected = wanted ? option : "only what the index was made with"},
+          Fault::usage);
+  };
+  need(spec.sparse.has_value(), !options.from.sparse.empty(), "--sparse");
+  const std::filesystem::path encoder = spec.dense ? spec.dense->encoder : "";
+  Attachments attachments(options.from, encoder);
+  writer.set_memory(static_cast<size_t>(options.from.memory) << 20);
+  const auto reader = open_collection(options.source, collection_options(options.from));
+  const IngestReport report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
+  writer.merge_where_due();
+  IngestReport shown = report;
+  shown.replaced = 0;  // that is what adding is for
+  warn_of(shown);
+  print_result(options.common, report_json(report),
+               fmt::format("{}, {} of them in place of older ones\n", sentence(report), report.replaced));
+  return 0;
+}
+
+int run_index_delete(const IndexDeleteOptions& options) {
+  std::vector<std::string> ids = options.ids;
+  if (!options.file.empty())
+    for (const auto& line : split(read_file(options.file), '\n'))
+      if (const auto id = trim(line); !id.empty()) ids.emplace_back(id);
+  if (ids.empty())
+    throw Error({.where = "coppice index delete", .found = "no ids", .expected = "ids, or --file FILE"},
+                Fault::usage);
+  IndexWriter writer(options.index);
+  std::vector<std::string> unknown;
+  int64_t deleted = 0;
+  for (const auto& id : ids) {
+    if (writer.remove(id))
+      ++deleted;
+    else
+      unknown.push_back(id);
+  }
+  // All or nothing: an unknown id is a mistake somewhere.
+  if (!unknown.empty())
+    throw Error(
+        {.where = options.index.string(),
+         .found = fmt::format("no document '{}'{}", unknown[0],
+                              unknown.size() > 1 ? fmt::format(" and {} more", unknown.size() - 1) : ""),
+         .expected = "ids of documents in the index; nothing was deleted"});
+  writer.commit();
+  writer.merge_where_due();
+  print_result(options.common, {{"deleted", deleted}}, fmt::format("{} documents deleted\n", deleted));
+  return 0;
+}
+
+int run_index_merge(const IndexPathOptions& options) {
+  const size_t before = IndexReader(options.index).parts().size();
+  IndexWriter(options.index).merge_all();
+  const IndexReader after(options.index);
+  print_result(
+      options.common,
+      {{"segments_before", before}, {"segments", after.parts().size()}, {"documents", after.documents()}},
+      fmt::format("{} segments -> {}, {} documents\n", before, after.parts().size(), after.documents()));
+  return 0;
+}
+
+int run_index_verify(const IndexPathOptions& options) {
+  IndexReader reader(options.index, true);
+  const auto wrong = reader.verify();
+  std::string text;
+  for (const auto& line : wrong) text += line + "\n";
+  if (wrong.empty())
+    text = fmt::format("{}: {} documents in {} segments, all as they should be\n", options.index.string(),
+                       reader.documents(), reader.parts().size());
+  print_result(options.common, {{"ok", wrong.empty()}, {"damage", wrong}}, text);
+  return wrong.empty() ? 0 : static_cast<int>(Fault::input);
+}
+
+int run_index_info(const IndexPathOptions& options) {
+  const IndexReader reader(options.index, true);
+  Json segments = Json::array();
+  Table table({"segment", "documents", "deleted", "terms", "postings", "bytes"});
+  for (const auto& part : reader.parts()) {
+    const uint64_t bytes = bytes_of(part.segment->folder());
+    const size_t deleted = part.segment->documents() - part.live.count();
+    const bool text = reader.spec().text.has_value();
+    Json segment = {{"segment", part.segment->id()},
+                    {"documents", part.segment->documents()},
+                    {"deleted", deleted},
+                    {"bytes", bytes}};
+    if (text) segment["text"] = to_json(part.segment->text().summary());
+    if (reader.spec().sparse) segment["sparse"] = to_json(part.segment->sparse().summary());
+    segments.push_back(segment);
+    table.add_row({fmt::format("{}", part.segment->id()), fmt::format("{}", part.segment->documents()),
+                   fmt::format("{}", deleted),
+                   text ? fmt::format("{}", part.segment->text().summary().terms) : "",
+                   text ? fmt::format("{}", part.segment->text().summary().postings) : "",
+                   human_bytes(static_cast<double>(bytes))});
+  }
+  const Json json = {{"index", options.index.string()},
+                     {"documents", reader.documents()},
+                     {"bytes", bytes_of(options.index)},
+                     {"spec", to_json(reader.spec())},
+                     {"segments", segments},
+                     {"damaged", reader.left_out()}};
+  std::string text = fmt::format("{}: {} documents, {}\n", options.index.string(), reader.documents(),
+                                 human_bytes(static_cast<double>(bytes_of(options.index))));
+  for (const auto& line : reader.left_out()) text += "damaged: " + line + "\n";
+  print_result(options.common, json, text + table.text() + to_yaml(to_json(reader.spec())));
+  return 0;
+}
+
+}  // namespace coppice

@@ -1,0 +1,71 @@
+#include "index/store/ingest.h"
+
+#include <chrono>
+
+#include "base/progress.h"
+
+namespace coppice {
+namespace {
+
+constexpr size_t batch_documents = 4096, batch_bytes = size_t{8} << 20;
+
+IndexedDocument taken_over(SourceDocument& source) {
+  IndexedDocument document;
+  document.id = source.id;
+  document.fields = std::move(source.fields);
+  document.sparse = std::move(source.sparse);
+  document.metadata = std::move(source.metadata);
+  document.where = source.where;
+  return document;
+}
+
+// One by one, so that an Error leaves out one document only.
+void add_singly(std::span<const IndexedDocument> batch, IndexWriter& writer, IngestReport& report) {
+  constexpr size_t examples = 5;
+  for (const IndexedDocument& document : batch) try {
+      writer.add({&document, 1});
+      ++report.documents;
+    } catch (const Error& error) {
+      if (error.fault() != Fault::input) throw;
+      ++report.bad;
+      if (report.bad_examples.size() < examples) report.bad_examples.push_back(error.what());
+    }
+}
+
+}  // namespace
+
+IngestReport ingest(CollectionReader& reader, IndexWriter& writer, const Attach& attach, bool skip_bad) {
+  IngestReport report;
+  Progress progress("index", static_cast<int64_t>(reader.bytes_total()), "bytes");
+  uint64_t read = 0;
+  SourceDocument source;
+  std::vector<IndexedDocument> batch;
+  for (bool more = true; more;) {
+    batch.clear();
+    size_t bytes = 0;
+    while (batch.size() < batch_documents && bytes < batch_bytes && (more = reader.next(source))) {
+      size_t text = 0;
+      for (const auto& [name, content] : source.fields) text += content.size();
+      report.without_text += text == 0;
+      bytes += text;
+      batch.push_back(taken_over(source));
+    }
+    if (attach) attach(batch);
+    if (skip_bad) {
+      add_singly(batch, writer, report);
+    } else {
+      writer.add(batch);
+      report.documents += static_cast<int64_t>(batch.size());
+    }
+    progress.advance(static_cast<int64_t>(reader.bytes_read() - read),
+                     fmt::format("{} documents", report.documents));
+    read = reader.bytes_read();
+  }
+  report.replaced = writer.commit().replaced;
+  report.bad += reader.bad_documents();
+  for (const auto& example : reader.bad_examples()) report.bad_examples.push_back(example);
+  report.seconds = progress.seconds();
+  return report;
+}
+
+}  // namespace coppice
