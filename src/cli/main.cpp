@@ -7,6 +7,7 @@
 #include "cli/eval_options.h"
 #include "cli/export_options.h"
 #include "cli/info_options.h"
+#include "cli/measure_options.h"
 #include "cli/parity_options.h"
 #include "cli/pull_options.h"
 #include "cli/run_options.h"
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
                               make_verb<InfoOptions>(info_verb, run_info),
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),
+                              make_verb<MeasureOptions>(measure_verb, run_measure),
                               make_verb<EmbedOptions>(embed_verb, run_embed),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
                               make_verb<ExportOptions>(export_verb, run_export),
