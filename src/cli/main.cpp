@@ -8,6 +8,7 @@
 #include "cli/export_options.h"
 #include "cli/index_options.h"
 #include "cli/info_options.h"
+#include "cli/measure_options.h"
 #include "cli/parity_options.h"
 #include "cli/pull_options.h"
 #include "cli/run_options.h"
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
                               make_verb<InfoOptions>(info_verb, run_info),
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),
+                              make_verb<MeasureOptions>(measure_verb, run_measure),
                               make_verb<EmbedOptions>(embed_verb, run_embed),
                               make_verb<IndexOptions>(index_verb, run_index),
                               make_verb<IndexAddOptions>(index_add_verb, run_index_add),
