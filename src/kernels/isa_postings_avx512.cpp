@@ -75,17 +75,25 @@ void unpack_ascending(const uint8_t* packed, int bits, int count, uint32_t previ
 
 // Adds `added` to the scores at the lanes of `mask`. Written as single additions: this processor family scatters
 // sixteen lanes no faster.
-inline void add_lanes(int32_t* scores, __m512i at, __m512i added, __mmask16 mask) {
+inline void add_lanes(int32_t* scores, uint8_t* touched, __m512i at, __m512i added, __mmask16 mask) {
   alignas(64) uint32_t places[16];
   alignas(64) int32_t amounts[16];
-  const int lanes = __builtin_popcount(mask);
-  _mm512_store_si512(places, _mm512_maskz_compress_epi32(mask, at));
-  _mm512_store_si512(amounts, _mm512_maskz_compress_epi32(mask, added));
-  if (lanes == 16) {
-    for (int i = 0; i < 16; ++i) scores[places[i]] += amounts[i];
+  if (mask == 0xffff) {
+    _mm512_store_si512(places, at);
+    _mm512_store_si512(amounts, added);
+    for (int i = 0; i < 16; ++i) {
+      scores[places[i]] += amounts[i];
+      touched[places[i] / 64] = 1;
+    }
     return;
   }
-  for (int i = 0; i < lanes; ++i) scores[places[i]] += amounts[i];
+  _mm512_store_si512(places, _mm512_maskz_compress_epi32(mask, at));
+  _mm512_store_si512(amounts, _mm512_maskz_compress_epi32(mask, added));
+  const int lanes = __builtin_popcount(mask);
+  for (int i = 0; i < lanes; ++i) {
+    scores[places[i]] += amounts[i];
+    touched[places[i] / 64] = 1;
+  }
 }
 
 inline __mmask16 lanes_inside(__m512i at, uint32_t size, int left) {
@@ -94,7 +102,8 @@ inline __mmask16 lanes_inside(__m512i at, uint32_t size, int left) {
 }
 
 void add_saturated(const uint32_t* docs, const uint32_t* values, int count, const uint8_t* lengths,
-                   const float* norms, float weight, uint32_t begin, uint32_t size, int32_t* scores) {
+                   const float* norms, float weight, uint32_t begin, uint32_t size, int32_t* scores,
+                   uint8_t* touched) {
   const __m512i first = _mm512_set1_epi32(static_cast<int>(begin));
   const __m512 weights = _mm512_set1_ps(weight);
   for (int i = 0; i < count; i += 16) {
@@ -103,44 +112,54 @@ void add_saturated(const uint32_t* docs, const uint32_t* values, int count, cons
     if (mask == 0) continue;
     // Lengths are bytes without room behind the last one, so they are fetched one by one.
     alignas(64) uint32_t places[16];
-    alignas(64) float norm[16] = {};
+    alignas(64) float norm[16];
     _mm512_store_si512(places, _mm512_maskz_mov_epi32(mask, at));
     for (int lane = 0; lane < 16; ++lane) norm[lane] = norms[lengths[begin + places[lane]]];
     const __m512 value = _mm512_cvtepu32_ps(_mm512_loadu_si512(values + i));
     const __m512 part = _mm512_div_ps(value, _mm512_add_ps(value, _mm512_load_ps(norm)));
-    add_lanes(scores, at, _mm512_cvtps_epi32(_mm512_mul_ps(weights, part)), mask);
+    add_lanes(scores, touched, at, _mm512_cvtps_epi32(_mm512_mul_ps(weights, part)), mask);
   }
 }
 
 void add_linear(const uint32_t* docs, const uint32_t* values, int count, float weight, uint32_t begin,
-                uint32_t size, int32_t* scores) {
+                uint32_t size, int32_t* scores, uint8_t* touched) {
   const __m512i first = _mm512_set1_epi32(static_cast<int>(begin));
   const __m512 weights = _mm512_set1_ps(weight);
   for (int i = 0; i < count; i += 16) {
     const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(docs + i), first);
     const __m512 value = _mm512_cvtepu32_ps(_mm512_loadu_si512(values + i));
-    add_lanes(scores, at, _mm512_cvtps_epi32(_mm512_mul_ps(weights, value)),
+    add_lanes(scores, touched, at, _mm512_cvtps_epi32(_mm512_mul_ps(weights, value)),
               lanes_inside(at, size, count - i));
   }
 }
 
-int collect_above(int32_t* scores, int count, int32_t threshold, uint32_t base, uint32_t* docs,
-                  int32_t* kept) {
-  const __m512i least = _mm512_set1_epi32(threshold);
+int collect_above(int32_t* scores, uint8_t* touched, int count, int32_t threshold, uint32_t base,
+                  uint32_t* docs, int32_t* kept) {
+  const __m512i least = _mm512_set1_epi32(threshold), zero = _mm512_setzero_si512();
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  int found = 0, i = 0;
-  for (; i + 16 <= count; i += 16) {
-    const __m512i score = _mm512_loadu_si512(scores + i);
-    _mm512_storeu_si512(scores + i, _mm512_setzero_si512());
-    const __mmask16 above = _mm512_cmpgt_epi32_mask(score, least);
-    if (above == 0) continue;
-    const __m512i doc = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(base) + i));
-    _mm512_storeu_si512(docs + found, _mm512_maskz_compress_epi32(above, doc));
-    _mm512_storeu_si512(kept + found, _mm512_maskz_compress_epi32(above, score));
-    found += __builtin_popcount(above);
+  const int whole = count / 64;
+  int found = 0;
+  for (int group = 0; group < whole; group += 64) {
+    const int left = whole - group;
+    const __mmask64 present = left >= 64 ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
+    const __m512i flags = _mm512_maskz_loadu_epi8(present, touched + group);
+    _mm512_mask_storeu_epi8(touched + group, present, zero);
+    for (__mmask64 set = _mm512_test_epi8_mask(flags, flags); set != 0; set &= set - 1) {
+      const int begin = 64 * (group + static_cast<int>(__builtin_ctzll(set)));
+      for (int i = begin; i < begin + 64; i += 16) {
+        const __m512i score = _mm512_loadu_si512(scores + i);
+        _mm512_storeu_si512(scores + i, zero);
+        const __mmask16 above = _mm512_cmpgt_epi32_mask(score, least);
+        if (above == 0) continue;
+        const __m512i doc = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(base) + i));
+        _mm512_storeu_si512(docs + found, _mm512_maskz_compress_epi32(above, doc));
+        _mm512_storeu_si512(kept + found, _mm512_maskz_compress_epi32(above, score));
+        found += __builtin_popcount(above);
+      }
+    }
   }
-  return found + collect_above_scalar(scores + i, count - i, threshold, base + static_cast<uint32_t>(i),
-                                      docs + found, kept + found);
+  return found + collect_above_scalar(scores + 64 * whole, touched + whole, count - 64 * whole, threshold,
+                                      base + static_cast<uint32_t>(64 * whole), docs + found, kept + found);
 }
 
 }  // namespace

@@ -23,17 +23,19 @@ struct PostingKernels {
 
   // For every posting whose document lies in [begin, begin + size):
   //   scores[doc - begin] += round(weight * (value / (value + norms[lengths[doc]])))
-  // which is BM25 with norms[l] = k1 * (1 - b + b * length(l) / average length). Documents are distinct.
+  // and touched[(doc - begin) / 64] = 1; this is BM25 with norms[l] = k1 * (1 - b + b * length(l) / average length). Documents are distinct.
   void (*add_saturated)(const uint32_t* docs, const uint32_t* values, int count, const uint8_t* lengths,
-                        const float* norms, float weight, uint32_t begin, uint32_t size, int32_t* scores);
-  // scores[doc - begin] += round(weight * value), for learned weights.
+                        const float* norms, float weight, uint32_t begin, uint32_t size, int32_t* scores,
+                        uint8_t* touched);
+  // scores[doc - begin] += round(weight * value), for learned weights; touched as above.
   void (*add_linear)(const uint32_t* docs, const uint32_t* values, int count, float weight, uint32_t begin,
-                     uint32_t size, int32_t* scores);
+                     uint32_t size, int32_t* scores, uint8_t* touched);
 
   // Appends base + i and scores[i] for every scores[i] > threshold to docs and kept, which have room for
-  // `count` + unpack_over_write more; sets all scores to 0. Returns how many were appended.
-  int (*collect_above)(int32_t* scores, int count, int32_t threshold, uint32_t base, uint32_t* docs,
-                       int32_t* kept);
+  // `count` + unpack_over_write more, where touched[i / 64] is set; other scores are 0, and the threshold is not below
+  // 0. Sets all scores and touched to 0. Returns how many were appended.
+  int (*collect_above)(int32_t* scores, uint8_t* touched, int count, int32_t threshold, uint32_t base,
+                       uint32_t* docs, int32_t* kept);
 };
 
 // The table of the instruction set in use (isa.h).

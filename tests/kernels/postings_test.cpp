@@ -81,9 +81,11 @@ TEST_P(PostingKernelsTest, AddsWhatTheFormulaSaysInsideTheWindowOnly) {
     const uint32_t size = static_cast<uint32_t>(rng.below(documents - begin + 1));
     std::vector<int32_t> saturated(size, 5), linear(size, 5), expected_saturated(size, 5),
         expected_linear(size, 5);
+    std::vector<uint8_t> touched(size / 64 + 1), expected_touched(touched.size());
     for (int i = 0; i < count; ++i) {
       const auto doc = postings.docs[static_cast<size_t>(i)];
       if (doc < begin || doc >= begin + size) continue;
+      expected_touched[(doc - begin) / 64] = 1;
       const float value = static_cast<float>(postings.values[static_cast<size_t>(i)]);
       expected_saturated[doc - begin] +=
           static_cast<int32_t>(std::lrint(70000.5f * (value / (value + norms[postings.lengths[doc]]))));
@@ -91,30 +93,36 @@ TEST_P(PostingKernelsTest, AddsWhatTheFormulaSaysInsideTheWindowOnly) {
     }
     const auto& kernels = posting_kernels();
     kernels.add_saturated(postings.docs.data(), postings.values.data(), count, postings.lengths.data(),
-                          norms.data(), 70000.5f, begin, size, saturated.data());
-    kernels.add_linear(postings.docs.data(), postings.values.data(), count, 33.3f, begin, size,
-                       linear.data());
+                          norms.data(), 70000.5f, begin, size, saturated.data(), touched.data());
+    kernels.add_linear(postings.docs.data(), postings.values.data(), count, 33.3f, begin, size, linear.data(),
+                       touched.data());
     ASSERT_EQ(saturated, expected_saturated) << count;
     ASSERT_EQ(linear, expected_linear) << count;
+    ASSERT_EQ(touched, expected_touched) << count;
   }
 }
 
 TEST_P(PostingKernelsTest, CollectsWhatIsAboveAndClears) {
   Rng rng(9);
-  for (int count = 0; count <= 70; ++count) {
+  for (int count = 0; count <= 300; ++count) {
     std::vector<int32_t> scores(static_cast<size_t>(count));
-    for (auto& score : scores) score = static_cast<int32_t>(rng.below(10));
+    std::vector<uint8_t> touched(scores.size() / 64 + 1);
+    for (auto& flag : touched) flag = rng.chance(0.7);
+    for (size_t i = 0; i < scores.size(); ++i)
+      if (touched[i / 64]) scores[i] = static_cast<int32_t>(rng.below(10));
     std::vector<uint32_t> expected;
     for (size_t i = 0; i < scores.size(); ++i)
       if (scores[i] > 4) expected.push_back(1000 + static_cast<uint32_t>(i));
     std::vector<uint32_t> docs(scores.size() + unpack_over_write);
     std::vector<int32_t> kept(docs.size()), before = scores;
-    const int found =
-        posting_kernels().collect_above(scores.data(), count, 4, 1000, docs.data(), kept.data());
+    const int found = posting_kernels().collect_above(scores.data(), touched.data(), count, 4, 1000,
+                                                      docs.data(), kept.data());
     docs.resize(static_cast<size_t>(found));
     ASSERT_EQ(docs, expected);
     for (size_t i = 0; i < docs.size(); ++i) ASSERT_EQ(kept[i], before[docs[i] - 1000]);
     ASSERT_THAT(scores, testing::Each(0));
+    touched.resize((scores.size() + 63) / 64);
+    ASSERT_THAT(touched, testing::Each(0));
   }
 }
 

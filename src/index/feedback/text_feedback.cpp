@@ -45,8 +45,9 @@ Vector expanding_terms(Searcher& searcher, const Hit& hit) {
   InvertedStatistics statistics;
   for (const auto& part : searcher.reader().parts()) statistics.add(part.segment->text(), terms);
   for (const auto& [term, frequency] : terms) {
-    const auto found = statistics.frequencies.find(term);
-    const double documents = found == statistics.frequencies.end() ? 0 : static_cast<double>(found->second);
+    const auto found = statistics.found.find(term);
+    const double documents =
+        found == statistics.found.end() ? 0 : static_cast<double>(found->second.documents);
     if (is_taken(term) && documents <= 0.1 * static_cast<double>(statistics.documents))
       taken[term] = frequency;
   }

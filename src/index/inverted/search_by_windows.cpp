@@ -6,7 +6,8 @@ namespace coppice {
 
 void search_by_windows(const SegmentQuery& query, const DocSet* allowed, int32_t floor, TopK& top) {
   std::vector<ListCursor> cursors(query.terms.begin(), query.terms.end());
-  std::vector<int32_t> scores(window_size), kept(window_size + kernels::unpack_over_write);
+  ScoreWindow window;
+  std::vector<int32_t> kept(window_size + kernels::unpack_over_write);
   std::vector<DocOrdinal> docs(kept.size());
   for (uint64_t begin = 0; begin < query.documents; begin += window_size) {
     const uint32_t size = static_cast<uint32_t>(std::min<uint64_t>(window_size, query.documents - begin));
@@ -19,15 +20,16 @@ void search_by_windows(const SegmentQuery& query, const DocSet* allowed, int32_t
         const uint32_t count = list.count(cursor.block);
         if (cursor.docs[0] > last) break;
         cursor.unpack_values(cursor.block);
-        query.add(*cursor.term, cursor.docs, cursor.values, count, first, size, scores.data());
+        query.add(*cursor.term, cursor.docs, cursor.values, count, first, size, window);
         any = true;
         if (cursor.docs[count - 1] > last) break;
       }
     }
     if (!any) continue;
     if (top.full()) floor = std::max(floor, static_cast<int32_t>(top.threshold()));
-    const int found = kernels::posting_kernels().collect_above(scores.data(), static_cast<int>(size), floor,
-                                                               first, docs.data(), kept.data());
+    const int found = kernels::posting_kernels().collect_above(window.scores.data(), window.touched.data(),
+                                                               static_cast<int>(size), floor, first,
+                                                               docs.data(), kept.data());
     for (size_t i = 0; i < static_cast<size_t>(found); ++i)
       if (allowed == nullptr || allowed->contains(docs[i])) top.offer(docs[i], static_cast<float>(kept[i]));
   }

@@ -24,7 +24,7 @@ class Search {
         order_(cursors_.size()),
         bounds_(cursors_.size()),
         sums_(cursors_.size() + 1),
-        scores_(window_size),
+
         docs_(window_size + kernels::unpack_over_write),
         kept_(docs_.size()) {
     std::iota(order_.begin(), order_.end(), 0u);
@@ -73,7 +73,8 @@ class Search {
       found = collect_from(cursors_[order_.back()], least);
     else
       found = static_cast<size_t>(kernels::posting_kernels().collect_above(
-          scores_.data(), static_cast<int>(size_), least, first_, docs_.data(), kept_.data()));
+          window_.scores.data(), window_.touched.data(), static_cast<int>(size_), least, first_, docs_.data(),
+          kept_.data()));
     for (size_t i = essential; i > 0 && found > 0; --i)
       found = complete(cursors_[order_[i - 1]], sums_[i], found);
     offer(found);
@@ -88,7 +89,7 @@ class Search {
       const uint32_t count = list.count(block);
       if (cursor.docs[0] > last()) break;
       cursor.unpack_values(block);
-      query_.add(*cursor.term, cursor.docs, cursor.values, count, first_, size_, scores_.data());
+      query_.add(*cursor.term, cursor.docs, cursor.values, count, first_, size_, window_);
       postings += count;
       if (cursor.docs[count - 1] >= last()) break;
     }
@@ -106,12 +107,13 @@ class Search {
         const uint32_t at = cursor.docs[i] - first_;
         if (at >= size_) continue;
         docs_[found] = cursor.docs[i];
-        kept_[found] = std::exchange(scores_[at], 0);
+        kept_[found] = std::exchange(window_.scores[at], 0);
         // A damaged list may name a document twice; it must not overflow the window.
         found += kept_[found] > least && found < window_size;
       }
       if (cursor.docs[count - 1] >= last()) break;
     }
+    std::fill(window_.touched.begin(), window_.touched.end(), uint8_t{0});
     return found;
   }
 
@@ -129,11 +131,9 @@ class Search {
       if (cursor.block < list.blocks()) {
         cursor.unpack(cursor.block);
         const uint32_t count = list.count(cursor.block);
-        uint32_t place = cursor.place;
-        while (place < count && cursor.docs[place] < doc) ++place;
-        cursor.place = place;
-        if (place < count && cursor.docs[place] == doc)
-          score += query_.contribution(*cursor.term, doc, list.value(cursor.block, place));
+        cursor.advance(count, doc);
+        if (cursor.place < count && cursor.docs[cursor.place] == doc)
+          score += query_.contribution(*cursor.term, doc, list.value(cursor.block, cursor.place));
       }
       docs_[left] = doc;
       kept_[left++] = score;
@@ -159,7 +159,7 @@ class Search {
   std::vector<int64_t> sums_;
   DocOrdinal first_ = 0;
   uint32_t size_ = 0;
-  std::vector<int32_t> scores_;  // of the window; all 0 between windows
+  ScoreWindow window_;
   std::vector<DocOrdinal> docs_;
   std::vector<int32_t> kept_;
 };

@@ -22,7 +22,11 @@ void InvertedStatistics::add(const InvertedIndex& index, std::span<const Weighte
   std::map<std::string_view, bool> seen;
   for (const auto& [term, weight] : terms)
     if (seen.emplace(term, true).second)
-      if (const auto entry = index.find(term)) frequencies[term] += entry->documents;
+      if (const auto entry = index.find(term)) {
+        Term& known = found[term];
+        known.documents += entry->documents;
+        known.entries.emplace_back(&index, *entry);
+      }
 }
 
 QueryWeights weigh(std::span<const WeightedTerm> terms, const InvertedStatistics& statistics,
@@ -39,15 +43,16 @@ QueryWeights weigh(std::span<const WeightedTerm> terms, const InvertedStatistics
   }
   double highest = 0;
   for (const auto& [term, weight] : sums) {
-    const auto found = statistics.frequencies.find(term);
-    if (found == statistics.frequencies.end()) continue;
+    const auto found = statistics.found.find(term);
+    if (found == statistics.found.end()) continue;
     const bool frequency = query.kind == PostingKind::frequency;
-    const double factor =
-        frequency ? inverse_document_frequency(statistics.documents, found->second) : statistics.unit;
+    const double factor = frequency
+                              ? inverse_document_frequency(statistics.documents, found->second.documents)
+                              : statistics.unit;
     const float product = static_cast<float>(weight * factor);
     if (!(product > 0)) continue;
     highest += frequency ? product : double{product} * static_cast<double>(statistics.highest_value);
-    query.terms.push_back({std::string(term), product});
+    query.terms.push_back({std::string(term), product, found->second.entries});
   }
   for (const float weight : lists) highest += weight;
   if (highest > 0) query.fixed = FixedPoint(highest, query.terms.size() + lists.size());
@@ -72,9 +77,11 @@ SegmentQuery::SegmentQuery(const InvertedIndex& index, const QueryWeights& weigh
     }
   }
   const double per_part = kind == PostingKind::frequency ? 1 : static_cast<double>(summary.highest_value);
-  for (const auto& [text, weight] : weights.terms) {
-    const auto entry = index.find(text);
-    if (!entry) continue;
+  for (const auto& [text, weight, entries] : weights.terms) {
+    const auto found =
+        std::find_if(entries.begin(), entries.end(), [&](const auto& of) { return of.first == &index; });
+    if (found == entries.end()) continue;
+    const TermEntry* entry = &found->second;
     TermScorer term;
     term.list = index.postings(*entry);
     term.weight = weights.fixed.units(weight);

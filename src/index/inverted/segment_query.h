@@ -27,8 +27,12 @@ struct InvertedStatistics {
   uint64_t documents = 0, total_length = 0;
   int64_t highest_value = 1;
   double unit = 1;
-  std::map<std::string, uint64_t, std::less<>>
-      frequencies;  // of the query's terms: documents that contain them
+  // Of the query's terms: how many documents contain them, and what each index keeps of them.
+  struct Term {
+    uint64_t documents = 0;
+    std::vector<std::pair<const InvertedIndex*, TermEntry>> entries;
+  };
+  std::map<std::string, Term, std::less<>> found;
 
   void add(const InvertedIndex& index, std::span<const WeightedTerm> terms);
   double average_length() const {
@@ -42,7 +46,12 @@ double inverse_document_frequency(uint64_t documents, uint64_t containing);
 // What a query's terms weigh, and in which units; equal for all segments.
 struct QueryWeights {
   // A term's weight is the most that one posting adds; for learned weights, what a value of 1 adds.
-  std::vector<WeightedTerm> terms;
+  struct Term {
+    std::string term;
+    float weight;
+    std::vector<std::pair<const InvertedIndex*, TermEntry>> entries;
+  };
+  std::vector<Term> terms;
   std::vector<float> lists;  // the same for lists of the query's own, such as phrases
   FixedPoint fixed{1, 1};
   std::vector<float> norms;  // bm25_norms
@@ -65,8 +74,16 @@ struct TermScorer {
       {};  // the 10th, 100th, 1000th best posting adds at least this
 };
 
+// Documents of a window are scored together: their scores stay in the nearest cache.
+inline constexpr uint32_t window_size = 4096;
+
+struct ScoreWindow {
+  std::vector<int32_t> scores = std::vector<int32_t>(window_size);        // all 0 between windows
+  std::vector<uint8_t> touched = std::vector<uint8_t>(window_size / 64);  // which 64 of them may not be
+};
+
 struct SegmentQuery {
-  // The index must outlive it.
+  // The index must outlive it, and be one of those that the statistics behind the weights were made of.
   SegmentQuery(const InvertedIndex& index, const QueryWeights& weights);
   // Adds a list of the query's own that weighs `weight`: documents rise, counts are at least 1.
   void add_list(std::span<const DocOrdinal> docs, std::span<const uint32_t> counts, float weight,
@@ -83,13 +100,14 @@ struct SegmentQuery {
   }
   // Adds the first `count` postings of a block that lie in the window.
   void add(const TermScorer& term, const DocOrdinal* docs, const uint32_t* values, uint32_t count,
-           DocOrdinal begin, uint32_t size, int32_t* scores) const {
+           DocOrdinal begin, uint32_t size, ScoreWindow& window) const {
     const auto& kernels = kernels::posting_kernels();
     if (kind == PostingKind::frequency)
       kernels.add_saturated(docs, values, static_cast<int>(count), lengths, norms, term.weight, begin, size,
-                            scores);
+                            window.scores.data(), window.touched.data());
     else
-      kernels.add_linear(docs, values, static_cast<int>(count), term.weight, begin, size, scores);
+      kernels.add_linear(docs, values, static_cast<int>(count), term.weight, begin, size,
+                         window.scores.data(), window.touched.data());
   }
 
   PostingKind kind;
@@ -125,9 +143,6 @@ void search_by_windows(const SegmentQuery& query, const DocSet* allowed, int32_t
 void search_maxscore(const SegmentQuery& query, const DocSet* allowed, int32_t floor, TopK& top);
 void search_wand(const SegmentQuery& query, const DocSet* allowed, int32_t floor, TopK& top);
 
-// Documents of a window that are scored together: their scores stay in the nearest cache.
-inline constexpr uint32_t window_size = 4096;
-
 // One list's place in a search that goes through documents in order.
 struct ListCursor {
   const TermScorer* term;
@@ -143,6 +158,7 @@ struct ListCursor {
   void unpack(uint32_t wanted) {
     if (unpacked == wanted) return;
     term->list.docs(wanted, docs);
+    std::fill_n(docs + term->list.count(wanted), kernels::unpack_over_write, ~DocOrdinal{0});
     unpacked = wanted;
     place = 0;
   }
@@ -151,6 +167,14 @@ struct ListCursor {
     term->list.values(wanted, values);
     valued = wanted;
   }
+  // Moves `place` to the first of the block's documents at or behind `doc`, or to `count`: by sixteens, then by counting
+  // within sixteen.
+  void advance(uint32_t count, DocOrdinal doc) {
+    while (place + 16 <= count && docs[place + 15] < doc) place += 16;
+    uint32_t less = 0;
+    for (uint32_t i = 0; i < 16; ++i) less += docs[place + i] < doc;
+    place = std::min(place + less, count);
+  }
   // Moves to the first posting at or behind `doc`, which must not fall from call to call, and gives its document;
   // the largest number there is behind the last.
   DocOrdinal seek(DocOrdinal doc) {
@@ -158,7 +182,7 @@ struct ListCursor {
     for (block = list.seek(block, doc); block < list.blocks(); ++block) {
       unpack(block);
       const uint32_t count = list.count(block);
-      while (place < count && docs[place] < doc) ++place;
+      advance(count, doc);
       if (place < count) return docs[place];
     }
     return ~DocOrdinal{0};

@@ -62,8 +62,8 @@ QueryWeights weigh_text(const IndexReader& reader, const Scored& scored, const B
   for (const QueryClause* phrase : scored.phrases) {
     double weight = 0;
     for (const auto& term : phrase->terms)
-      if (const auto found = statistics.frequencies.find(term.text); found != statistics.frequencies.end())
-        weight += inverse_document_frequency(statistics.documents, found->second);
+      if (const auto found = statistics.found.find(term.text); found != statistics.found.end())
+        weight += inverse_document_frequency(statistics.documents, found->second.documents);
     phrases.push_back(static_cast<float>(weight));
   }
   return weigh(scored.words, statistics, bm25, std::move(phrases));
@@ -221,7 +221,7 @@ std::vector<ScorePart> Searcher::explain_text(std::span<const QueryClause> query
                      .weight = repeated,
                      .score = weights.fixed.score(ready.contribution(scorer, hit.doc, value))});
   };
-  for (const auto& [term, weight] : weights.terms) {
+  for (const auto& [term, weight, entries] : weights.terms) {
     double repeated = 0;
     for (const WeightedTerm& word : scored.words)
       if (word.term == term) repeated += word.weight;
@@ -247,7 +247,7 @@ std::vector<ScorePart> Searcher::explain_sparse(std::span<const WeightedTerm> qu
   const InvertedIndex& index = reader_.parts()[hit.part].segment->sparse();
   const SegmentQuery ready(index, weights);
   std::vector<ScorePart> parts;
-  for (const auto& [term, weight] : weights.terms) {
+  for (const auto& [term, weight, entries] : weights.terms) {
     const auto entry = index.find(term);
     const uint32_t value = entry ? value_in(index.postings(*entry), hit.doc) : 0;
     if (value == 0) continue;

@@ -32,31 +32,39 @@ inline void unpack_ascending_scalar(const uint8_t* packed, int bits, int count, 
 
 inline void add_saturated_scalar(const uint32_t* docs, const uint32_t* values, int count,
                                  const uint8_t* lengths, const float* norms, float weight, uint32_t begin,
-                                 uint32_t size, int32_t* scores) {
+                                 uint32_t size, int32_t* scores, uint8_t* touched) {
   for (int i = 0; i < count; ++i) {
     const uint32_t at = docs[i] - begin;
     if (at >= size) continue;
+    touched[at / 64] = 1;
     const float value = static_cast<float>(values[i]);
     scores[at] += static_cast<int32_t>(lrintf(weight * (value / (value + norms[lengths[docs[i]]]))));
   }
 }
 
 inline void add_linear_scalar(const uint32_t* docs, const uint32_t* values, int count, float weight,
-                              uint32_t begin, uint32_t size, int32_t* scores) {
+                              uint32_t begin, uint32_t size, int32_t* scores, uint8_t* touched) {
   for (int i = 0; i < count; ++i) {
     const uint32_t at = docs[i] - begin;
-    if (at < size) scores[at] += static_cast<int32_t>(lrintf(weight * static_cast<float>(values[i])));
+    if (at >= size) continue;
+    touched[at / 64] = 1;
+    scores[at] += static_cast<int32_t>(lrintf(weight * static_cast<float>(values[i])));
   }
 }
 
-inline int collect_above_scalar(int32_t* scores, int count, int32_t threshold, uint32_t base, uint32_t* docs,
-                                int32_t* kept) {
+inline int collect_above_scalar(int32_t* scores, uint8_t* touched, int count, int32_t threshold,
+                                uint32_t base, uint32_t* docs, int32_t* kept) {
   int found = 0;
-  for (int i = 0; i < count; ++i) {
-    docs[found] = base + static_cast<uint32_t>(i);
-    kept[found] = scores[i];
-    found += scores[i] > threshold;
-    scores[i] = 0;
+  for (int begin = 0; begin < count; begin += 64) {
+    if (touched[begin / 64] == 0) continue;
+    touched[begin / 64] = 0;
+    const int end = begin + 64 < count ? begin + 64 : count;
+    for (int i = begin; i < end; ++i) {
+      docs[found] = base + static_cast<uint32_t>(i);
+      kept[found] = scores[i];
+      found += scores[i] > threshold;
+      scores[i] = 0;
+    }
   }
   return found;
 }

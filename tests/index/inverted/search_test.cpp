@@ -70,7 +70,7 @@ std::vector<ScoredDoc> exhaustive(const std::vector<Words>& documents, const Que
     const auto values = counts(documents[doc]);
     const float norm = query.norms[encode_length(static_cast<uint32_t>(documents[doc].size()))];
     int32_t score = 0;
-    for (const auto& [term, weight] : query.terms)
+    for (const auto& [term, weight, entries] : query.terms)
       if (const auto found = values.find(term); found != values.end()) {
         const float value = static_cast<float>(found->second);
         score += static_cast<int32_t>(std::lrint(query.fixed.units(weight) * (value / (value + norm))));
@@ -174,7 +174,7 @@ TEST_P(SearchTest, LearnedWeightsPrunedEqualsExhaustive) {
       TopK top(k);
       for (size_t doc = 0; doc < documents; ++doc) {
         int32_t score = 0;
-        for (const auto& [term, weight] : weights.terms)
+        for (const auto& [term, weight, entries] : weights.terms)
           if (const auto found = rows[doc].find(term); found != rows[doc].end())
             score += static_cast<int32_t>(
                 std::lrint(weights.fixed.units(weight) * static_cast<float>(found->second)));
