@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include "cli/draft.h"
+#include "model/batch_generator.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -17,11 +19,14 @@ class Conversation {
         // Before the weights, which take longer: a model without a template is to fail at once.
         template_(load_chat_template(options.model)),
         tokenizer_(load_tokenizer(options.model)),
-        decoder_(open_decoder(options.model, options.runtime)) {
+        decoder_(open_decoder(options.model, options.runtime)),
+        draftsman_(options, *tokenizer_, decoder_),
+        generator_(decoder_, {.most_sequences = 1, .kept_prefixes = 1}) {
     settings_ = {.tokens = options.tokens,
                  .stop_at_eos = !options.ignore_eos,
-                 .stop_ids = {},
-                 .sampler = options.sampler};
+                 .sampler = options.sampler,
+                 .drafter = draftsman_.drafter(),
+                 .draft_tokens = options.draft_tokens};
     // A chat model often ends its messages with another token than texts.
     if (const std::string eos = template_.eos_token(); !eos.empty())
       if (const auto id = tokenizer_->find(eos)) settings_.stop_ids.push_back(*id);
@@ -44,8 +49,11 @@ class Conversation {
       return static_cast<bool>(std::cout);
     };
     const bool streaming = !options_.common.json;
-    result.generation = generate(decoder_, result.prompt, settings_, streaming ? print : TokenSink{}, trace);
+    result.generation = generate(
+        generator_, {.prompt = result.prompt, .options = settings_, .sink = streaming ? print : TokenSink{}},
+        trace);
     if (streaming) std::cout << stream.finish() << std::endl;
+    Draftsman::report(result.generation);
     result.text = tokenizer_->decode(result.generation.ids);
     say("assistant", result.text);
     return result;
@@ -60,6 +68,8 @@ class Conversation {
   ChatTemplate template_;
   std::unique_ptr<Tokenizer> tokenizer_;
   Decoder decoder_;
+  Draftsman draftsman_;
+  BatchGenerator generator_;  // a later message reads only what is new in it
   GenerateOptions settings_;
   Json messages_ = Json::array();
 };

@@ -2,6 +2,7 @@
 
 #include "cli/verb.h"
 #include "model/decoder.h"
+#include "model/kv_cache.h"
 #include "model/sampler.h"
 
 namespace coppice {
@@ -10,6 +11,7 @@ namespace coppice {
 struct RuntimeOptions {
   WeightType weights = WeightType::as_stored;
   std::optional<int64_t> experts;
+  KvType kv_type = KvType::f32;
 
   static void fields(auto& self, auto&& field) {
     field("weights", self.weights, Field{.help = "type that weights are computed with"});
@@ -17,6 +19,7 @@ struct RuntimeOptions {
           Field{.help = "experts active for a token, in every mixture (default: the model's own)",
                 .min = 1,
                 .value_name = "K"});
+    field("kv_type", self.kv_type, Field{.help = "type that the cache keeps keys and values in"});
   }
 };
 
@@ -28,6 +31,8 @@ struct RunOptions {
   int64_t tokens = 64;
   SamplerOptions sampler;
   RuntimeOptions runtime;
+  std::optional<std::string> draft;
+  int64_t draft_tokens = 4;
   std::optional<std::filesystem::path> trace;
   bool ignore_eos = false;
   CommonOptions common;
@@ -50,6 +55,15 @@ struct RunOptions {
           Field{.help = "at most so many new tokens", .min = 0, .value_name = "N", .short_name = "-n"});
     SamplerOptions::fields(self.sampler, field);
     RuntimeOptions::fields(self.runtime, field);
+    field(
+        "draft", self.draft,
+        Field{
+            .help =
+                "guess tokens that the model then checks: ngram, from what stands in the text already, or a "
+                "smaller model of the same tokenizer; the text keeps the model's own distribution",
+            .value_name = "ngram|MODEL"});
+    field("draft_tokens", self.draft_tokens,
+          Field{.help = "at most so many guesses at once", .min = 1, .max = 64, .value_name = "N"});
     field("trace", self.trace,
           Field{.help = "write every named activation to this safetensors file", .value_name = "FILE"});
     field("ignore_eos", self.ignore_eos, Field{.help = "go on after an end-of-sequence token"});

@@ -31,10 +31,8 @@ class Attention {
   }
 
  private:
-  struct Task;
   void norm_queries_and_keys(const Pass& pass);
-  void store_new(const Pass& pass, const Slice& slice, int64_t row);
-  void attend(const Pass& pass, const Task& task);
+  void store_new(const Pass& pass, const Slice& slice, int64_t t);
   void gate_mixed(const Pass& pass);
 
   AttentionSpec spec_;

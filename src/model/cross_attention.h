@@ -3,6 +3,7 @@
 // are computed once per encoded sequence; queries come from the decoder's tokens.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,10 @@ class EncodedSource {
  private:
   friend class CrossAttention;
   friend class Decoder;
-  struct Layer {
-    std::vector<float> keys, values;  // per key-value head `length` positions
-  };
   int64_t length_ = 0;
   std::vector<float> states_;
-  std::vector<Layer> layers_;  // by block of the decoder; empty for one without cross-attention
+  std::vector<std::optional<KeyValueState>>
+      layers_;  // by block of the decoder; nothing for one without cross-attention
 };
 
 class CrossAttention {

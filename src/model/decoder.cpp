@@ -126,6 +126,7 @@ struct Decoder::State {
   Norm embedding_norm, encoder_norm, final_norm, head_norm;
   std::vector<float> head_dense_bias, head_bias, pooler_bias;
   std::vector<ExpertLoad> load;
+  KvOptions kv_options;
 };
 
 Decoder::Decoder(std::shared_ptr<const ModelFiles> files, WeightType type)
@@ -137,8 +138,21 @@ const ModelSpec& Decoder::spec() const {
   return state_->spec;
 }
 
+std::unique_ptr<KvCache> Decoder::new_cache(const KvOptions& options) const {
+  return std::make_unique<KvCache>(state_->spec, options);
+}
+
 std::unique_ptr<KvCache> Decoder::new_cache() const {
-  return std::make_unique<KvCache>(state_->spec);
+  return new_cache(state_->kv_options);
+}
+
+void Decoder::set_kv_options(const KvOptions& options) {
+  new_cache(options);
+  state_->kv_options = options;
+}
+
+const KvOptions& Decoder::kv_options() const {
+  return state_->kv_options;
 }
 
 void Decoder::State::check(std::span<const Input> inputs) const {
@@ -300,11 +314,13 @@ std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Inpu
   int64_t wanted = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Slice& slice = pass.slices[i];
-    const int64_t begin = inputs[i].all_logits ? 0 : std::max<int64_t>(0, slice.count - 1);
+    const int64_t last = inputs[i].no_logits ? slice.count : std::max<int64_t>(0, slice.count - 1);
+    const int64_t begin = inputs[i].all_logits ? 0 : last;
     const float* from = hidden_states.data() + (slice.begin + begin) * pass.width;
     std::copy_n(from, (slice.count - begin) * pass.width, x.data() + wanted * pass.width);
     wanted += slice.count - begin;
   }
+  if (wanted == 0) return {};
   if (spec.head == HeadKind::masked) {
     Pass part = pass;
     part.rows = wanted;

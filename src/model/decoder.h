@@ -14,6 +14,7 @@ namespace coppice {
 
 // What every layer keeps of one sequence; grows with it up to the model's context, or only to what windows see.
 class KvCache;
+struct KvOptions;
 class EncodedSource;
 
 enum class WeightType { as_stored, f32, bf16 };
@@ -44,14 +45,20 @@ class Decoder {
 
   const ModelSpec& spec() const;
 
-  // A cache for one new sequence.
+  // A cache for one new sequence, as the options say (model/kv_cache.h) or as `set_kv_options` said.
+  std::unique_ptr<KvCache> new_cache(const KvOptions& options) const;
   std::unique_ptr<KvCache> new_cache() const;
+  // What caches are made like unless one is asked for otherwise, and those of inputs without any. A type that the
+  // model does not keep is an Error.
+  void set_kv_options(const KvOptions& options);
+  const KvOptions& kv_options() const;
 
   // New tokens of one sequence, which continue what its cache holds.
   struct Input {
     std::span<const int32_t> tokens;
     KvCache* cache = nullptr;               // nullptr: a whole sequence that nothing will continue
     bool all_logits = false;                // logits for every new token, else for the last only
+    bool no_logits = false;                 // none: more of the sequence is to come before they are wanted
     const EncodedSource* source = nullptr;  // what an encoder-decoder made of its source, and only one
   };
 

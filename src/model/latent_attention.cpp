@@ -68,10 +68,12 @@ void LatentAttention::store_new(const Pass& pass, const Slice& slice, int64_t t)
     rope_->turn(pass.kernels,
                 queries_.data() + row * query_.rows + head * spec_.query_dim() + spec_.plain_dim, position);
   const float* latent = latents_.data() + row * latent_.rows;
-  float* key = slice.cache->state<LatentState>(pass.layer).at(position);
-  pass.kernels.rms_norm(latent, latent_norm_.data(), rank, norm_epsilon_, key);
-  std::copy_n(latent + rank, spec_.rotary_dim, key + rank);
-  rope_->turn(pass.kernels, key + rank, position);
+  thread_local std::vector<float> key;
+  key.resize(static_cast<size_t>(latent_.rows));
+  pass.kernels.rms_norm(latent, latent_norm_.data(), rank, norm_epsilon_, key.data());
+  std::copy_n(latent + rank, spec_.rotary_dim, key.data() + rank);
+  rope_->turn(pass.kernels, key.data() + rank, position);
+  slice.cache->state<LatentState>(pass.layer).store(position, key.data());
 }
 
 void LatentAttention::forward(const Pass& pass, const float* x, float* y) {
@@ -131,12 +133,12 @@ void LatentAttention::attend(const Pass& pass, const Task& task) {
       static_cast<float>(rope_score_scale(spec_.rope)) / std::sqrt(static_cast<float>(spec_.query_dim()));
   for (float& value : query) value *= scale;
 
-  const float* keys = task.slice->cache->state<LatentState>(pass.layer).at(0);
+  const auto& state = task.slice->cache->state<LatentState>(pass.layer);
   pass.kernels.product({.x = query.data(),
                         .x_stride = dim,
                         .tokens = panel,
-                        .w = keys,
-                        .element = kernels::Element::f32,
+                        .w = state.rows(),
+                        .element = state.element(),
                         .rows = length,
                         .in = dim,
                         .y = score.data(),
@@ -150,8 +152,8 @@ void LatentAttention::attend(const Pass& pass, const Task& task) {
   pass.kernels.combine({.h = score.data(),
                         .h_stride = length,
                         .tokens = panel,
-                        .w = keys,
-                        .element = kernels::Element::f32,
+                        .w = state.rows(),
+                        .element = state.element(),
                         .w_stride = dim,
                         .neurons = length,
                         .columns = rank,

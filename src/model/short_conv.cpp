@@ -42,8 +42,8 @@ void ShortConv::forward(const Pass& pass, const float* x, float* y) {
   });
   for (const auto& slice : pass.slices) {
     auto& state = slice.cache->state<ShortConvState>(pass.layer);
-    const int64_t kept = kernel_size_ - 1, old = std::max<int64_t>(0, kept - slice.count), fresh = kept - old;
-    std::copy_n(state.last() + (kept - old) * pass.width, old * pass.width, state.next());
+    const int64_t kept = state.kept(), old = std::max<int64_t>(0, kept - slice.count), fresh = kept - old;
+    std::copy_n(state.history() + (kept - old) * pass.width, old * pass.width, state.next());
     std::copy_n(gated_.data() + (slice.begin + slice.count - fresh) * pass.width, fresh * pass.width,
                 state.next() + old * pass.width);
   }

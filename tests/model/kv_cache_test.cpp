@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/parallel.h"
 #include "model/decoder.h"
 #include "model/numeric_model.h"
 #include "support.h"
@@ -59,7 +60,8 @@ TEST(Cache, WindowsKeepWhatTheySeeAndChangeNoBit) {
 }
 
 TEST(Cache, BytesOfAWindowDoNotGrowWithTheSequence) {
-  const int64_t window = 20, row = 2 * 6 * 4;  // a key and a value of one position
+  const int64_t window = 20, row = 2 * 16 * 4;  // a key and a value of one position, padded to 16 elements
+  const int64_t most = 2 * 64 * row;            // a window may lie in two pages of 64
   const ModelSpec spec = with_mixers({attention(window)});
   const test::NumericModel model(spec, 1);
   Decoder decoder(model.open());
@@ -67,7 +69,7 @@ TEST(Cache, BytesOfAWindowDoNotGrowWithTheSequence) {
   const auto tokens = test::random_tokens(spec, 400, rng);
   const auto small = decoder.new_cache();
   in_pieces(decoder, tokens, *small, [] { return 1; });
-  EXPECT_LE(small->bytes(), 2 * window * row);
+  EXPECT_LE(small->bytes(), most);
   // A long prompt needs more at once, and gives it back.
   const auto large = decoder.new_cache();
   size_t next = 300;
@@ -75,7 +77,7 @@ TEST(Cache, BytesOfAWindowDoNotGrowWithTheSequence) {
   EXPECT_GE(large->bytes(), 300 * row);
   next = 1;
   in_pieces(decoder, std::span(tokens).last(100), *large, [&] { return next; });
-  EXPECT_LE(large->bytes(), 2 * window * row);
+  EXPECT_LE(large->bytes(), most);
   // Without a window every position is kept.
   const ModelSpec full_spec = with_mixers({attention(0)});
   const test::NumericModel full_model(full_spec, 1);
@@ -107,6 +109,150 @@ TEST(Cache, AShortConvolutionKeepsItsLastInputsOnly) {
   cache.reserve(100);
   cache.advance(100);
   EXPECT_EQ(cache.bytes(), 2 * 3 * 12 * 4);
+}
+
+// Contexts that are split into spans, over threads or not.
+TEST(Cache, LongContextsAreOneWhateverTheirPieces) {
+  ModelSpec spec = with_mixers({attention(0), attention(600)});
+  spec.context = 1400;
+  const test::NumericModel model(spec, 15);
+  Decoder decoder(model.open());
+  Rng rng(15);
+  const auto tokens = test::random_tokens(spec, 1400, rng);
+  const int threads = thread_count();
+  set_threads(1);
+  const auto whole = at_once(decoder, tokens);
+  EXPECT_LT(test::relative_difference(whole, model.reference_logits(tokens)), 1e-5);
+  for (const int count : {1, 2, 3}) {
+    set_threads(count);
+    const auto cache = decoder.new_cache();
+    EXPECT_EQ(in_pieces(decoder, tokens, *cache, [&] { return rng.chance(0.7) ? 1 : 1 + rng.below(300); }),
+              whole)
+        << count;
+  }
+  set_threads(threads);
+}
+
+// Taking positions back and reading others is as if those had never been, in every kind of state.
+TEST(Cache, TruncatedIsAsIfNeverRead) {
+  const LatentAttentionSpec latent{
+      .heads = 2, .latent_rank = 12, .plain_dim = 6, .rotary_dim = 4, .value_dim = 5};
+  const ModelSpec spec =
+      with_mixers({attention(0), attention(70), ShortConvSpec{.kernel_size = 4}, latent, attention(3)});
+  const test::NumericModel model(spec, 6);
+  Decoder decoder(model.open());
+  for (uint64_t seed = 0; seed < 12; ++seed) {
+    Rng rng(seed);
+    const int64_t rollback = 1 + static_cast<int64_t>(rng.below(8));
+    const auto cache = decoder.new_cache({.rollback = rollback});
+    std::vector<int32_t> text;
+    std::vector<float> last;
+    int64_t floor = 0;  // nothing before a truncation's end can be taken back
+    while (text.size() < 300) {
+      const auto more =
+          test::random_tokens(spec, 1 + static_cast<int64_t>(rng.below(seed % 3 == 0 ? 90 : 9)), rng);
+      const Decoder::Input input{.tokens = more, .cache = cache.get()};
+      last = decoder.forward({&input, 1});
+      text.insert(text.end(), more.begin(), more.end());
+      if (text.size() >= 300) break;
+      const auto back = std::min<int64_t>(rollback, static_cast<int64_t>(rng.below(more.size() + 1)));
+      ASSERT_LE(cache->least_length(), std::max(floor, cache->length() - rollback));
+      cache->truncate(cache->length() - back);
+      text.resize(text.size() - static_cast<size_t>(back));
+      floor = cache->length();
+    }
+    const Decoder::Input whole{.tokens = text};
+    EXPECT_EQ(last, decoder.forward({&whole, 1})) << seed;
+  }
+}
+
+// Copies go their own ways from pages that they share.
+TEST(Cache, CopiesShareUntilTheyWrite) {
+  const ModelSpec spec = with_mixers({attention(0), ShortConvSpec{.kernel_size = 3}, attention(100)});
+  const test::NumericModel model(spec, 7);
+  Decoder decoder(model.open());
+  Rng rng(12);
+  const auto pool = std::make_shared<PagePool>();
+  const auto begin = test::random_tokens(spec, 150, rng);
+  const auto first = decoder.new_cache({.pool = pool});
+  in_pieces(decoder, begin, *first, [] { return 64; });
+  const int64_t alone = pool->lent();
+  KvCache second(*first);
+  EXPECT_EQ(pool->lent(), alone);
+  const auto mine = test::random_tokens(spec, 60, rng), yours = test::random_tokens(spec, 60, rng);
+  std::vector<float> got[2];
+  for (size_t i = 0; i < 60; i += 20) {
+    for (const bool of_second : {false, true}) {
+      auto& cache = of_second ? second : *first;
+      const auto part = std::span(of_second ? yours : mine).subspan(i, 20);
+      EXPECT_EQ(cache.bytes_to_grow(20) > 0,
+                (i == 0 && !of_second) || i == 40);  // a shared page is copied, a new one begins
+      const auto logits = in_pieces(decoder, part, cache, [] { return 7; });
+      got[of_second].insert(got[of_second].end(), logits.begin(), logits.end());
+    }
+  }
+  for (const bool of_second : {false, true}) {
+    auto text = begin;
+    for (const int32_t id : of_second ? yours : mine) text.push_back(id);
+    const auto whole = at_once(decoder, text);
+    EXPECT_EQ(got[of_second], std::vector<float>(whole.begin() + 150 * spec.vocabulary, whole.end()));
+  }
+  EXPECT_LT(pool->lent(), 2 * alone + 4 * 64 * 2 * 16 * 4);
+}
+
+TEST(Cache, RoundedTypesAreNearTheExactOne) {
+  const ModelSpec spec = with_mixers({attention(0), attention(90), attention(0)});
+  const test::NumericModel model(spec, 8);
+  Decoder decoder(model.open());
+  Rng rng(13);
+  const auto tokens = test::random_tokens(spec, 200, rng);
+  const auto exact = at_once(decoder, tokens);
+  const std::vector<double> want(exact.begin(), exact.end());
+  const std::pair<KvType, double> bounds[] = {
+      {KvType::f32, 1e-12}, {KvType::f16, 1e-3}, {KvType::bf16, 3e-2}, {KvType::q8, 2e-1}};
+  int64_t bytes = 1 << 30;
+  for (const auto& [type, bound] : bounds) {
+    decoder.set_kv_options({.type = type});
+    const auto whole = at_once(decoder, tokens);
+    EXPECT_LT(test::relative_difference(whole, want), bound) << to_string(type);
+    EXPECT_EQ(type == KvType::f32, whole == exact) << to_string(type);
+    const auto cache = decoder.new_cache();
+    EXPECT_EQ(in_pieces(decoder, tokens, *cache, [&] { return 1 + rng.below(30); }), whole)
+        << to_string(type);
+    EXPECT_LE(cache->bytes(), bytes);
+    bytes = cache->bytes();
+  }
+}
+
+TEST(Cache, LatentAttentionKeepsF32OrBf16) {
+  const ModelSpec spec = with_mixers(
+      {LatentAttentionSpec{.heads = 2, .latent_rank = 12, .plain_dim = 6, .rotary_dim = 4, .value_dim = 5}});
+  const test::NumericModel model(spec, 9);
+  Decoder decoder(model.open());
+  Rng rng(14);
+  const auto tokens = test::random_tokens(spec, 50, rng);
+  const auto exact = at_once(decoder, tokens);
+  decoder.set_kv_options({.type = KvType::bf16});
+  EXPECT_LT(
+      test::relative_difference(at_once(decoder, tokens), std::vector<double>(exact.begin(), exact.end())),
+      1e-2);
+  EXPECT_NE(
+      test::error_of([&] { decoder.set_kv_options({.type = KvType::q8}); }, Fault::usage).find("f32 or bf16"),
+      std::string::npos);
+}
+
+TEST(Cache, APoolLendsNoMoreThanItHas) {
+  PagePool pool(1000);
+  auto first = pool.take(600);
+  EXPECT_THROW(pool.take(500), Error);
+  EXPECT_EQ(pool.lent(), 600);
+  first.get()[5] = std::byte{1};
+  first = nullptr;
+  EXPECT_EQ(pool.lent(), 0);
+  const auto second = pool.take(600);  // the same memory, cleared
+  EXPECT_EQ(second.get()[5], std::byte{0});
+  const auto third = pool.take(400);
+  EXPECT_EQ(pool.lent(), 1000);
 }
 
 // A pass that ends in an Error leaves every state as it was.

@@ -1,0 +1,184 @@
+// How prompts and single tokens slow down with the length of the context, for every type of cache: a model of eight
+// layers of Qwen2-0.5B's shape (14 heads over 2 of keys and values, 64 wide), in bf16, of random weights.
+//
+// At each length, 24 single tokens are timed, then 24 passes of eight sequences with a token each, all with that
+// context; the median counts. What the context adds to the time of a token at context 64 is compared with the bytes of
+// keys and values that it adds, and this rate with the read bandwidth, which is probed before and after.
+//
+//   bench_context [LONGEST] [TYPE]      about 250 MB in the temporary folder
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+
+#include "base/parallel.h"
+#include "base/rng.h"
+#include "format/float16.h"
+#include "kernels/isa.h"
+#include "kernels/probe.h"
+#include "model/decoder.h"
+#include "model/kv_cache.h"
+#include "model/model_directory.h"
+
+namespace {
+
+using namespace coppice;
+namespace fs = std::filesystem;
+
+constexpr int64_t vocabulary = 1000, layers = 8, timed = 24, sequences = 8, chunk = 512;
+
+ModelSpec shape(int64_t context) {
+  const AttentionSpec attention{.heads = 14, .kv_heads = 2, .head_dim = 64, .qkv_bias = true};
+  return {.vocabulary = vocabulary,
+          .width = 896,
+          .context = context,
+          .tied_embeddings = true,
+          .blocks = std::vector<BlockSpec>(layers, {attention, DenseFfnSpec{.width = 4864}})};
+}
+
+// A folder that is gone when the program ends.
+struct Folder {
+  fs::path path = make();
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  static fs::path make() {
+    std::string pattern = (fs::temp_directory_path() / "coppice-bench-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw system_error("create", pattern);
+    return pattern;
+  }
+};
+
+void write_random(const fs::path& path, const ModelSpec& spec) {
+  Rng rng(1);
+  std::vector<std::vector<uint16_t>> memory;
+  std::vector<TensorData> tensors;
+  for (const auto& tensor : tensor_table(spec)) {
+    auto& values = memory.emplace_back(static_cast<size_t>(tensor.count()));
+    for (auto& bits : values) bits = float_to_bf16(static_cast<float>(rng.uniform(-0.05, 0.05)));
+    tensors.push_back({tensor.name, DType::bf16, tensor.shape, std::as_bytes(std::span(values))});
+  }
+  fs::create_directory(path);
+  write_model(path, spec, tensors);
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+std::vector<int32_t> random_ids(int64_t count) {
+  Rng rng(2);
+  std::vector<int32_t> ids;
+  for (int64_t i = 0; i < count; ++i) ids.push_back(static_cast<int32_t>(rng.below(vocabulary)));
+  return ids;
+}
+
+// Seconds of one pass of a token for each of the caches, which lose it again.
+double token_seconds(Decoder& decoder, std::span<KvCache* const> caches) {
+  const std::vector<int32_t> token = {7};
+  std::vector<Decoder::Input> inputs;
+  for (KvCache* cache : caches) inputs.push_back({.tokens = token, .cache = cache});
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < timed; ++i) {
+    const double start = now();
+    decoder.forward(inputs);
+    seconds.push_back(now() - start);
+    for (KvCache* cache : caches) cache->truncate(cache->length() - 1);
+  }
+  return median(seconds);
+}
+
+Json measure(Decoder& decoder, KvType type, int64_t longest) {
+  Json rows = Json::array();
+  decoder.set_kv_options({.type = type});
+  const auto cache = decoder.new_cache();
+  const auto ids = random_ids(longest);
+  double first = 0, first_batch = 0, prompt = 0;
+  int64_t first_bytes = 0;
+  for (int64_t length = 64; length < longest; length = length == 64 ? 512 : 2 * length) {
+    while (cache->length() < length) {
+      const int64_t count = std::min(chunk, length - cache->length());
+      const Decoder::Input input{
+          .tokens = std::span(ids).subspan(static_cast<size_t>(cache->length()), static_cast<size_t>(count)),
+          .cache = cache.get()};
+      const double start = now();
+      decoder.forward({&input, 1});
+      prompt += now() - start;
+    }
+    // Pages that are shared would be read from the processor's cache: every sequence has its own.
+    std::vector<std::unique_ptr<KvCache>> own;
+    std::vector<KvCache*> caches = {cache.get()};
+    const double before = kernels::measure_read_bandwidth(thread_count(), 0.1);
+    const double alone = token_seconds(decoder, caches);
+    const double after = kernels::measure_read_bandwidth(thread_count(), 0.1);
+    Json row = {{"context", length},
+                {"token_ms", 1e3 * alone},
+                {"prompt_tokens_per_s", static_cast<double>(length) / prompt}};
+    const int64_t bytes = 2 * length * layers * 2 * 64 *
+                          (type == KvType::f32  ? 4
+                           : type == KvType::q8 ? 1
+                                                : 2);
+    if (length == 64) {
+      first = alone;
+      first_bytes = bytes;
+    } else {
+      const double rate = static_cast<double>(bytes - first_bytes) / std::max(1e-9, alone - first);
+      row["cache_bytes_per_s"] = rate;
+      row["share_of_bandwidth"] = rate / ((before + after) / 2);
+    }
+    row["read_bytes_per_s"] = (before + after) / 2;
+    if (length <= 2048) {
+      for (int64_t i = 1; i < sequences; ++i) {
+        own.push_back(decoder.new_cache());
+        for (int64_t begin = 0; begin < length; begin += chunk) {
+          const Decoder::Input input{
+              .tokens = std::span(ids).subspan(static_cast<size_t>(begin),
+                                               static_cast<size_t>(std::min(chunk, length - begin))),
+              .cache = own.back().get()};
+          decoder.forward({&input, 1});
+        }
+        caches.push_back(own.back().get());
+      }
+      const double batch = token_seconds(decoder, caches);
+      if (length == 64) first_batch = batch;
+      row["batch_of_8_ms"] = 1e3 * batch;
+      row["batch_of_8_tokens_per_s"] = static_cast<double>(sequences) / batch;
+      row["batch_of_8_added_ms"] = 1e3 * (batch - first_batch);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+int run(int64_t longest, const std::string& only) {
+  const Folder folder;
+  write_random(folder.path / "model", shape(longest + 1));
+  Decoder decoder(std::make_shared<ModelDirectory>(folder.path / "model"));
+  Json types;
+  for (const auto& [type, name] : EnumNames<KvType>::values)
+    if (only.empty() || only == name) types[name] = measure(decoder, type, longest);
+  std::cout << to_text(Json{{"benchmark", "context"},
+                            {"isa", to_string(kernels::active_isa())},
+                            {"attention", kernels::active_attention().name},
+                            {"threads", thread_count()},
+                            {"types", types}});
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc > 1 ? std::max(128, std::atoi(argv[1])) : 8193, argc > 2 ? argv[2] : "");
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,61 @@
+#include "cli/draft.h"
+
+#include "base/log.h"
+
+namespace coppice {
+namespace {
+
+// Nothing for a number that a vocabulary leaves out.
+std::optional<std::string> spelling(const Tokenizer& tokenizer, TokenId id) {
+  try {
+    return tokenizer.token(id);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void check_tokenizers(const std::string& where, const Tokenizer& own, const Tokenizer& draft) {
+  const auto fail = [&](const std::string& found, const std::string& expected) {
+    throw Error({.where = where,
+                 .found = found,
+                 .expected = expected,
+                 .advice = "a draft model has to have the same tokenizer"});
+  };
+  if (own.vocabulary() != draft.vocabulary())
+    fail(fmt::format("a tokenizer of {} tokens", draft.vocabulary()),
+         fmt::format("the model's own, of {}", own.vocabulary()));
+  for (TokenId id = 0; id < own.vocabulary(); ++id) {
+    const auto known = spelling(own, id), found = spelling(draft, id);
+    if (known != found)
+      fail(fmt::format("token {} is '{}'", id, found.value_or("")),
+           fmt::format("'{}', as in the model", known.value_or("")));
+  }
+}
+
+}  // namespace
+
+Draftsman::Draftsman(const RunOptions& options, const Tokenizer& tokenizer, const Decoder& model)
+    : options_(options) {
+  if (!options.draft || *options.draft == "ngram") return;
+  check_tokenizers(*options.draft, tokenizer, *load_tokenizer(*options.draft));
+  RuntimeOptions runtime = options.runtime;
+  runtime.experts = std::nullopt;
+  decoder_.emplace(open_decoder(*options.draft, runtime));
+  require_next_token_model(model.spec(), options.model.string());
+  require_same_vocabulary(model.spec(), decoder_->spec(), *options.draft);
+}
+
+std::shared_ptr<Drafter> Draftsman::drafter() {
+  if (!options_.draft) return nullptr;
+  if (!decoder_) return make_ngram_drafter();
+  return make_model_drafter(*decoder_, options_.sampler);
+}
+
+void Draftsman::report(const Generation& result) {
+  if (result.drafted == 0) return;
+  log_info("{} of {} guesses stayed ({:.0f}%); {} tokens in {} passes, {:.1f} tokens/s", result.accepted,
+           result.drafted, 100.0 * static_cast<double>(result.accepted) / static_cast<double>(result.drafted),
+           result.ids.size(), result.passes, result.tokens_per_second);
+}
+
+}  // namespace coppice
