@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace coppice {
 
@@ -43,6 +44,14 @@ std::string_view trim(std::string_view text) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
+    uint64_t eight;
+    if (text.size() >= sizeof eight) {
+      std::memcpy(&eight, text.data(), sizeof eight);
+      if ((eight & 0x8080808080808080u) == 0) {  // ASCII
+        text.remove_prefix(sizeof eight);
+        continue;
+      }
+    }
     const size_t length = utf8_sequence(text);
     if (length == 0) return false;
     text.remove_prefix(length);
@@ -62,6 +71,23 @@ std::string to_utf8(std::string_view bytes) {
     bytes.remove_prefix(std::max<size_t>(1, length));
   }
   return out;
+}
+
+void append_utf8(std::string& text, char32_t c) {
+  const auto put = [&text](char32_t byte) { text += static_cast<char>(byte); };
+  if (c < 0x80) return put(c);
+  if (c < 0x800) {
+    put(0xC0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      put(0xE0 | c >> 12);
+    } else {
+      put(0xF0 | c >> 18);
+      put(0x80 | (c >> 12 & 0x3F));
+    }
+    put(0x80 | (c >> 6 & 0x3F));
+  }
+  put(0x80 | (c & 0x3F));
 }
 
 std::string html_escape(std::string_view text) {

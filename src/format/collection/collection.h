@@ -21,6 +21,7 @@ enum class CollectionFormat {
   tsv,        // id <tab> text …, or columns with a header
   csv,        // columns with a header, quoted as in RFC 4180
   trec,       // <DOC> <DOCNO> … </DOC>, several per file
+  smart,      // .I id, .T title, .W text …, as CACM, Cranfield and MEDLINE come
   lines,      // a document per line; ids are line numbers
   text,       // a document per file
   html,       // a document per file
@@ -37,6 +38,7 @@ struct EnumNames<CollectionFormat> {
       {CollectionFormat::tsv, "tsv"},
       {CollectionFormat::csv, "csv"},
       {CollectionFormat::trec, "trec"},
+      {CollectionFormat::smart, "smart"},
       {CollectionFormat::lines, "lines"},
       {CollectionFormat::text, "text"},
       {CollectionFormat::html, "html"},
@@ -77,7 +79,9 @@ struct CollectionOptions {
   static void fields(auto& self, auto&& field) {
     field("format", self.format, {.help = "how documents are stored"});
     field("id_field", self.id_field,
-          {.help = "the key or column of ids; empty: the first of _id, id, docid, doc_id, docno, pid, qid"});
+          {.help = "the key or column of ids; empty: the first of _id, id, docid, docno, pid, …; #: the "
+                   "number of the "
+                   "line or row"});
     field("text_fields", self.text_fields,
           {.help =
                "keys or columns to search; empty: title, text, contents, body, … as far as they are there"});
@@ -115,18 +119,24 @@ class CollectionReader {
   virtual uint64_t bytes_total() const = 0;  // 0: unknown
 };
 
-// `source`: a file or a directory. Errors: nothing there, nothing readable in it.
+// `source`: a file or a directory, whose files are read in the order of their names. Errors: nothing there, nothing readable
+// in it.
 std::unique_ptr<CollectionReader> open_collection(const std::filesystem::path& source,
                                                   const CollectionOptions& options = {});
+// The same of one file's bytes, which outlive the reader; `where` names them in errors, and is the id of a whole file.
+std::unique_ptr<CollectionReader> open_collection_bytes(std::string_view bytes, const std::string& where,
+                                                        const CollectionOptions& options = {});
 
 struct SourceQuery {
   std::string id, text;
   Json metadata;  // an object
 };
 
-// Queries of a BEIR directory or queries.jsonl, id <tab> text, TREC topics, or one query a line (ids are then line
-// numbers), in the order of the file.
+// Queries of a BEIR directory or queries.jsonl, id <tab> text, CSV, TREC topics, SMART, or one query a line (ids are then
+// line numbers), in the order of the file. Errors: an id that comes twice.
 std::vector<SourceQuery> read_queries(const std::filesystem::path& path,
                                       const CollectionOptions& options = {});
+std::vector<SourceQuery> read_queries_bytes(std::string_view bytes, const std::string& where,
+                                            const CollectionOptions& options = {});
 
 }  // namespace coppice
