@@ -3,7 +3,7 @@
 // nearest; all contenders take turns, and the middle one of several rounds counts. Peers are Debian's packages; hnswlib
 // is compiled here for this processor. Graphs are built on all threads.
 //
-//   bench_vectors [ROUNDS] [VECTORS]
+//   bench_vectors [ROUNDS] [VECTORS] [flat|hnsw|ivf_pq]
 
 #include "index/vector/vectors.h"
 
@@ -78,6 +78,8 @@ Ids ids_of(const std::vector<ScoredDoc>& docs) {
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
   const int64_t count = argc > 2 ? std::atoll(argv[2]) : 100000;
+  const std::string only = argc > 3 ? argv[3] : "";
+  const auto takes_part = [&](const char* method) { return only.empty() || only == method; };
   Progress::silence(true);
   Rng rng(1);
   std::vector<float> centres(clusters * dim), vectors(static_cast<size_t>(count * dim)),
@@ -122,18 +124,23 @@ int main(int argc, char** argv) {
     contenders.push_back(std::move(added));
   };
   add_ours("flat f32", {});
-  add_ours("flat bf16", {.stored = VectorType::bf16});
-  add_ours("flat int8+f32", {.stored = VectorType::int8});
+  if (takes_part("flat")) {
+    add_ours("flat bf16", {.stored = VectorType::bf16});
+    add_ours("flat int8+f32", {.stored = VectorType::int8});
+  }
   for (const int64_t m : {16, 32}) {
+    if (!takes_part("hnsw")) break;
     add_ours(fmt::format("hnsw f32 m={}", m), {.method = VectorMethod::hnsw, .hnsw = {.m = m}});
     add_ours(fmt::format("hnsw int8+f32 m={}", m),
              {.method = VectorMethod::hnsw, .stored = VectorType::int8, .hnsw = {.m = m}});
   }
-  add_ours("ivf_pq", {.method = VectorMethod::ivf_pq, .ivf_pq = {.lists = clusters, .subquantizers = 32}});
+  if (takes_part("ivf_pq"))
+    add_ours("ivf_pq", {.method = VectorMethod::ivf_pq, .ivf_pq = {.lists = clusters, .subquantizers = 32}});
 
   hnswlib::L2Space space(dim);
   std::vector<std::unique_ptr<hnswlib::HierarchicalNSW<float>>> graphs;
   for (const int64_t m : {16, 32}) {
+    if (!takes_part("hnsw")) break;
     Contender added = {.name = fmt::format("hnswlib m={}", m)};
     graphs.push_back(std::make_unique<hnswlib::HierarchicalNSW<float>>(&space, static_cast<size_t>(count),
                                                                        static_cast<size_t>(m), 200));
@@ -166,7 +173,7 @@ int main(int argc, char** argv) {
     };
   };
   faiss::IndexFlatL2 flat(dim);
-  {
+  if (takes_part("flat")) {
     Contender added = {.name = "FAISS flat"};
     added.build_seconds = seconds_of([&] { flat.add(count, vectors.data()); });
     added.search = faiss_search(flat);
@@ -178,7 +185,7 @@ int main(int argc, char** argv) {
   faiss::IndexIVFPQ lists(&coarse, dim, clusters, 32, 8);
   faiss::IndexRefineFlat refined(&lists);
   refined.k_factor = 10;
-  {
+  if (takes_part("ivf_pq")) {
     Contender added = {.name = "FAISS ivf_pq with refinement"};
     added.build_seconds = seconds_of([&] {
       refined.train(count, vectors.data());
@@ -192,6 +199,7 @@ int main(int argc, char** argv) {
     contenders.push_back(std::move(added));
   }
 
+  const int build_threads = thread_count();
   set_threads(1);
   omp_set_num_threads(1);
   std::vector<Ids> truth;
@@ -222,20 +230,25 @@ int main(int argc, char** argv) {
                     {"queries_per_s", speed[contender.name]},
                     {"build_seconds", contender.build_seconds}});
   }
-  const double peer = std::max(speed["hnswlib m=16"], speed["hnswlib m=32"]);
-  const Json json = {
-      {"vectors", count},
-      {"dim", dim},
-      {"rounds", rounds},
-      {"build_threads", omp_get_num_procs()},
-      {"contenders", rows},
-      {"ratios",
-       {{"hnsw_f32_to_hnswlib", std::max(speed["hnsw f32 m=16"], speed["hnsw f32 m=32"]) / peer},
-        {"hnsw_int8_to_hnswlib", std::max(speed["hnsw int8+f32 m=16"], speed["hnsw int8+f32 m=32"]) / peer},
-        {"flat_f32_to_faiss", speed["flat f32"] / speed["FAISS flat"]},
-        {"flat_bf16_to_faiss", speed["flat bf16"] / speed["FAISS flat"]},
-        {"flat_int8_to_faiss", speed["flat int8+f32"] / speed["FAISS flat"]},
-        {"ivf_pq_to_faiss", speed["ivf_pq"] / speed["FAISS ivf_pq with refinement"]}}}};
+  Json ratios = Json::object();
+  const auto compare = [&](const std::string& name, const std::vector<std::string>& ours_of,
+                           const std::vector<std::string>& theirs) {
+    const auto best = [&](const std::vector<std::string>& names) {
+      double highest = 0;
+      for (const auto& of : names) highest = std::max(highest, speed[of]);
+      return highest;
+    };
+    if (best(theirs) > 0) ratios[name] = best(ours_of) / best(theirs);
+  };
+  const std::vector<std::string> graphs_of_peer = {"hnswlib m=16", "hnswlib m=32"};
+  compare("hnsw_f32_to_hnswlib", {"hnsw f32 m=16", "hnsw f32 m=32"}, graphs_of_peer);
+  compare("hnsw_int8_to_hnswlib", {"hnsw int8+f32 m=16", "hnsw int8+f32 m=32"}, graphs_of_peer);
+  for (const char* type : {"f32", "bf16", "int8+f32"})
+    compare(fmt::format("flat_{}_to_faiss", type), {fmt::format("flat {}", type)}, {"FAISS flat"});
+  compare("ivf_pq_to_faiss", {"ivf_pq"}, {"FAISS ivf_pq with refinement"});
+  const Json json = {{"vectors", count},   {"dim", dim},
+                     {"rounds", rounds},   {"build_threads", build_threads},
+                     {"contenders", rows}, {"ratios", ratios}};
   std::cout << json.dump(1) << "\n";
   ours.clear();
   std::filesystem::remove_all(folder);

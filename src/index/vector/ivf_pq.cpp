@@ -10,25 +10,18 @@
 namespace coppice {
 namespace {
 
-constexpr int64_t pieces_per_place = 256;
+constexpr size_t pieces_per_place = 256;
 constexpr size_t block_rows = 256;
-
-float dot(std::span<const float> a, std::span<const float> b) {
-  float sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
 
 // Products of the query with every piece, (subquantizers, 256).
 std::vector<float> piece_products(const IvfPqLists& lists, std::span<const float> query) {
   const auto width = static_cast<size_t>(lists.piece_dim());
-  std::vector<float> padded(query.begin(), query.end()), table;
-  padded.resize(width * static_cast<size_t>(lists.subquantizers));
-  table.reserve(static_cast<size_t>(lists.subquantizers * pieces_per_place));
-  for (size_t s = 0; s < static_cast<size_t>(lists.subquantizers); ++s)
-    for (size_t j = 0; j < pieces_per_place; ++j)
-      table.push_back(dot(std::span(padded).subspan(s * width, width),
-                          lists.pieces.subspan((s * pieces_per_place + j) * width, width)));
+  std::vector<float> table(static_cast<size_t>(lists.subquantizers) * pieces_per_place);
+  for (size_t d = 0; d < query.size(); ++d) {
+    float* to = table.data() + d / width * pieces_per_place;
+    const float* from = lists.pieces.data() + d * pieces_per_place;
+    for (size_t j = 0; j < pieces_per_place; ++j) to[j] += query[d] * from[j];
+  }
   return table;
 }
 
@@ -56,12 +49,11 @@ std::vector<uint32_t> ivf_pq_rows(const IvfPqLists& lists, const VectorStore& st
   const auto products = centroid_products(lists, query.values);
   TopK nearest(static_cast<size_t>(std::min(probes, lists.lists)));
   for (int64_t list = 0; list < lists.lists; ++list) {
-    const auto centroid =
-        lists.centroids.subspan(static_cast<size_t>(list * lists.dim), static_cast<size_t>(lists.dim));
     // Rows are in the list of the centroid at the least distance, and so the lists are ranked, but for dot products.
-    const float score = store.part().spec.similarity == Similarity::dot
-                            ? products[static_cast<size_t>(list)]
-                            : 2 * products[static_cast<size_t>(list)] - dot(centroid, centroid);
+    const float score =
+        store.part().spec.similarity == Similarity::dot
+            ? products[static_cast<size_t>(list)]
+            : 2 * products[static_cast<size_t>(list)] - lists.centroid_norms2[static_cast<size_t>(list)];
     nearest.offer(static_cast<DocOrdinal>(list), std::isnan(score) ? -INFINITY : score);
   }
   const auto table = piece_products(lists, query.values);

@@ -97,8 +97,9 @@ IvfPq build_ivf_pq(std::span<const float> values, const VectorPart& part) {
         kmeans(piece_of_rests(sample, built.centroids, nearest_of_sample, dim, s, width),
                static_cast<int64_t>(width),
                {.clusters = pieces_per_place, .iterations = iterations, .seed = seed + s + 1, .title = ""});
-    std::copy(pieces.begin(), pieces.end(),
-              built.pieces.begin() + static_cast<int64_t>(s * pieces_per_place * width));
+    for (size_t j = 0; j < static_cast<size_t>(pieces_per_place); ++j)
+      for (size_t i = 0; i < width; ++i)
+        built.pieces[(s * width + i) * pieces_per_place + j] = pieces[j * width + i];
     std::vector<int32_t> codes(rows);
     NearestCentroid(pieces, static_cast<int64_t>(width))
         .assign(piece_of_rests(values, built.centroids, nearest, dim, s, width), codes);
@@ -112,6 +113,12 @@ IvfPq build_ivf_pq(std::span<const float> values, const VectorPart& part) {
         norms2[place[row]] += decoded * decoded;
       }
     }
+  }
+  for (size_t list = 0; list < static_cast<size_t>(built.lists); ++list) {
+    double norm2 = 0;
+    for (size_t d = 0; d < dim; ++d)
+      norm2 += double{built.centroids[list * dim + d]} * built.centroids[list * dim + d];
+    built.centroid_norms2.push_back(static_cast<float>(norm2));
   }
   if (part.spec.similarity == Similarity::l2) built.norms2.assign(norms2.begin(), norms2.end());
   return built;

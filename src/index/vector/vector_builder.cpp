@@ -168,6 +168,7 @@ void VectorIndexBuilder::write(const std::filesystem::path& path, std::span<cons
     part.lists = lists.lists;
     part.subquantizers = lists.subquantizers;
     writer.add("centroids", std::span<const float>(lists.centroids));
+    writer.add("centroid_norm2", std::span<const float>(lists.centroid_norms2));
     writer.add("list_begins", std::span<const uint64_t>(lists.begins));
     writer.add("list_rows", std::span<const uint32_t>(lists.rows));
     writer.add("pieces", std::span<const float>(lists.pieces));

@@ -60,8 +60,9 @@ void VectorIndex::State::open_lists() {
            .centroids = file.array<float>("centroids", count, dim),
            .begins = file.array<uint64_t>("list_begins", count + 1),
            .rows = file.array<uint32_t>("list_rows", rows),
-           .pieces = file.array<float>("pieces", bytes * 256, (dim + bytes - 1) / bytes),
+           .pieces = file.array<float>("pieces", bytes * ((dim + bytes - 1) / bytes), 256),
            .codes = file.array<uint8_t>("codes", rows, bytes),
+           .centroid_norms2 = file.array<float>("centroid_norm2", count),
            .norms2 = {}};
   if (part.spec.similarity == Similarity::l2) lists.norms2 = file.array<float>("decoded_norm2", rows);
   check_ivf_pq_places(lists, file.where());
