@@ -215,13 +215,4 @@ std::vector<ScoredDoc> flat_scan(const VectorStore& store, const PreparedQuery& 
   return rerank_rows(store, query, k, rows);
 }
 
-std::vector<std::vector<ScoredDoc>> flat_scan_batch(const VectorStore& store,
-                                                    std::span<const PreparedQuery> queries, size_t k,
-                                                    const DocSet* allowed, VectorSearchReport& report) {
-  std::vector<std::vector<ScoredDoc>> results(queries.size());
-  for (size_t i = 0; i < queries.size(); ++i)
-    results[i] = flat_scan(store, queries[i], k, allowed, {}, report);
-  return results;
-}
-
 }  // namespace coppice

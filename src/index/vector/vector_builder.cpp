@@ -4,6 +4,8 @@
 
 #include "base/parallel.h"
 #include "format/float16.h"
+#include "index/vector/hnsw_graph.h"
+#include "index/vector/ivf_pq.h"
 #include "index/vector/vector_part.h"
 #include "index/vector/vector_store.h"
 #include "index/vector/vectors.h"
@@ -145,7 +147,34 @@ void VectorIndexBuilder::write(const std::filesystem::path& path, std::span<cons
     writer.add("norm", std::span<const float>(norm));
     writer.add("error", std::span<const float>(error));
   }
-  if (spec.similarity == Similarity::l2) writer.add("norm2", std::span<const float>(norm2));
+  if (spec.similarity == Similarity::l2)
+    writer.add("norm2", std::span<const float>(norm2));
+  else
+    norm2.clear();
+  HnswGraph graph;
+  if (spec.method == VectorMethod::hnsw) {
+    graph = build_hnsw(VectorStore(part, VectorRows{state.docs, f32, bf16, int8, scale, norm, error, norm2}),
+                       spec.hnsw, spec.seed);
+    part.entry = graph.entry;
+    part.max_level = graph.max_level;
+    part.upper_rows = static_cast<int64_t>(graph.upper.size()) / spec.hnsw.m;
+    writer.add("links", std::span<const uint32_t>(graph.lowest));
+    writer.add("upper_at", std::span<const uint32_t>(graph.upper_at));
+    writer.add("upper_links", std::span<const uint32_t>(graph.upper));
+  }
+  IvfPq lists;
+  if (spec.method == VectorMethod::ivf_pq) {
+    lists = build_ivf_pq(state.values, part);
+    part.lists = lists.lists;
+    part.subquantizers = lists.subquantizers;
+    writer.add("centroids", std::span<const float>(lists.centroids));
+    writer.add("centroid_norm2", std::span<const float>(lists.centroid_norms2));
+    writer.add("list_begins", std::span<const uint64_t>(lists.begins));
+    writer.add("list_rows", std::span<const uint32_t>(lists.rows));
+    writer.add("pieces", std::span<const float>(lists.pieces));
+    writer.add("codes", std::span<const uint8_t>(lists.codes));
+    if (spec.similarity == Similarity::l2) writer.add("decoded_norm2", std::span<const float>(lists.norms2));
+  }
   writer.write(path, vector_part_kind, to_json(part));
   *state_ = {.part = state_->part};
 }

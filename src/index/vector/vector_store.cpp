@@ -36,31 +36,50 @@ Int8Row quantize_int8(std::span<const float> values, std::span<int8_t> bytes) {
           .error = upper_bound_of(std::sqrt(error2))};
 }
 
-VectorStore::VectorStore(const VectorPart& part, const SectionFile& file) : part_(part) {
-  const auto rows = static_cast<uint64_t>(part.vectors);
+namespace {
+
+VectorRows rows_of_file(const VectorPart& part, const SectionFile& file) {
+  const auto count = static_cast<uint64_t>(part.vectors);
   const auto columns = [](int64_t stride) { return static_cast<uint64_t>(stride); };
-  docs_ = file.array<DocOrdinal>("docs", rows);
-  for (size_t i = 0; i < docs_.size(); ++i) {
-    if (docs_[i] >= part.documents || (i > 0 && docs_[i] < docs_[i - 1]))
+  VectorRows rows = {.docs = file.array<DocOrdinal>("docs", count)};
+  for (size_t i = 0; i < rows.docs.size(); ++i)
+    if (rows.docs[i] >= part.documents || (i > 0 && rows.docs[i] < rows.docs[i - 1]))
       throw Error({.where = file.where(),
-                   .found = fmt::format("document {} of vector {}", docs_[i], i),
+                   .found = fmt::format("document {} of vector {}", rows.docs[i], i),
                    .expected = fmt::format("ascending documents below {}", part.documents)});
-    one_each_ = one_each_ && (i == 0 || docs_[i] != docs_[i - 1]);
-  }
   const auto& spec = part.spec;
   const bool bytes = spec.stored == VectorType::int8;
   if (spec.stored == VectorType::f32 || (bytes && spec.rerank == RerankType::f32))
-    f32_ = file.array<float>("f32", rows, columns(f32_stride(part.dim)));
+    rows.f32 = file.array<float>("f32", count, columns(f32_stride(part.dim)));
   if (spec.stored == VectorType::bf16 || (bytes && spec.rerank == RerankType::bf16))
-    bf16_ = file.array<uint16_t>("bf16", rows, columns(bf16_stride(part.dim)));
+    rows.bf16 = file.array<uint16_t>("bf16", count, columns(bf16_stride(part.dim)));
   if (bytes) {
-    codes_ = file.array<int8_t>("int8", rows, columns(int8_stride(part.dim)));
-    scale_ = file.array<float>("scale", rows);
-    norm_ = file.array<float>("norm", rows);
-    error_ = file.array<float>("error", rows);
+    rows.codes = file.array<int8_t>("int8", count, columns(int8_stride(part.dim)));
+    rows.scale = file.array<float>("scale", count);
+    rows.norm = file.array<float>("norm", count);
+    rows.error = file.array<float>("error", count);
   }
-  if (spec.similarity == Similarity::l2) norms2_ = file.array<float>("norm2", rows);
-  if (bytes) {
+  if (spec.similarity == Similarity::l2) rows.norms2 = file.array<float>("norm2", count);
+  return rows;
+}
+
+}  // namespace
+
+VectorStore::VectorStore(const VectorPart& part, const SectionFile& file)
+    : VectorStore(part, rows_of_file(part, file)) {}
+
+VectorStore::VectorStore(const VectorPart& part, const VectorRows& rows)
+    : part_(part),
+      docs_(rows.docs),
+      f32_(rows.f32),
+      bf16_(rows.bf16),
+      codes_(rows.codes),
+      scale_(rows.scale),
+      norm_(rows.norm),
+      error_(rows.error),
+      norms2_(rows.norms2) {
+  for (size_t i = 1; i < docs_.size(); ++i) one_each_ = one_each_ && docs_[i] != docs_[i - 1];
+  if (!codes_.empty()) {
     quick_rows_ = reinterpret_cast<const char*>(codes_.data());
     quick_bytes_ = static_cast<size_t>(int8_stride(part.dim));
   } else if (!f32_.empty()) {
@@ -100,6 +119,25 @@ PreparedQuery VectorStore::prepare(std::span<const float> query) const {
     prepared.row.norm = upper_bound_of(std::sqrt(norm2));
   }
   return prepared;
+}
+
+void VectorStore::prepare_row(uint32_t row, PreparedQuery& query) const {
+  if (part_.spec.similarity == Similarity::l2) query.norm2 = norms2_[row];
+  if (has_codes()) {
+    const auto width = static_cast<size_t>(int8_stride(part_.dim));
+    query.bytes.resize(width);
+    std::copy_n(codes_.data() + row * width, width, query.bytes.begin());
+    query.row = {.scale = scale_[row], .norm = norm_[row], .error = error_[row]};
+    return;
+  }
+  const auto width = static_cast<size_t>(part_.dim);
+  query.values.resize(width);
+  if (!f32_.empty())
+    std::copy_n(f32_.data() + row * static_cast<size_t>(f32_stride(part_.dim)), width, query.values.begin());
+  else
+    std::transform(bf16_.data() + row * static_cast<size_t>(bf16_stride(part_.dim)),
+                   bf16_.data() + row * static_cast<size_t>(bf16_stride(part_.dim)) + width,
+                   query.values.begin(), bf16_to_float);
 }
 
 void VectorStore::scores(const PreparedQuery& query, const uint32_t* ids, uint32_t first, int64_t count,
@@ -180,26 +218,6 @@ void VectorStore::byte_scores(const PreparedQuery& query, const uint32_t* ids, u
     } else {
       for (int64_t i = 0; i < n; ++i) slack[begin + i] += rounding * query.row.norm * norm_[row_at(i)];
     }
-  }
-}
-
-void VectorStore::panel_products(std::span<const float> panels, uint32_t first, int64_t count,
-                                 float* products, int64_t columns) const {
-  const auto& kernels = kernels::active_vectors();
-  kernels::PanelArguments arguments = {.panels = panels.data(),
-                                       .panel_count = columns / kernels.panel_width,
-                                       .dim = part_.dim,
-                                       .rows = nullptr,
-                                       .row_stride = 0,
-                                       .row_count = count};
-  if (!f32_.empty()) {
-    arguments.row_stride = f32_stride(part_.dim);
-    arguments.rows = f32_.data() + static_cast<int64_t>(first) * arguments.row_stride;
-    kernels.panel_product_f32(arguments, products, columns);
-  } else {
-    arguments.row_stride = bf16_stride(part_.dim);
-    arguments.rows = bf16_.data() + static_cast<int64_t>(first) * arguments.row_stride;
-    kernels.panel_product_bf16(arguments, products, columns);
   }
 }
 

@@ -21,6 +21,7 @@ struct VectorPart {
   double max_norm = 0;               // of the vectors
   int64_t entry = 0, max_level = 0;  // of the graph
   int64_t upper_rows = 0;
+  int64_t lists = 0, subquantizers = 0;  // of ivf_pq
   static void fields(auto& self, auto&& field) {
     field("spec", self.spec, {.help = "how vectors are stored and searched", .required = true});
     field("dim", self.dim, {.help = "numbers of a vector", .min = 1, .max = 32767, .required = true});
@@ -32,6 +33,8 @@ struct VectorPart {
     field("max_level", self.max_level, {.help = "of the graph", .min = 0, .max = 64});
     field("upper_rows", self.upper_rows,
           {.help = "rows of links above level 0", .min = 0, .max = 0xFFFFFFFE});
+    field("lists", self.lists, {.help = "inverted lists", .min = 0, .max = 0xFFFFFFFE});
+    field("subquantizers", self.subquantizers, {.help = "bytes of a code", .min = 0, .max = 32767});
   }
 };
 
@@ -65,9 +68,20 @@ struct PreparedQuery {
   float norm2 = 0;
 };
 
+// The rows of a part: sections of a file, or what is going to be one. Those that the part does not have are empty.
+struct VectorRows {
+  std::span<const DocOrdinal> docs;
+  std::span<const float> f32;
+  std::span<const uint16_t> bf16;
+  std::span<const int8_t> codes;
+  std::span<const float> scale, norm, error;  // with codes
+  std::span<const float> norms2;              // squared lengths, with l2
+};
+
 class VectorStore {
  public:
   VectorStore() = default;
+  VectorStore(const VectorPart& part, const VectorRows& rows);
   VectorStore(const VectorPart& part, const SectionFile& file);
 
   const VectorPart& part() const { return part_; }
@@ -79,6 +93,8 @@ class VectorStore {
   bool one_each() const { return one_each_; }  // no document has several vectors
 
   PreparedQuery prepare(std::span<const float> query) const;
+  // A stored row as a query of quick_scores.
+  void prepare_row(uint32_t row, PreparedQuery& query) const;
 
   // True if rows have bytes to be scanned first and something else to compare with.
   bool approximate_first() const { return !codes_.empty() && (!f32_.empty() || !bf16_.empty()); }
@@ -99,12 +115,8 @@ class VectorStore {
   void prefetch(uint32_t row) const {
     const char* at = quick_rows_ + static_cast<size_t>(row) * quick_bytes_;
     for (size_t i = 0; i < quick_bytes_; i += 64) __builtin_prefetch(at + i);
+    if (has_codes()) __builtin_prefetch(scale_.data() + row);
   }
-
-  // For blocks of queries: products of rows [first, first + count) with packed queries, (count, columns).
-  void panel_products(std::span<const float> panels, uint32_t first, int64_t count, float* products,
-                      int64_t columns) const;
-  std::span<const float> norms2() const { return norms2_; }
 
   std::vector<float> vector(uint32_t row) const;
 
