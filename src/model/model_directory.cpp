@@ -274,7 +274,8 @@ const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) 
 void copy_companion_files(const fs::path& from, const fs::path& to) {
   for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "tokenizer_config.json",
                            "special_tokens_map.json", "added_tokens.json", "generation_config.json",
-                           "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt"})
+                           "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt",
+                           "vocab.txt", "sentencepiece.bpe.model"})
     if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
 }
 
