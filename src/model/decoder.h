@@ -53,6 +53,7 @@ class Decoder {
     KvCache* cache = nullptr;               // nullptr: a whole sequence that nothing will continue
     bool all_logits = false;                // logits for every new token, else for the last only
     const EncodedSource* source = nullptr;  // what an encoder-decoder made of its source, and only one
+    std::span<const int32_t> texts = {};    // which text of a pair each token is of; empty: the first
   };
 
   // What the encoder of an encoder-decoder makes of whole sequences, none of them empty, for Input::source: computed

@@ -88,10 +88,10 @@ TEST(GgufTokenizer, CutsAreFoundByTheirDescription) {
 }
 
 TEST(GgufTokenizer, OtherModelsAreRefused) {
-  COPPICE_NEEDS_DATA("llamacpp-vocabs");
-  EXPECT_THAT(
-      error_of([&] { load_tokenizer(test::data_folder() / "llamacpp-vocabs/ggml-vocab-bert-bge.gguf"); }),
-      HasSubstr("tokenizer model 'bert', expected llama or gpt2"));
+  GgufMetadata metadata("file");
+  metadata.add("tokenizer.ggml.model", std::string("rwkv"));
+  EXPECT_THAT(error_of([&] { read_gguf_tokenizer(metadata); }),
+              HasSubstr("tokenizer model 'rwkv', expected llama, gpt2, bert or t5"));
 }
 
 // Text of many kinds.

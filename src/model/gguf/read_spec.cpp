@@ -178,7 +178,8 @@ class SpecReader {
     const BlockSpec decoder{.mixer = attention, .ffn = block.ffn, .cross_attention = cross};
     spec.encoder.emplace().blocks = std::move(spec.blocks);
     spec.blocks.assign(static_cast<size_t>(layers), decoder);
-    spec.decoder_start_id = optional("decoder_start_token_id").value_or(0);
+    spec.decoder_start_id = limited("decoder_start_token_id", optional("decoder_start_token_id").value_or(0),
+                                    0, spec.vocabulary - 1);
   }
 
   int64_t vocabulary() const {
