@@ -96,9 +96,11 @@ int run_embed(const EmbedOptions& options) {
                                           .max_tokens = options.max_tokens,
                                           .batch = options.batch,
                                           .weights = options.weights});
-  if (!encoder.from_modules() && options.pooling.empty())
-    log_warning("no modules.json in {}: texts are the mean of their tokens; --pooling chooses otherwise",
-                options.model.string());
+  if (!encoder.says_pooling() && options.pooling.empty())
+    log_warning(
+        "{} does not say how tokens become a vector: texts are the mean of their tokens; --pooling chooses "
+        "otherwise",
+        options.model.string());
   const std::vector<std::string> texts = read_texts(options);
   VectorSink sink(options, static_cast<int64_t>(texts.size()), encoder.width());
 

@@ -1,13 +1,15 @@
 #pragma once
 
 #include "cli/verb.h"
+#include "model/arch/families.h"
 #include "model/gguf/export_gguf.h"
 
 namespace coppice {
 
 struct ExportOptions {
   std::filesystem::path model, out;
-  GgufWeights type = GgufWeights::f16;
+  std::optional<GgufWeights> type;
+  std::optional<ExpertTensors> experts;
   bool overwrite = false;
   CommonOptions common;
 
@@ -18,9 +20,16 @@ struct ExportOptions {
                 .positional = true,
                 .value_name = "MODEL"});
     field("out", self.out,
-          Field{.help = "GGUF file to write", .required = true, .value_name = "FILE", .short_name = "-o"});
-    field("type", self.type, Field{.help = "type of the matrices", .value_name = "TYPE"});
-    field("overwrite", self.overwrite, Field{.help = "replace FILE if it exists"});
+          Field{.help = "GGUF file to write; with --experts a directory",
+                .required = true,
+                .value_name = "OUT",
+                .short_name = "-o"});
+    field("type", self.type, Field{.help = "type of the matrices (default: f16)", .value_name = "TYPE"});
+    field("experts", self.experts,
+          Field{.help = "write a model directory of the same numbers instead, with a tensor for each matrix "
+                        "of an expert, or "
+                        "packed by layer as in Transformers 5"});
+    field("overwrite", self.overwrite, Field{.help = "replace OUT if it exists"});
     CommonOptions::fields(self.common, field);
   }
 };

@@ -1,5 +1,5 @@
 #pragma once
-// BF16 and F16 as they lie in files. Rounding is to nearest, ties to even; NaN stays NaN.
+// BF16, F16 and F8 as they lie in files. Rounding is to nearest, ties to even; NaN stays NaN.
 
 #include <bit>
 #include <cstdint>
@@ -16,6 +16,10 @@ inline uint16_t float_to_bf16(float value) {
     return static_cast<uint16_t>((bits >> 16) | 0x40u);  // keep NaN quiet
   return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
+
+// E4M3 without infinities (Micikevicius et al. 2022): a sign, four bits of exponent with bias 7, three of mantissa; all
+// seven set is NaN.
+float f8_e4m3_to_float(uint8_t bits);
 
 float f16_to_float(uint16_t bits);
 uint16_t float_to_f16(float value);

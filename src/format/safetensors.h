@@ -17,11 +17,12 @@
 
 namespace coppice {
 
-enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean };
+enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean, f8_e4m3 };
 
 size_t byte_size(DType dtype);
 std::string dtype_name(DType dtype);  // "F32", "BF16", … as in the file
 DType parse_dtype(const std::string& name, const std::string& where);
+// Whether elements are numbers by themselves: not so for f8_e4m3, which needs scales beside it.
 bool is_floating(DType dtype);
 
 // "[2, 3]", for messages.

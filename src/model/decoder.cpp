@@ -55,10 +55,7 @@ struct Decoder::State {
       : spec(files->spec()), weights(std::move(files), type) {
     embedding = weights.matrix("model.embed_tokens.weight");
     if (spec.learned_positions) positions = weights.matrix("model.embed_positions.weight");
-    if (spec.token_types > 0) {
-      token_type.resize(static_cast<size_t>(spec.width));
-      copy_row(weights.matrix("model.embed_token_types.weight"), 0, token_type.data());
-    }
+    if (spec.token_types > 0) token_types = weights.matrix("model.embed_token_types.weight");
     if (spec.embedding_norm) embedding_norm = Norm(spec, weights, "model.embed_norm");
     if (spec.encoder) {
       load_blocks(encoder, spec.encoder->blocks, "model.encoder.");
@@ -106,6 +103,7 @@ struct Decoder::State {
   }
 
   void check_tokens(std::span<const int32_t> tokens, int64_t past) const;
+  void check_texts(const Input& input) const;
   void check(std::span<const Input> inputs) const;
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
   void run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x, std::vector<float>& normed,
@@ -119,8 +117,7 @@ struct Decoder::State {
 
   ModelSpec spec;
   WeightStore weights;
-  Matrix embedding, positions, head_dense, head, pooler;
-  std::vector<float> token_type;
+  Matrix embedding, positions, token_types, head_dense, head, pooler;
   RopeTables ropes;
   std::vector<Block> encoder, blocks;
   Norm embedding_norm, encoder_norm, final_norm, head_norm;
@@ -166,6 +163,7 @@ void Decoder::State::check(std::span<const Input> inputs) const {
                    .expected = "whole sequences, which nothing continues"});
     const int64_t past = input.cache ? input.cache->length() : 0;
     check_tokens(input.tokens, past);
+    check_texts(input);
     COPPICE_CHECK(spec.encoder || input.source == nullptr, "a source for a model without an encoder");
     if (spec.encoder && input.source == nullptr)
       throw Error({.where = "sequence",
@@ -173,6 +171,17 @@ void Decoder::State::check(std::span<const Input> inputs) const {
                    .expected = "one for the encoder: this model is an encoder-decoder",
                    .advice = "use it where a prompt is answered, as by coppice run"});
   }
+}
+
+void Decoder::State::check_texts(const Input& input) const {
+  if (input.texts.empty()) return;
+  COPPICE_CHECK(input.texts.size() == input.tokens.size(), "a text's number for every token");
+  for (const int32_t text : input.texts)
+    if (text < 0 || text >= std::max<int64_t>(1, spec.token_types))
+      throw Error({.where = "sequence",
+                   .found = fmt::format("a token of text {}", text),
+                   .expected = fmt::format("0 to {}, the texts that the model has vectors of",
+                                           std::max<int64_t>(1, spec.token_types) - 1)});
 }
 
 void Decoder::State::check_tokens(std::span<const int32_t> tokens, int64_t past) const {
@@ -189,19 +198,26 @@ void Decoder::State::check_tokens(std::span<const int32_t> tokens, int64_t past)
                    .expected = fmt::format("0 to {}", spec.vocabulary - 1)});
 }
 
-// x[row] = the token's vector, plus that of its position if positions are learned, plus that of the first
+// x[row] = the token's vector, scaled, plus that of its position if positions are learned, plus that of its
 // text if texts have vectors; normed if the model does so.
 void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, float* x) const {
-  std::vector<float> place(static_cast<size_t>(spec.learned_positions ? pass.width : 0));
+  std::vector<float> added(static_cast<size_t>(pass.width));
+  const auto scale = static_cast<float>(spec.embedding_scale);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Slice& slice = pass.slices[i];
     for (int64_t t = 0; t < slice.count; ++t) {
       float* row = x + (slice.begin + t) * pass.width;
       copy_row(embedding, inputs[i].tokens[static_cast<size_t>(t)], row);
-      if (!token_type.empty()) pass.kernels.add(row, token_type.data(), 1, pass.width);
+      if (scale != 1)
+        for (int64_t column = 0; column < pass.width; ++column) row[column] *= scale;
+      if (spec.token_types > 0) {
+        copy_row(token_types, inputs[i].texts.empty() ? 0 : inputs[i].texts[static_cast<size_t>(t)],
+                 added.data());
+        pass.kernels.add(row, added.data(), 1, pass.width);
+      }
       if (!spec.learned_positions) continue;
-      copy_row(positions, slice.past() + t + spec.position_offset, place.data());
-      pass.kernels.add(row, place.data(), 1, pass.width);
+      copy_row(positions, slice.past() + t + spec.position_offset, added.data());
+      pass.kernels.add(row, added.data(), 1, pass.width);
     }
   }
   if (embedding_norm) embedding_norm.forward(pass, x, x);
@@ -349,7 +365,10 @@ namespace {
 template <class Work>
 std::vector<float> in_one_pass(const Decoder& decoder, std::span<const Decoder::Input> inputs,
                                const TraceSink& trace, const Work& work) {
-  Pass pass{.kernels = kernels::active(), .trace = trace, .width = decoder.spec().width};
+  Pass pass{.kernels = kernels::active(),
+            .trace = trace,
+            .width = decoder.spec().width,
+            .residual_scale = static_cast<float>(decoder.spec().residual_scale)};
   std::vector<std::unique_ptr<KvCache>> own;
   for (const auto& input : inputs) {
     KvCache* cache = input.cache;
@@ -425,7 +444,10 @@ std::vector<std::shared_ptr<const EncodedSource>> Decoder::encode(
     throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
   ModelSpec encoder = state.spec;  // whose blocks the caches are for
   encoder.blocks = state.spec.encoder->blocks;
-  Pass pass{.kernels = kernels::active(), .trace = trace, .width = state.spec.width};
+  Pass pass{.kernels = kernels::active(),
+            .trace = trace,
+            .width = state.spec.width,
+            .residual_scale = static_cast<float>(state.spec.residual_scale)};
   std::vector<Input> inputs;
   std::vector<std::unique_ptr<KvCache>> caches;
   std::vector<std::shared_ptr<EncodedSource>> encoded;

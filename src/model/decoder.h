@@ -60,6 +60,7 @@ class Decoder {
     bool all_logits = false;                // logits for every new token, else for the last only
     bool no_logits = false;                 // none: more of the sequence is to come before they are wanted
     const EncodedSource* source = nullptr;  // what an encoder-decoder made of its source, and only one
+    std::span<const int32_t> texts = {};    // which text of a pair each token is of; empty: the first
   };
 
   // What the encoder of an encoder-decoder makes of whole sequences, none of them empty, for Input::source: computed

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 
 #include "base/hub_name.h"
 #include "base/nearest.h"
 #include "model/arch/families.h"
+#include "model/block_scales.h"
 #include "model/tensor_layout.h"
 
 namespace coppice {
@@ -36,6 +38,26 @@ constexpr const char* head_name = "lm_head.weight";
 // Buffers that old exporters stored beside the weights; they follow from config.json.
 bool is_derived_buffer(const std::string& name) {
   return name.ends_with(".rotary_emb.inv_freq");
+}
+
+// config.json without what says how numbers are stored.
+Json without_storage(Json config) {
+  if (config.is_object()) config.erase("quantization_config");
+  return config;
+}
+
+void check_scales(const TensorView& tensor, const TensorView* scales, const BlockScales& blocks,
+                  const std::string& where) {
+  if (tensor.shape.size() != 2)
+    throw Error({.where = where, .found = "FP8 numbers in no matrix", .expected = "F32, BF16, F16 or F64"});
+  const auto expected = blocks.shape_for(tensor.shape);
+  if (scales == nullptr)
+    throw Error(
+        {.where = where, .found = "FP8 numbers without scales", .expected = scales_name(tensor.name)});
+  if (scales->shape != expected || !is_floating(scales->dtype))
+    throw Error({.where = where + "_scale_inv",
+                 .found = fmt::format("{} of shape {}", dtype_name(scales->dtype), shape_text(scales->shape)),
+                 .expected = "numbers of shape " + shape_text(expected) + " by weight_block_size"});
 }
 
 void check_type(const TensorView& tensor, const TensorSpec& wanted, const std::string& where) {
@@ -91,14 +113,12 @@ struct ModelDirectory::Rearranged {
     std::string file_name;
     TensorSpec tensor;
     TensorLayout layout;
+    const TensorView* scales = nullptr;  // of FP8 numbers
   };
-  struct Tensor {
-    std::vector<std::byte> bytes;
-    TensorView view;
-  };
+  std::optional<BlockScales> blocks;
   std::map<std::string, Source> sources;
   std::mutex mutex;  // guards `done`
-  std::map<std::string, Tensor> done;
+  std::map<std::string, TensorView> done;
 };
 
 ModelDirectory::~ModelDirectory() = default;
@@ -107,9 +127,10 @@ ModelDirectory::ModelDirectory(ModelDirectory&&) noexcept = default;
 ModelDirectory::ModelDirectory(const fs::path& path)
     : path_(checked_directory(path)),
       config_(read_json_file(path_ / "config.json")),
-      spec_(spec_from_config(config_, (path_ / "config.json").string())),
+      spec_(spec_from_config(without_storage(config_), (path_ / "config.json").string())),
       tensors_(path_),
       rearranged_(std::make_unique<Rearranged>()) {
+  rearranged_->blocks = read_block_scales(config_, (path_ / "config.json").string());
   bind_tensors();
   check_neuron_lists();
 }
@@ -166,14 +187,23 @@ void ModelDirectory::bind_tensors() {
   validate(spec_, path_.string());
   const auto table = tensor_table(spec_);
   const ExpertTensors experts = find_expert_tensors(table);
+  std::set<std::string> scales;              // of tensors that are wanted
   std::map<std::string, TensorSpec> wanted;  // by the usual name in the files, in the shape there
   for (const auto& tensor : table) {
     const TensorPlace place = place_of(family, experts, tensor, spec_);
     const TensorLayout& layout = place.layout;
     const std::string name = without_prefix(place.file_name);
     wanted.emplace(name, TensorSpec{tensor.name, stored_shape(tensor, layout), tensor.integer});
-    if (!layout.as_is() && find(name) != nullptr)
-      rearranged_->sources[tensor.name] = {by_usual_name.at(name), tensor, layout};
+    const TensorView* stored = find(name);
+    if (stored == nullptr) continue;
+    const bool scaled = rearranged_->blocks && stored->dtype == DType::f8_e4m3;
+    if (layout.as_is() && !scaled) continue;
+    auto& source = rearranged_->sources[tensor.name];
+    source = {by_usual_name.at(name), tensor, layout};
+    if (!scaled) continue;
+    source.scales = find(scales_name(name));
+    check_scales(*stored, source.scales, *rearranged_->blocks, path_.string() + ": " + source.file_name);
+    scales.insert(scales_name(name));
   }
   // A tied model may carry its head too, which is then the embedding once more.
   const std::string head = file_name(head_name);
@@ -185,7 +215,7 @@ void ModelDirectory::bind_tensors() {
     if (find(name) == nullptr) missing.push_back(name);
   for (const auto& name : names) {
     const std::string usual = family.usual_name ? family.usual_name(name) : name;
-    if (wanted.contains(usual) && by_usual_name.at(usual) == name) continue;
+    if (scales.contains(name) || (wanted.contains(usual) && by_usual_name.at(usual) == name)) continue;
     const bool repeated = wanted.contains(usual), buffer = family.is_buffer && family.is_buffer(name, spec_);
     (repeated || buffer || is_derived_buffer(name) ? passed_over_ : unread).push_back(name);
   }
@@ -206,7 +236,8 @@ void ModelDirectory::bind_tensors() {
          .found = fmt::format("tensor '{}'{}, for which a {} model with this config.json has no place",
                               unread[0], and_others(unread.size() - 1), spec_.family)});
   for (const auto& [name, tensor] : wanted) {
-    check_type(*find(name), tensor, path_.string() + ": " + by_usual_name.at(name));
+    if (!scales.contains(scales_name(name)) || find(name)->shape != tensor.shape)
+      check_type(*find(name), tensor, path_.string() + ": " + by_usual_name.at(name));
     if (spare_head && tensor.name == head_name)
       passed_over_.push_back(name);
     else
@@ -246,35 +277,48 @@ TensorView ModelDirectory::tensor(const std::string& canonical_name) const {
 std::vector<StoredTensor> ModelDirectory::stored() const {
   std::vector<StoredTensor> list;
   for (const auto& wanted : tensor_table(spec_)) {
-    const TensorView view = tensor(wanted.name);
+    const auto source = rearranged_->sources.find(wanted.name);
+    const bool scaled = source != rearranged_->sources.end() && source->second.scales != nullptr;
+    const TensorView view = scaled ? *tensors_.find(source->second.file_name) : tensor(wanted.name);
     list.push_back({view.name, dtype_name(view.dtype), view.shape, static_cast<int64_t>(view.bytes.size())});
   }
   return list;
 }
 
-const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) const {
+// Products with scales are made anew each time: their memory belongs to who asked.
+TensorView ModelDirectory::rearranged(const std::string& canonical_name) const {
   const std::lock_guard lock(rearranged_->mutex);
   if (const auto done = rearranged_->done.find(canonical_name); done != rearranged_->done.end())
-    return done->second.view;
-  const auto& [file_name, tensor, layout] = rearranged_->sources.at(canonical_name);
-  const TensorView& stored = *tensors_.find(file_name);
-  auto& result = rearranged_->done[canonical_name];
-  if (!layout.transposed) {  // its rows lie together: nothing is copied
+    return done->second;
+  const auto& [file_name, tensor, layout, scales] = rearranged_->sources.at(canonical_name);
+  TensorView stored = *tensors_.find(file_name);
+  if (scales != nullptr) {
+    auto floats = std::make_shared<const std::vector<float>>(
+        scaled_floats(stored, *scales, *rearranged_->blocks, path_.string() + ": " + file_name));
+    stored.dtype = DType::f32;
+    stored.bytes = std::as_bytes(std::span(*floats));
+    stored.memory = std::move(floats);
+  }
+  TensorView alone;
+  auto& result = scales != nullptr ? alone : rearranged_->done[canonical_name];
+  if (!layout.transposed && layout.parts == 1) {  // its rows lie together: nothing is copied
     const size_t size = static_cast<size_t>(tensor.count()) * byte_size(stored.dtype);
     const size_t row = size / static_cast<size_t>(std::max<int64_t>(1, tensor.shape[0]));
-    result.view = {file_name, stored.dtype, tensor.shape,
-                   stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size)};
-    return result.view;
+    result = {file_name, stored.dtype, tensor.shape,
+              stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size), stored.memory};
+    return result;
   }
-  result.bytes = take_out(tensor, layout, stored.bytes, byte_size(stored.dtype));
-  result.view = {file_name, stored.dtype, tensor.shape, result.bytes};
-  return result.view;
+  auto bytes = std::make_shared<const std::vector<std::byte>>(
+      take_out(tensor, layout, stored.bytes, byte_size(stored.dtype)));
+  result = {file_name, stored.dtype, tensor.shape, *bytes, bytes};
+  return result;
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "tokenizer_config.json",
-                           "special_tokens_map.json", "added_tokens.json", "generation_config.json",
-                           "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt"})
+  for (const char* name :
+       {"tokenizer.json", "tokenizer.model", "spiece.model", "tokenizer_config.json",
+        "special_tokens_map.json", "added_tokens.json", "generation_config.json", "chat_template.jinja",
+        "chat_template.json", "vocab.json", "merges.txt", "vocab.txt", "sentencepiece.bpe.model"})
     if (fs::exists(from / name)) write_file(to / name, read_file(from / name));
 }
 

@@ -31,7 +31,8 @@ class ModelDirectory : public ModelFiles {
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   const Json& config() const { return config_; }
-  // One that the files hold transposed or fused with others is rearranged in memory when it is first asked for.
+  // One that the files hold transposed or fused with others is rearranged in memory when it is first asked for; FP8
+  // numbers with scales become their products in F32.
   TensorView tensor(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
@@ -42,7 +43,7 @@ class ModelDirectory : public ModelFiles {
   void bind_tensors();
   void check_spare_head(const TensorView& head) const;
   void check_neuron_lists() const;
-  const TensorView& rearranged(const std::string& canonical_name) const;
+  TensorView rearranged(const std::string& canonical_name) const;
 
   std::filesystem::path path_;
   Json config_;

@@ -22,7 +22,8 @@ void for_each_row(const Pass& pass, const std::function<void(int64_t row)>& work
 
 void add_rows(const Pass& pass, float* y, const float* x) {
   parallel_for(pass.rows, rows_per_task(pass.width), [&](int64_t begin, int64_t end) {
-    pass.kernels.add(y + begin * pass.width, x + begin * pass.width, 1, (end - begin) * pass.width);
+    pass.kernels.add(y + begin * pass.width, x + begin * pass.width, pass.residual_scale,
+                     (end - begin) * pass.width);
   });
 }
 

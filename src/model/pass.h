@@ -30,7 +30,8 @@ struct Pass {
   int64_t rows = 0;   // tokens of all slices
   int64_t width = 0;  // of the residual stream
   int64_t layer = 0;
-  std::string stack = {};  // what the names of its activations begin with
+  float residual_scale = 1;  // multiplies what is added to the residual stream
+  std::string stack = {};    // what the names of its activations begin with
 
   // Reports an activation of the current layer.
   void report(const char* name, int64_t columns, const float* values) const {
@@ -40,7 +41,7 @@ struct Pass {
 
 // Calls `work` for every row, in parallel: for work of a few operations per float of a row.
 void for_each_row(const Pass& pass, const std::function<void(int64_t row)>& work);
-// y += x over all rows.
+// y += residual_scale * x over all rows.
 void add_rows(const Pass& pass, float* y, const float* x);
 
 }  // namespace coppice

@@ -35,6 +35,7 @@ double yarn_magnitude(const RopeSpec& rope, double scale) {
 }  // namespace
 
 double rope_amplitude(const RopeSpec& rope) {
+  if (rope.scaling == RopeScaling::longrope) return rope.mscale;
   if (rope.scaling != RopeScaling::yarn) return 1;
   return yarn_magnitude(rope, rope.mscale) / yarn_magnitude(rope, rope.mscale_all_dim);
 }
@@ -51,6 +52,7 @@ std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim) {
   for (int64_t i = 0; i < width / 2; ++i) {
     double frequency = std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(width));
     if (rope.scaling == RopeScaling::linear) frequency /= rope.factor;
+    if (rope.scaling == RopeScaling::longrope) frequency /= rope.factors.at(static_cast<size_t>(i));
     if (rope.scaling == RopeScaling::yarn) {
       const double keep = yarn_kept(rope, width, i);
       frequency = keep * frequency + (1 - keep) * frequency / rope.factor;
@@ -120,6 +122,17 @@ void validate_rope(const RopeSpec& rope, const std::string& where) {
     throw Error({.where = where, .found = "rope beta_fast below beta_slow"});
 }
 
+// `width`: of the heads.
+void validate_rope_factors(const RopeSpec& rope, int64_t width, const std::string& where) {
+  const auto planes = static_cast<size_t>(rotary_width(rope, width) / 2);
+  const size_t expected = rope.scaling == RopeScaling::longrope ? planes : 0;
+  if (rope.factors.size() != expected)
+    throw Error({.where = where,
+                 .found = fmt::format("{} rope factors", rope.factors.size()),
+                 .expected = expected == 0 ? "none without longrope"
+                                           : fmt::format("{}, one for each plane that turns", expected)});
+}
+
 void validate_mixer(const AttentionSpec& attention, const std::string& where) {
   if (attention.heads % attention.kv_heads != 0)
     throw Error(
@@ -136,6 +149,7 @@ void validate_mixer(const AttentionSpec& attention, const std::string& where) {
                                             rotary_width(rope, attention.head_dim), attention.head_dim),
                  .expected = "an even number, for rotary pairs"});
   validate_rope(rope, where);
+  validate_rope_factors(rope, attention.head_dim, where);
 }
 
 void validate_mixer(const LatentAttentionSpec& attention, const std::string& where) {
@@ -148,6 +162,7 @@ void validate_mixer(const LatentAttentionSpec& attention, const std::string& whe
                  .found = fmt::format("rotary_dim {}", attention.rotary_dim),
                  .expected = "an even number, for rotary pairs"});
   validate_rope(attention.rope, where);
+  validate_rope_factors(attention.rope, attention.rotary_dim, where);
 }
 
 void validate_groups(const MoeSpec& moe, const std::string& where) {

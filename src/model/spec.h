@@ -28,7 +28,7 @@ struct EnumNames<Activation> {
 };
 
 // How rotary frequencies are stretched beyond the trained context.
-enum class RopeScaling { none, linear, llama3, yarn };
+enum class RopeScaling { none, linear, llama3, yarn, longrope };
 
 template <>
 struct EnumNames<RopeScaling> {
@@ -36,7 +36,8 @@ struct EnumNames<RopeScaling> {
       std::to_array<std::pair<RopeScaling, const char*>>({{RopeScaling::none, "none"},
                                                           {RopeScaling::linear, "linear"},
                                                           {RopeScaling::llama3, "llama3"},
-                                                          {RopeScaling::yarn, "yarn"}});
+                                                          {RopeScaling::yarn, "yarn"},
+                                                          {RopeScaling::longrope, "longrope"}});
 };
 
 // Rotary position embedding (Su et al. 2021), half-split as Hugging Face stores it: of the `dim` elements that turn,
@@ -46,6 +47,9 @@ struct EnumNames<RopeScaling> {
 // `factor`, keeps those that turn more than beta_fast times, and blends those between by their index. With
 // m(s) = 0.1 s ln(factor) + 1, or 1 for factors up to 1, cosines and sines are multiplied by m(mscale) / m(mscale_all_dim)
 // and the scores of whole heads by m(mscale_all_dim)^2, as DeepSeek-V2 (2024) has it.
+//
+// LongRoPE (Ding et al. 2024) divides each frequency by a factor of its own, found by search, and multiplies cosines and
+// sines by mscale.
 struct RopeSpec {
   double theta = 10000;
   double fraction = 1;  // partial rotation (Phi): only the first int(fraction * head_dim) elements turn
@@ -54,7 +58,8 @@ struct RopeSpec {
   double low_frequency_factor = 1, high_frequency_factor = 4;  // llama3
   int64_t original_context = 8192;                             // llama3, yarn
   double beta_fast = 32, beta_slow = 1;                        // yarn
-  double mscale = 1, mscale_all_dim = 0;                       // yarn
+  double mscale = 1, mscale_all_dim = 0;                       // yarn; longrope: mscale
+  std::vector<double> factors;                                 // longrope: one for each rotation plane
   bool interleaved = false;
 
   bool operator==(const RopeSpec&) const = default;
@@ -80,9 +85,12 @@ struct RopeSpec {
            .min = 0,
            .above_min = true});
     field("mscale", self.mscale,
-          {.help = "yarn: what turns is multiplied by m(mscale) / m(mscale_all_dim)", .min = 0});
+          {.help = "yarn: what turns is multiplied by m(mscale) / m(mscale_all_dim); longrope: by this",
+           .min = 0});
     field("mscale_all_dim", self.mscale_all_dim,
           {.help = "yarn: scores are multiplied by m(mscale_all_dim)^2", .min = 0});
+    field("factors", self.factors,
+          {.help = "longrope: what each frequency is divided by", .min = 0, .above_min = true});
     field("interleaved", self.interleaved,
           {.help = "elements 2i and 2i + 1 turn together, instead of i and i + dim/2"});
   }
@@ -95,7 +103,7 @@ int64_t rotary_width(const RopeSpec& rope, int64_t head_dim);
 std::vector<double> rope_frequencies(const RopeSpec& rope, int64_t head_dim);
 
 // What cosines and sines are multiplied by, and what scores are multiplied by besides 1 / sqrt(head width); 1 but for
-// YaRN.
+// YaRN and, the first, LongRoPE.
 double rope_amplitude(const RopeSpec& rope);
 double rope_score_scale(const RopeSpec& rope);
 
@@ -494,8 +502,9 @@ struct ModelSpec {
   bool learned_positions =
       false;  // a learned vector of the token's position is added to its embedding (GPT-2)
   int64_t position_offset =
-      0;                    // position p has row p + position_offset; the rows before are not used (OPT: 2)
-  int64_t token_types = 0;  // learned vectors of a text's number, of which the first is added (BERT); 0: none
+      0;  // position p has row p + position_offset; the rows before are not used (OPT: 2)
+  int64_t token_types =
+      0;  // learned vectors of a text's number in a pair, added to the embedding (BERT); 0: none
   bool embedding_norm = false;  // a norm before the first block
   bool final_norm = true;       // a norm behind the last block
   HeadKind head = HeadKind::linear;
@@ -507,7 +516,9 @@ struct ModelSpec {
   NormKind norm = NormKind::rms;  // of all norms but those of queries and keys
   bool norm_bias = true;          // LayerNorms have biases
   double norm_epsilon = 1e-5;
-  double logit_scale = 1;  // multiplies what enters the output head
+  double logit_scale = 1;      // multiplies what enters the output head
+  double embedding_scale = 1;  // multiplies embeddings (MiniCPM)
+  double residual_scale = 1;  // multiplies what mixers and feed-forwards add to the residual stream (MiniCPM)
   std::optional<int64_t> bos_id;
   std::vector<int64_t> eos_ids;
   std::optional<int64_t> decoder_start_id;  // what an encoder-decoder's output begins behind
@@ -528,7 +539,7 @@ struct ModelSpec {
     field("position_offset", self.position_offset,
           {.help = "rows of the learned positions before that of position 0", .min = 0, .max = 65536});
     field("token_types", self.token_types,
-          {.help = "learned vectors of a text's number, of which the first is added to every embedding",
+          {.help = "learned vectors of a text's number in a pair, added to the embeddings of its tokens",
            .min = 0,
            .max = 65536});
     field("embedding_norm", self.embedding_norm, {.help = "there is a norm before the first block"});
@@ -544,6 +555,12 @@ struct ModelSpec {
           {.help = "added to the mean square or variance inside norms", .min = 0});
     field("logit_scale", self.logit_scale,
           {.help = "multiplies what enters the output head", .min = 0, .above_min = true});
+    field("embedding_scale", self.embedding_scale,
+          {.help = "multiplies the embeddings of tokens", .min = 0, .above_min = true});
+    field("residual_scale", self.residual_scale,
+          {.help = "multiplies what mixers, cross-attention and feed-forwards add to the residual stream",
+           .min = 0,
+           .above_min = true});
     field("bos_id", self.bos_id, {.help = "token that begins a sequence", .min = 0});
     field("eos_ids", self.eos_ids, {.help = "tokens that end a sequence", .min = 0});
     field("decoder_start_id", self.decoder_start_id,

@@ -13,7 +13,9 @@ template <class Move>
 void for_each_run(const TensorSpec& tensor, const TensorLayout& layout, const Move& move) {
   const int64_t rows = tensor.shape[0], columns = rows == 0 ? 0 : tensor.count() / rows;
   if (!layout.transposed) {
-    move(int64_t{0}, layout.first_row * columns, rows * columns);
+    const int64_t part = rows / layout.parts, stride = layout.fused_rows / layout.parts;
+    for (int64_t i = 0; i < layout.parts; ++i)
+      move(i * part * columns, (i * stride + layout.first_row) * columns, part * columns);
     return;
   }
   const int64_t stride = layout.fused_rows > 0 ? layout.fused_rows : rows;

@@ -145,7 +145,7 @@ TEST_F(EmbedVerb, FaultsAreExplained) {
   fs::remove(folder_ / "modules.json");
   const Outcome plain = run_coppice({"embed", model_, texts_});
   EXPECT_EQ(plain.exit_code, 0);
-  EXPECT_THAT(plain.err, HasSubstr("no modules.json"));
+  EXPECT_THAT(plain.err, HasSubstr("does not say how tokens become a vector"));
 }
 
 TEST_F(EmbedVerb, OtherVerbsSayWhatAnEncoderIsFor) {

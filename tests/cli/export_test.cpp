@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "cli/process.h"
+#include "model/model_directory.h"
+#include "model/random_model.h"
 
 namespace coppice::test {
 namespace {
@@ -83,6 +85,40 @@ TEST_F(Export, DamagedFilesAreOneLine) {
     EXPECT_EQ(outcome.exit_code, 3);
     EXPECT_THAT(outcome.err, HasSubstr("m.gguf: version"));
   }
+}
+
+// A directory in the other form of experts, and back.
+TEST(ExportExperts, DirectoriesChangeTheirForm) {
+  const TemporaryFolder folder;
+  ModelSpec spec{.family = "mixtral", .vocabulary = 20, .width = 8, .context = 16};
+  spec.blocks.assign(
+      2, {AttentionSpec{.heads = 2, .kv_heads = 1, .head_dim = 4}, MoeSpec{.widths = {6, 6, 6}, .top_k = 2}});
+  Rng rng(1);
+  const RandomWeights weights(spec, rng, DType::bf16);
+  std::filesystem::create_directory(folder / "separate");
+  write_model(folder / "separate", spec, weights.data());
+  write_file(folder / "separate/generation_config.json", "{}");
+  const auto path = [&](const char* name) { return (folder / name).string(); };
+  const Outcome packed =
+      run_coppice({"export", path("separate"), "-o", path("packed"), "--experts", "packed", "--json"});
+  ASSERT_EQ(packed.exit_code, 0) << packed.err;
+  EXPECT_EQ(parse_json(packed.out, "stdout")["experts"], "packed");
+  EXPECT_EQ(read_file(folder / "packed/generation_config.json"), "{}");
+  const TensorFolder files(folder / "packed");
+  ASSERT_NE(files.find("model.layers.1.mlp.experts.gate_up_proj"), nullptr);
+  EXPECT_EQ(files.find("model.layers.1.mlp.experts.gate_up_proj")->shape, (std::vector<int64_t>{3, 12, 8}));
+  const auto back = run_coppice({"export", path("packed"), "-o", path("back"), "--experts", "separate"});
+  ASSERT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_EQ(read_file(folder / "back/model.safetensors"), read_file(folder / "separate/model.safetensors"));
+  EXPECT_EQ(read_file(folder / "back/config.json"), read_file(folder / "separate/config.json"));
+
+  EXPECT_EQ(run_coppice({"export", path("packed"), "-o", path("back"), "--experts", "separate"}).exit_code,
+            3);
+  const Outcome both =
+      run_coppice({"export", path("packed"), "-o", path("x"), "--experts", "separate", "--type", "f16"});
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_THAT(both.err, HasSubstr("--type"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "x"));
 }
 
 }  // namespace

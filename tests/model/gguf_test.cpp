@@ -12,6 +12,8 @@
 #include "model/gguf/gguf_model.h"
 #include "model/model_directory.h"
 #include "model/random_model.h"
+#include "model/sentence/sentence_encoder.h"
+#include "model/tiny_tokenizers.h"
 #include "support.h"
 #include "text/tokenizer.h"
 #include "text/train_bpe.h"
@@ -85,9 +87,9 @@ void write_directory(const fs::path& folder, const ModelSpec& spec, Rng& rng, DT
   write_tokenizer(train_bpe({folder / "text.txt"}, training), training, folder);
 }
 
-// With numbers to the digits that f32 keys keep.
+// With numbers as f32 keys keep them.
 Json rounded(Json json) {
-  if (json.is_number_float()) return fmt::format("{:.6g}", json.get<double>());
+  if (json.is_number_float()) return fmt::format("{}", static_cast<float>(json.get<double>()));
   if (json.is_structured())
     for (auto& part : json) part = rounded(part);
   return json;
@@ -199,23 +201,8 @@ TEST(Gguf, DeepSeekModelsComeBack) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GgufFamilies, testing::ValuesIn(gguf_families),
-                         [](const auto& family) { return std::string(family.param.family); });
-
 // Weights of ordinary size, so that forward passes are finite.
-ModelSpec small_spec(bool mixture) {
-  AttentionSpec attention{.heads = 4, .kv_heads = 2, .head_dim = 16};
-  ModelSpec spec{
-      .family = mixture ? "mixtral" : "llama", .vocabulary = vocabulary, .width = 64, .context = 32};
-  spec.bos_id = 1;
-  spec.eos_ids = {2};
-  FfnSpec ffn = DenseFfnSpec{.width = 96};
-  if (mixture) ffn = MoeSpec{.widths = {32, 32, 32}, .top_k = 2};
-  spec.blocks.assign(2, {attention, ffn});
-  return spec;
-}
-
-void write_normal(const fs::path& folder, const ModelSpec& spec) {
+void write_ordinary_weights(const fs::path& folder, const ModelSpec& spec) {
   Rng rng(5);
   std::vector<std::vector<float>> values;
   std::vector<TensorData> tensors;
@@ -229,6 +216,156 @@ void write_normal(const fs::path& folder, const ModelSpec& spec) {
   for (size_t i = 0; i < table.size(); ++i)
     tensors.push_back({table[i].name, DType::f32, table[i].shape, std::as_bytes(std::span(values[i]))});
   write_model(folder, spec, tensors);
+}
+
+// A published family's specification, with a vocabulary of ours and llama.cpp's distances.
+ModelSpec published_spec(const char* family) {
+  const Json file = read_json_file(fmt::format("{}/tests/data/families/{}.json", COPPICE_SOURCE, family));
+  ModelSpec spec = spec_from_config(file["config"], "config.json");
+  spec.vocabulary = 64;
+  if (spec.learned_positions) {
+    spec.bos_id.reset();
+    spec.eos_ids.clear();
+  }
+  const auto change = [](std::vector<BlockSpec>& blocks) {
+    for (auto& block : blocks)
+      if (auto& bias = std::get<AttentionSpec>(block.mixer).relative_bias; bias.buckets > 0)
+        bias.max_distance = 128;
+  };
+  change(spec.blocks);
+  if (spec.encoder) change(spec.encoder->blocks);
+  return spec;
+}
+
+void write_encoder_directory(const fs::path& folder, const ModelSpec& spec) {
+  write_ordinary_weights(folder, spec);
+  if (spec.learned_positions)
+    test::write_word_piece_files(folder);
+  else
+    test::write_unigram_files(folder);
+}
+
+TEST(Gguf, BertsBodyComesBack) {
+  for (const char* family : {"bert", "roberta", "distilbert"}) {
+    const TemporaryFolder folder;
+    ModelSpec spec = published_spec(family);
+    for (auto& block : spec.blocks) std::get<DenseFfnSpec>(block.ffn).activation = Activation::gelu;
+    if (spec.head == HeadKind::masked) spec.head_activation = Activation::gelu;
+    write_encoder_directory(folder.path(), spec);
+    const auto original = open_model(folder.path());
+    const GgufExport written = export_gguf(*original, GgufWeights::f32, folder / "m.gguf");
+    EXPECT_EQ(written.architecture, "bert");
+    // What stands on top of the body is left out, and said to be.
+    EXPECT_EQ(std::ranges::count(written.left_out, "lm_head.dense.weight"), spec.head == HeadKind::masked);
+    EXPECT_EQ(std::ranges::count(written.left_out, "model.pooler.weight"), spec.pooler);
+    const auto back = open_model(folder / "m.gguf");
+    const ModelSpec& read = back->spec();
+    EXPECT_EQ(read.head, HeadKind::none);
+    EXPECT_FALSE(read.pooler);
+    EXPECT_EQ(read.position_offset, 0);
+    EXPECT_EQ(read.context, spec.context);
+    EXPECT_EQ(read.token_types, spec.token_types);
+    EXPECT_EQ(read.blocks, spec.blocks);
+    const std::vector<int32_t> tokens = {2, 9, 21, 7, 3};
+    const auto states = [&](const std::shared_ptr<const ModelFiles>& model) {
+      Decoder decoder(model, WeightType::f32);
+      const Decoder::Input input{.tokens = tokens};
+      return decoder.hidden_states({&input, 1});
+    };
+    EXPECT_EQ(states(back), states(original));
+    EXPECT_EQ(load_tokenizer(folder / "m.gguf")->encode("the little texts!"),
+              load_tokenizer(folder.path())->encode("the little texts!"));
+    export_gguf(*back, GgufWeights::f32, folder / "again.gguf");
+    EXPECT_EQ(GgufFile(folder / "again.gguf").tensors().size(), GgufFile(folder / "m.gguf").tensors().size());
+  }
+}
+
+TEST(Gguf, T5ComesBack) {
+  for (const char* family : {"t5", "mt5", "umt5"})
+    for (const bool alone : {false, true}) {
+      const TemporaryFolder folder;
+      ModelSpec spec = published_spec(family);
+      if (alone) {
+        spec.blocks = spec.encoder->blocks;
+        spec.encoder.reset();
+        spec.head = HeadKind::none;
+        spec.tied_embeddings = false;
+        spec.logit_scale = 1;
+        spec.decoder_start_id.reset();
+      }
+      write_encoder_directory(folder.path(), spec);
+      const auto original = open_model(folder.path());
+      const GgufExport written = export_gguf(*original, GgufWeights::f32, folder / "m.gguf");
+      EXPECT_EQ(written.architecture, alone ? "t5encoder" : "t5");
+      EXPECT_TRUE(written.left_out.empty());
+      const auto back = open_model(folder / "m.gguf");
+      expect_same_spec(back->spec(), original->spec());
+      expect_same_weights(*original, *back);
+      EXPECT_EQ(load_tokenizer(folder / "m.gguf")->encode("the  little texts."),
+                load_tokenizer(folder.path())->encode("the  little texts."));
+    }
+}
+
+TEST(Gguf, WhatBertAndT5CannotSayIsRefusedWithTheReason) {
+  const auto reason = [](const ModelSpec& spec) {
+    return error_of([&] { writable_architecture(spec, "model"); });
+  };
+  ModelSpec bert = published_spec("bert");
+  for (auto& block : bert.blocks) std::get<DenseFfnSpec>(block.ffn).activation = Activation::relu;
+  EXPECT_THAT(reason(bert), HasSubstr("bert: blocks[0].ffn.activation is \"relu\""));
+  ModelSpec t5 = published_spec("t5");
+  for (auto& block : t5.encoder->blocks) std::get<AttentionSpec>(block.mixer).relative_bias.max_distance = 64;
+  EXPECT_THAT(reason(t5), HasSubstr("t5: encoder.blocks[0].mixer.relative_bias.max_distance is 64"));
+  t5 = published_spec("t5");
+  t5.logit_scale = 1;
+  EXPECT_THAT(reason(t5), HasSubstr("t5: logit_scale is 1"));
+}
+
+TEST(Gguf, PoolingIsThatOfSentenceTransformers) {
+  const TemporaryFolder folder;
+  ModelSpec spec = published_spec("bert");
+  for (auto& block : spec.blocks) std::get<DenseFfnSpec>(block.ffn).activation = Activation::gelu;
+  spec.head = HeadKind::none;
+  spec.head_bias = spec.tied_embeddings = false;
+  write_encoder_directory(folder.path(), spec);
+  const auto model = open_model(folder.path());
+  SentenceSpec sentence{.model = folder.path(), .pooling = {Pooling::cls}, .stages = {NormalizeStage()}};
+  export_gguf(*model, GgufWeights::f32, folder / "m.gguf", &sentence);
+  EXPECT_EQ(GgufFile(folder / "m.gguf").metadata().integer("bert.pooling_type"), 2);
+  export_gguf(*open_model(folder / "m.gguf"), GgufWeights::f16, folder / "again.gguf");
+  EXPECT_EQ(gguf_pooling(GgufFile(folder / "again.gguf").metadata()), Pooling::cls);
+  SentenceEncoder encoder(folder / "again.gguf", {});
+  EXPECT_EQ(encoder.spec().pooling, std::vector<Pooling>{Pooling::cls});
+  const auto refusal = [&] {
+    return error_of([&] { export_gguf(*model, GgufWeights::f32, folder / "no.gguf", &sentence); });
+  };
+  sentence.pooling = {Pooling::mean, Pooling::cls};
+  EXPECT_THAT(refusal(), HasSubstr("several kinds of pooling"));
+  sentence.pooling = {Pooling::max};
+  EXPECT_THAT(refusal(), HasSubstr("pooling 'max'"));
+  sentence.pooling = {Pooling::mean};
+  sentence.stages = {DenseStage{}};
+  EXPECT_THAT(refusal(), HasSubstr("a Dense module"));
+  EXPECT_FALSE(fs::exists(folder / "no.gguf"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GgufFamilies, testing::ValuesIn(gguf_families),
+                         [](const auto& family) { return std::string(family.param.family); });
+
+ModelSpec small_spec(bool mixture) {
+  AttentionSpec attention{.heads = 4, .kv_heads = 2, .head_dim = 16};
+  ModelSpec spec{
+      .family = mixture ? "mixtral" : "llama", .vocabulary = vocabulary, .width = 64, .context = 32};
+  spec.bos_id = 1;
+  spec.eos_ids = {2};
+  FfnSpec ffn = DenseFfnSpec{.width = 96};
+  if (mixture) ffn = MoeSpec{.widths = {32, 32, 32}, .top_k = 2};
+  spec.blocks.assign(2, {attention, ffn});
+  return spec;
+}
+
+void write_normal(const fs::path& folder, const ModelSpec& spec) {
+  write_ordinary_weights(folder, spec);
   write_file(folder / "text.txt", "a text of a few words, of a few words");
   const BpeTraining training{
       .vocabulary = vocabulary, .special_tokens = {"<unk>", "<s>", "</s>"}, .add_bos = true};
@@ -458,8 +595,8 @@ TEST(Gguf, Llama31RopeComesBackAndOthersAreRefused) {
 
 // Whatever mixers, encoders and routers a model has, the answer is an Error and not a guess.
 TEST(Gguf, FamiliesWithoutAnArchitectureAreRefused) {
-  for (const char* family : {"lfm2", "lfm2_moe", "bert", "roberta", "xlm-roberta", "distilbert", "modernbert",
-                             "t5", "mt5", "umt5", "PanguProMoE", "pangu_ultra_moe", "opt", "mistral"}) {
+  for (const char* family :
+       {"lfm2", "lfm2_moe", "modernbert", "PanguProMoE", "pangu_ultra_moe", "opt", "mistral"}) {
     const Json file = read_json_file(fmt::format("{}/tests/data/families/{}.json", COPPICE_SOURCE, family));
     const ModelSpec spec = spec_from_config(file["config"], "config.json");
     EXPECT_THAT(error_of([&] { writable_architecture(spec, "model"); }), HasSubstr("model: ")) << family;
@@ -515,36 +652,75 @@ TEST(Gguf, WhatNoArchitectureHoldsIsRefusedWithTheReason) {
 }
 
 // A file that holds a model, changed in one point and written again.
-class DamagedModel : public testing::Test {
- protected:
-  void SetUp() override {
-    write_normal(folder_.path(), small_spec(true));
+class DamagedFile {
+ public:
+  using Entries = std::vector<GgufMetadata::Entry>;
+  using Tensors = std::vector<GgufTensorData>;
+
+  explicit DamagedFile(const ModelSpec& spec) {
+    if (spec.encoder || !is_causal(spec))
+      write_encoder_directory(folder_.path(), spec);
+    else
+      write_normal(folder_.path(), spec);
     export_gguf(*open_model(folder_.path()), GgufWeights::f32, folder_ / "m.gguf");
   }
 
-  // The error of opening the file after `change` to its keys and tensors.
-  template <class Change>
-  std::string error_after(Change change) {
+  // The file with `change` made to its keys and tensors.
+  fs::path changed(const std::function<void(Entries&, Tensors&)>& change) const {
     const GgufFile file(folder_ / "m.gguf");
-    std::vector<GgufMetadata::Entry> entries = file.metadata().entries();
-    std::vector<GgufTensorData> tensors = tensors_of(file);
+    Entries entries = file.metadata().entries();
+    Tensors tensors = tensors_of(file);
     change(entries, tensors);
     GgufMetadata metadata("file");
     for (auto& [key, value] : entries) metadata.add(key, value);
-    write_gguf(folder_ / "bad.gguf", metadata, tensors);
-    return error_of([&] { open_model(folder_ / "bad.gguf"); });
+    write_gguf(folder_ / "changed.gguf", metadata, tensors);
+    return folder_ / "changed.gguf";
   }
-  std::string error_with(const std::string& key, const GgufValue& value) {
-    return error_after([&](auto& entries, auto&) {
+  std::string error_after(const std::function<void(Entries&, Tensors&)>& change) const {
+    const fs::path file = changed(change);
+    return error_of([&] { open_model(file); });
+  }
+  std::string error_with(const std::string& key, const GgufValue& value) const {
+    return error_after([&](Entries& entries, Tensors&) {
       std::erase_if(entries, [&](const auto& entry) { return entry.first == key; });
       entries.emplace_back(key, value);
     });
   }
+  std::string error_without(const std::string& key) const {
+    return error_after([&](Entries& entries, Tensors&) {
+      EXPECT_EQ(std::erase_if(entries, [&](const auto& entry) { return entry.first == key; }), 1) << key;
+    });
+  }
+  // One tensor goes, or has another shape or name.
+  std::string error_without_tensor(const std::string& name) const {
+    return error_after([&](Entries&, Tensors& tensors) {
+      EXPECT_EQ(std::erase_if(tensors, [&](const auto& tensor) { return tensor.name == name; }), 1) << name;
+    });
+  }
+  std::string error_with_shape(const std::string& name, const std::vector<int64_t>& shape) const {
+    return error_after([&](Entries&, Tensors& tensors) {
+      for (auto& tensor : tensors)
+        if (tensor.name == name) {
+          tensor.shape = shape;
+          int64_t count = 4;
+          for (const int64_t size : shape) count *= size;
+          tensor.bytes = [count] { return std::vector<std::byte>(static_cast<size_t>(count)); };
+        }
+    });
+  }
 
+  const fs::path& folder() const { return folder_.path(); }
+
+ private:
   TemporaryFolder folder_;
 };
 
-TEST_F(DamagedModel, IsRefused) {
+TEST(Gguf, DamagedModelsAreRefused) {
+  const DamagedFile file(small_spec(true));
+  const auto error_with = [&](const char* key, const GgufValue& value) {
+    return file.error_with(key, value);
+  };
+  const auto error_after = [&](auto change) { return file.error_after(change); };
   EXPECT_THAT(error_with("general.architecture", std::string("mamba")),
               HasSubstr("architecture 'mamba', expected one of: qwen2, llama"));
   EXPECT_THAT(error_with("general.architecture", uint32_t{1}), HasSubstr("expected a string"));
@@ -574,6 +750,149 @@ TEST_F(DamagedModel, IsRefused) {
                 tensors.push_back({"more", GgmlType::f32, {1}, [] { return std::vector<std::byte>(4); }});
               }),
               HasSubstr("tensor 'more', for which"));
+}
+
+ModelSpec small_latent_spec() {
+  LatentAttentionSpec latent{.heads = 4,
+                             .query_rank = 40,
+                             .latent_rank = 24,
+                             .plain_dim = 16,
+                             .rotary_dim = 8,
+                             .value_dim = 12,
+                             .rope = {.interleaved = true}};
+  return deepseek_spec("deepseek_v3",
+                       {.score = RouterScore::sigmoid,
+                        .weight = ExpertWeight::renormalised,
+                        .selection_bias = true,
+                        .scale = 2.5,
+                        .group_rule = GroupRule::best_two,
+                        .groups = 4,
+                        .kept_groups = 2},
+                       latent);
+}
+
+// Files of before llama.cpp computed with the latent vectors themselves: the expansion is one matrix, and the widths of
+// heads stand under the usual keys.
+TEST(Gguf, OlderLatentFilesAreRead) {
+  const DamagedFile file(small_latent_spec());
+  const auto original = open_model(file.folder());
+  const fs::path older = file.changed([&](auto& entries, auto& tensors) {
+    std::erase_if(entries, [](const auto& entry) {
+      return entry.first.ends_with("attention.key_length") || entry.first.ends_with("attention.value_length");
+    });
+    for (auto& [key, value] : entries) {
+      if (key.ends_with("_mla")) key.resize(key.size() - 4);
+      if (key.ends_with("attention.head_count_kv")) value = uint32_t{4};
+    }
+    std::erase_if(tensors,
+                  [](const auto& tensor) { return tensor.name.find("attn_v_b") != std::string::npos; });
+    for (size_t layer = 0; layer < 3; ++layer)
+      for (auto& tensor : tensors)
+        if (tensor.name == fmt::format("blk.{}.attn_k_b.weight", layer)) {
+          const auto whole =
+              original->tensor(fmt::format("model.layers.{}.self_attn.kv_b_proj.weight", layer)).to_floats();
+          tensor.name = fmt::format("blk.{}.attn_kv_b.weight", layer);
+          tensor.shape = {4 * (16 + 12), 24};
+          tensor.bytes = [whole] {
+            const auto bytes = std::as_bytes(std::span(whole));
+            return std::vector<std::byte>(bytes.begin(), bytes.end());
+          };
+        }
+  });
+  const GgufFile written(older);
+  EXPECT_EQ(written.metadata().integer("deepseek2.attention.key_length"), 24);
+  EXPECT_NE(written.find("blk.1.attn_kv_b.weight"), nullptr);
+  const auto back = open_model(older);
+  expect_same_spec(back->spec(), original->spec());
+  expect_same_weights(*original, *back);
+  EXPECT_EQ(logits_of(back), logits_of(original));
+}
+
+TEST(Gguf, DamagedLatentFilesAreRefused) {
+  const DamagedFile file(small_latent_spec());
+  EXPECT_THAT(file.error_without("deepseek2.attention.kv_lora_rank"), HasSubstr("kv_lora_rank"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.kv_lora_rank", uint32_t{0}), HasSubstr("kv_lora_rank: 0"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.kv_lora_rank", UINT32_MAX),
+              HasSubstr("kv_lora_rank: 4294967295"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.kv_lora_rank", uint32_t{20}), HasSubstr("shape"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.q_lora_rank", uint32_t{1} << 21),
+              HasSubstr("q_lora_rank: 2097152"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.q_lora_rank", uint32_t{0}),
+              HasSubstr("no tensor 'blk.0.attn_q.weight'"));
+  EXPECT_THAT(file.error_without("deepseek2.attention.key_length_mla"), HasSubstr("shape"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.key_length_mla", uint32_t{8}),
+              HasSubstr("rope.dimension_count: 8"));
+  EXPECT_THAT(file.error_with("deepseek2.attention.value_length_mla", uint32_t{0}),
+              HasSubstr("value_length_mla: 0"));
+  EXPECT_THAT(file.error_with("deepseek2.rope.dimension_count", uint32_t{7}), HasSubstr("rotary_dim"));
+  EXPECT_THAT(file.error_with("deepseek2.expert_group_count", uint32_t{3}), HasSubstr("groups"));
+  EXPECT_THAT(file.error_with("deepseek2.expert_group_used_count", uint32_t{4}),
+              HasSubstr("expert_group_used_count: 4"));
+  EXPECT_THAT(file.error_with("deepseek2.expert_gating_func", uint32_t{3}),
+              HasSubstr("expert_gating_func: 3"));
+  EXPECT_THAT(file.error_with("deepseek2.leading_dense_block_count", uint32_t{3}),
+              HasSubstr("leading_dense_block_count: 3"));
+  EXPECT_THAT(file.error_with("deepseek2.expert_shared_count", UINT32_MAX),
+              HasSubstr("expert_shared_count: 4294967295"));
+  EXPECT_THAT(file.error_with("deepseek2.rope.scaling.type", std::string("linear")),
+              HasSubstr("'linear', expected none or yarn"));
+  EXPECT_THAT(file.error_without_tensor("blk.1.attn_v_b.weight"),
+              HasSubstr("no tensor 'attn_v_b beside blk.1.attn_k_b.weight'"));
+  EXPECT_THAT(file.error_without_tensor("blk.1.attn_k_b.weight"),
+              HasSubstr("no tensor 'blk.1.attn_k_b.weight'"));
+  EXPECT_THAT(file.error_with_shape("blk.2.attn_v_b.weight", {4, 24, 12}),
+              HasSubstr("blk.2.attn_v_b.weight: shape"));
+  EXPECT_THAT(file.error_with_shape("blk.2.attn_k_b.weight", {4, 16, 24}),
+              HasSubstr("blk.2.attn_k_b.weight: shape"));
+  EXPECT_THAT(file.error_with_shape("blk.0.attn_kv_a_mqa.weight", {24, 64}),
+              HasSubstr("blk.0.attn_kv_a_mqa.weight: shape"));
+}
+
+TEST(Gguf, DamagedBertFilesAreRefused) {
+  ModelSpec spec = published_spec("bert");
+  for (auto& block : spec.blocks) std::get<DenseFfnSpec>(block.ffn).activation = Activation::gelu;
+  spec.head_activation = Activation::gelu;
+  const DamagedFile file(spec);
+  EXPECT_THAT(file.error_with("bert.attention.causal", true), HasSubstr("attention.causal: true"));
+  EXPECT_THAT(file.error_with("bert.attention.causal", uint32_t{0}), HasSubstr("expected true or false"));
+  EXPECT_THAT(file.error_with("bert.context_length", uint32_t{7}), HasSubstr("position_embd.weight: shape"));
+  EXPECT_THAT(file.error_with("bert.attention.head_count", uint32_t{5}), HasSubstr("5 heads of 8 elements"));
+  EXPECT_THAT(file.error_with("bert.attention.key_length", uint32_t{2}),
+              HasSubstr("value_length: 8, expected 2"));
+  EXPECT_THAT(file.error_with("bert.rope.scaling.attn_factor", 1.0f),
+              HasSubstr("key 'bert.rope.scaling.attn_factor'"));
+  EXPECT_THAT(file.error_without("bert.attention.layer_norm_epsilon"), HasSubstr("layer_norm_epsilon"));
+  EXPECT_THAT(file.error_without_tensor("token_embd_norm.bias"),
+              HasSubstr("no tensor 'token_embd_norm.bias'"));
+  EXPECT_THAT(file.error_without_tensor("blk.0.attn_q.bias"), HasSubstr("no tensor 'blk.0.attn_q.bias'"));
+  EXPECT_THAT(file.error_without_tensor("blk.0.layer_output_norm.weight"), HasSubstr("layer_output_norm"));
+  EXPECT_THAT(file.error_with_shape("token_types.weight", {2, 3}), HasSubstr("token_types.weight: shape"));
+  EXPECT_THAT(file.error_after([](auto&, auto& tensors) { tensors.front().name = "cls.weight"; }),
+              HasSubstr("no matrix 'token_embd.weight'"));
+}
+
+TEST(Gguf, DamagedT5FilesAreRefused) {
+  const DamagedFile file(published_spec("t5"));
+  EXPECT_THAT(file.error_without("t5.attention.relative_buckets_count"), HasSubstr("relative_buckets_count"));
+  EXPECT_THAT(file.error_with("t5.attention.relative_buckets_count", uint32_t{0}),
+              HasSubstr("relative_buckets_count: 0"));
+  EXPECT_THAT(file.error_with("t5.attention.relative_buckets_count", uint32_t{4}),
+              HasSubstr("attn_rel_b.weight: shape"));
+  EXPECT_THAT(file.error_with("t5.decoder_block_count", uint32_t{0}), HasSubstr("decoder_block_count: 0"));
+  EXPECT_THAT(file.error_with("t5.decoder_block_count", UINT32_MAX),
+              HasSubstr("decoder_block_count: 4294967295"));
+  EXPECT_THAT(file.error_with("t5.decoder_block_count", uint32_t{9}), HasSubstr("no tensor 'dec.blk."));
+  EXPECT_THAT(file.error_with("t5.decoder_start_token_id", uint32_t{64}),
+              HasSubstr("decoder_start_token_id: 64, expected 0 to 63"));
+  EXPECT_THAT(file.error_with("t5.block_count", uint32_t{1}), HasSubstr("tensor 'enc.blk.1."));
+  EXPECT_THAT(file.error_without_tensor("enc.blk.0.attn_rel_b.weight"),
+              HasSubstr("no tensor 'enc.blk.0.attn_rel_b.weight'"));
+  EXPECT_THAT(file.error_without_tensor("dec.blk.1.cross_attn_k.weight"),
+              HasSubstr("no tensor 'dec.blk.1.cross_attn_k.weight'"));
+  EXPECT_THAT(file.error_without_tensor("enc.output_norm.weight"),
+              HasSubstr("no tensor 'enc.output_norm.weight'"));
+  EXPECT_THAT(file.error_with_shape("dec.blk.0.cross_attn_o.weight", {1, 1}),
+              HasSubstr("dec.blk.0.cross_attn_o.weight: shape"));
 }
 
 TEST(Gguf, Stories) {

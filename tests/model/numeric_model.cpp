@@ -83,6 +83,7 @@ class Reference {
     std::vector<Vector> x;
     for (const int32_t token : tokens) {
       x.push_back(row("model.embed_tokens.weight", token, spec_.width));
+      for (double& value : x.back()) value *= spec_.embedding_scale;
       const int64_t place = static_cast<int64_t>(x.size()) - 1 + spec_.position_offset;
       if (spec_.learned_positions) add(x.back(), row("model.embed_positions.weight", place, spec_.width), 1);
       if (spec_.token_types > 0) add(x.back(), row("model.embed_token_types.weight", 0, spec_.width), 1);
@@ -104,25 +105,25 @@ class Reference {
           std::visit([&](const auto& mixer) { return mix(mixer, normed); }, spec_.blocks[i].mixer);
       for (size_t t = 0; t < x.size(); ++t) {
         if (placement == NormPlacement::pre) {
-          add(x[t], mixed[t], 1);
-          add(x[t], feed(norm(x[t], prefix_ + "post_attention_layernorm")), 1);
+          add(x[t], mixed[t], spec_.residual_scale);
+          add(x[t], feed(norm(x[t], prefix_ + "post_attention_layernorm")), spec_.residual_scale);
         } else if (placement == NormPlacement::post) {
-          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
-          add(x[t], norm(feed(x[t]), prefix_ + "post_feedforward_layernorm"), 1);
+          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), spec_.residual_scale);
+          add(x[t], norm(feed(x[t]), prefix_ + "post_feedforward_layernorm"), spec_.residual_scale);
         } else if (placement == NormPlacement::post_sum) {
-          add(x[t], mixed[t], 1);
+          add(x[t], mixed[t], spec_.residual_scale);
           x[t] = norm(x[t], prefix_ + "post_attention_layernorm");
-          add(x[t], feed(x[t]), 1);
+          add(x[t], feed(x[t]), spec_.residual_scale);
           x[t] = norm(x[t], prefix_ + "post_feedforward_layernorm");
         } else if (placement == NormPlacement::sandwich) {
-          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), 1);
+          add(x[t], norm(mixed[t], prefix_ + "post_attention_layernorm"), spec_.residual_scale);
           add(x[t],
               norm(feed(norm(x[t], prefix_ + "pre_feedforward_layernorm")),
                    prefix_ + "post_feedforward_layernorm"),
-              1);
+              spec_.residual_scale);
         } else {
-          add(x[t], mixed[t], 1);
-          add(x[t], feed(normed[t]), 1);
+          add(x[t], mixed[t], spec_.residual_scale);
+          add(x[t], feed(normed[t]), spec_.residual_scale);
         }
       }
     }

@@ -22,7 +22,8 @@ inline int64_t between(Rng& rng, int64_t low, int64_t high) {
 
 inline RopeSpec random_rope(Rng& rng) {
   RopeSpec rope{.theta = rng.uniform(100, 1e6), .scaling = any_of<RopeScaling>(rng)};
-  if (rope.scaling == RopeScaling::yarn) rope.scaling = RopeScaling::none;
+  if (rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::longrope)
+    rope.scaling = RopeScaling::none;
   if (rope.scaling != RopeScaling::none) rope.factor = rng.uniform(1, 16);
   if (rope.scaling == RopeScaling::llama3) {
     rope.low_frequency_factor = rng.uniform(0.5, 2);
@@ -166,6 +167,17 @@ inline void draw_encoder_parts(ModelSpec& spec, Rng rng) {
 }
 
 // A model whose blocks each draw anew from all that a spec can say.
+// A factor of its own for each plane that turns.
+inline void set_longrope(RopeSpec& rope, int64_t head_dim, Rng& rng) {
+  rope = {.theta = rope.theta,
+          .fraction = rope.fraction,
+          .scaling = RopeScaling::longrope,
+          .mscale = rng.uniform(0.8, 1.3),
+          .interleaved = rope.interleaved};
+  for (int64_t plane = rotary_width(rope, head_dim) / 2; plane > 0; --plane)
+    rope.factors.push_back(rng.uniform(1, 8));
+}
+
 inline ModelSpec random_spec(Rng& rng) {
   ModelSpec spec{.vocabulary = between(rng, 3, 20),
                  .width = between(rng, 2, 12),
@@ -189,10 +201,13 @@ inline ModelSpec random_spec(Rng& rng) {
   draw_encoder_parts(spec, rng.fork("encoder parts"));
   Rng scores = rng.fork("scores");
   if (scores.chance(0.3)) spec.logit_scale = scores.uniform(0.2, 2);
+  if (scores.chance(0.3)) spec.embedding_scale = scores.uniform(0.2, 12);
+  if (scores.chance(0.3)) spec.residual_scale = scores.uniform(0.2, 1.5);
   for (auto& block : spec.blocks) {
     auto* attention = std::get_if<AttentionSpec>(&block.mixer);
     if (attention == nullptr) continue;
     if (scores.chance(0.3)) attention->scale = scores.uniform(0.2, 2);
+    if (scores.chance(0.3)) set_longrope(attention->rope, attention->head_dim, scores);
     if (scores.chance(0.5))
       attention->relative_bias = {.buckets = between(scores, 4, 9), .max_distance = between(scores, 6, 12)};
   }
@@ -204,7 +219,7 @@ inline ModelSpec random_llama_frame(Rng& rng) {
   ModelSpec spec = random_spec(rng);
   spec.learned_positions = spec.head_bias = false;
   spec.position_offset = spec.token_types = 0;
-  spec.logit_scale = 1;
+  spec.logit_scale = spec.embedding_scale = spec.residual_scale = 1;
   spec.norm = NormKind::rms;
   spec.embedding_norm = spec.pooler = false;
   spec.final_norm = spec.norm_bias = spec.head_dense_bias = true;

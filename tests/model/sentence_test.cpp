@@ -264,7 +264,7 @@ TEST_F(SentenceDirectory, PromptsComeBeforeTheText) {
 
 TEST_F(SentenceDirectory, MayLackModules) {
   SentenceEncoder encoder(path(), {});
-  EXPECT_FALSE(encoder.from_modules());
+  EXPECT_FALSE(encoder.says_pooling());
   EXPECT_EQ(embed(encoder, "a"), pool_tokens(Pooling::mean, states({2, 5, 3}), 12));
 }
 

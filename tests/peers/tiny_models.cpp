@@ -13,6 +13,7 @@
 #include "base/registry.h"
 #include "base/rng.h"
 #include "model/model_directory.h"
+#include "model/tiny_tokenizers.h"
 #include "text/train_bpe.h"
 
 namespace coppice {
@@ -48,6 +49,56 @@ ModelSpec fine(const char* family, MoeSpec moe, std::optional<LatentAttentionSpe
 void add_layer_norms_and_biases(ModelSpec& spec, AttentionSpec& attention) {
   spec.norm = NormKind::layer;
   attention.qkv_bias = attention.output_bias = true;
+}
+
+// BERT's values: LayerNorm behind every sum, learned positions, biases.
+ModelSpec tiny_encoder(const char* family, int64_t token_types, int64_t position_offset) {
+  const DenseFfnSpec ffn{.width = 128, .gated = false, .bias = true, .activation = Activation::gelu};
+  ModelSpec spec = tiny(family, ffn, [](ModelSpec& own, BlockSpec& block, AttentionSpec& attention) {
+    add_layer_norms_and_biases(own, attention);
+    attention.kv_heads = 4;
+    attention.causal = false;
+    attention.rope = {.fraction = 0};
+    block.norms = NormPlacement::post_sum;
+  });
+  spec.learned_positions = spec.embedding_norm = true;
+  spec.final_norm = false;
+  spec.head = HeadKind::none;
+  spec.norm_epsilon = 1e-12;
+  spec.token_types = token_types;
+  spec.position_offset = position_offset;
+  spec.bos_id.reset();
+  spec.eos_ids.clear();
+  return spec;
+}
+
+// T5's values: unscaled attention, biases by distance; with a decoder, or alone.
+ModelSpec tiny_t5(const char* family, bool gated, bool shared_bias, bool decoder) {
+  const DenseFfnSpec ffn{
+      .width = 128, .gated = gated, .activation = gated ? Activation::gelu_tanh : Activation::relu};
+  ModelSpec spec = tiny(family, ffn, [&](ModelSpec&, BlockSpec&, AttentionSpec& attention) {
+    attention.kv_heads = 4;
+    attention.scale = 1;
+    attention.rope = {.fraction = 0};
+    attention.relative_bias = {.buckets = 32, .max_distance = 128, .shared = shared_bias};
+    attention.causal = false;
+  });
+  spec.norm_epsilon = 1e-6;
+  spec.bos_id.reset();
+  spec.eos_ids = {1};
+  spec.head = decoder ? HeadKind::linear : HeadKind::none;
+  if (!decoder) return spec;
+  spec.encoder.emplace().blocks = spec.blocks;
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    block.cross_attention = attention;
+    block.cross_attention->relative_bias = {};
+    attention.causal = true;
+  }
+  spec.decoder_start_id = 0;
+  spec.tied_embeddings = !gated;
+  if (!gated) spec.logit_scale = 1 / std::sqrt(static_cast<double>(width));
+  return spec;
 }
 
 const Registry<ModelSpec>& tiny_models() {
@@ -105,6 +156,13 @@ const Registry<ModelSpec>& tiny_models() {
                  {"deepseek_v2", fine("deepseek_v2", scaled, stretched)},
                  {"deepseek_v2_lite", fine("deepseek_v2", scored, latent)},
                  {"deepseek_v3", fine("deepseek_v3", grouped, stretched)},
+                 {"bert", tiny_encoder("bert", 2, 0)},
+                 {"roberta", tiny_encoder("roberta", 1, 2)},
+                 {"distilbert", tiny_encoder("distilbert", 0, 0)},
+                 {"t5", tiny_t5("t5", false, true, true)},
+                 {"mt5", tiny_t5("mt5", true, true, true)},
+                 {"umt5", tiny_t5("umt5", true, false, true)},
+                 {"t5_encoder", tiny_t5("t5", false, true, false)},
                  {"phi", tiny("phi", plain,
                               [](auto& spec, auto& block, auto& a) {
                                 add_layer_norms_and_biases(spec, a);
@@ -140,6 +198,13 @@ void write(const std::filesystem::path& folder, const ModelSpec& spec) {
     tensors.push_back({table[i].name, DType::f32, table[i].shape, std::as_bytes(std::span(values[i]))});
   std::filesystem::create_directories(folder);
   write_model(folder, spec, tensors);
+  if (spec.encoder || !is_causal(spec)) {
+    if (spec.learned_positions)
+      test::write_word_piece_files(folder);
+    else
+      test::write_unigram_files(folder);
+    return;
+  }
   write_file(folder / "text.txt", "a text of a few words, of a few words");
   const BpeTraining training{
       .vocabulary = vocabulary, .special_tokens = {"<unk>", "<s>", "</s>"}, .add_bos = true};

@@ -131,15 +131,15 @@ def rows_of(matrix):
     return [[round(v, 9) for v in row] for row in matrix.tolist()]
 
 
-def store(config, content):
-    path = pathlib.Path(__file__).parent.parent / "data" / "families" / (config["model_type"] + ".json")
+def store(config, content, name=None):
+    path = pathlib.Path(__file__).parent.parent / "data" / "families" / ((name or config["model_type"]) + ".json")
     path.write_text(json.dumps(content).replace("], ", "],\n") + "\n")
 
 
-def write(config, forward):
+def write(config, forward, name=None):
     w = Weights()
     logits = forward(w, config, TOKENS)
-    store(config, {"config": config, "tensors": w.shapes, "tokens": TOKENS, "logits": rows_of(logits)})
+    store(config, {"config": config, "tensors": w.shapes, "tokens": TOKENS, "logits": rows_of(logits)}, name)
 
 
 def write_encoder(config, forward):

@@ -45,7 +45,7 @@ TEST_P(LlamaCppVocabulary, GivesItsIds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Gguf, LlamaCppVocabulary,
-                         testing::Values("llama-spm", "phi-3", "gpt-2", "falcon", "starcoder"),
+                         testing::Values("llama-spm", "phi-3", "gpt-2", "falcon", "starcoder", "bert-bge"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::erase(name, '-');
@@ -88,10 +88,10 @@ TEST(GgufTokenizer, CutsAreFoundByTheirDescription) {
 }
 
 TEST(GgufTokenizer, OtherModelsAreRefused) {
-  COPPICE_NEEDS_DATA("llamacpp-vocabs");
-  EXPECT_THAT(
-      error_of([&] { load_tokenizer(test::data_folder() / "llamacpp-vocabs/ggml-vocab-bert-bge.gguf"); }),
-      HasSubstr("tokenizer model 'bert', expected llama or gpt2"));
+  GgufMetadata metadata("file");
+  metadata.add("tokenizer.ggml.model", std::string("rwkv"));
+  EXPECT_THAT(error_of([&] { read_gguf_tokenizer(metadata); }),
+              HasSubstr("tokenizer model 'rwkv', expected llama, gpt2, bert or t5"));
 }
 
 // Text of many kinds.
@@ -160,6 +160,54 @@ TEST(GgufTokenizer, ByteLevelBpeComesBack) {
   expect_same(*original, *read_gguf_tokenizer(metadata), varied_text());
 }
 
+// BERT's vocab.txt and T5's spiece.model.
+TEST(GgufTokenizer, WordPieceAndUnigramComeBack) {
+  COPPICE_NEEDS_DATA("tokenizers");
+  COPPICE_NEEDS_DATA("multilingual-text");
+  std::string text = varied_text();
+  for (const auto& entry : fs::directory_iterator(test::data_folder() / "multilingual-text/udhr"))
+    text += read_file(entry.path()).substr(0, 2000);
+  for (const auto& [name, model] : {std::pair("bert-base-uncased", "bert"), {"t5", "t5"}}) {
+    const fs::path folder = test::data_folder() / "tokenizers" / name;
+    const auto original = load_tokenizer(folder);
+    const auto metadata = exported(folder, {.vocabulary = original->vocabulary() + 28});
+    EXPECT_EQ(metadata.required_text("tokenizer.ggml.model"), model);
+    const auto back = read_gguf_tokenizer(metadata);
+    size_t lines = 0;
+    for (const auto& line : split(text, '\n')) {
+      const auto ids = original->encode(line);
+      ASSERT_EQ(back->encode(line), ids) << line;
+      EXPECT_EQ(back->decode(ids), original->decode(ids)) << line;
+      ++lines;
+    }
+    EXPECT_GT(lines, 100);
+  }
+}
+
+TEST(GgufTokenizer, BertIsSpelledAsLlamaCppHasIt) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##seen\nÉ\n##s\n");
+  write_file(folder / "tokenizer_config.json",
+             R"({"tokenizer_class": "BertTokenizer", "do_lower_case": false})");
+  const GgufMetadata metadata = exported(folder.path(), {.vocabulary = 10, .token_types = 2});
+  EXPECT_EQ(*metadata.texts("tokenizer.ggml.tokens"),
+            (std::vector<std::string>{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "▁un", "seen", "▁É", "s",
+                                      "[PAD9]"}));
+  EXPECT_EQ(metadata.flag("tokenizer.ggml.normalizer.lowercase"), false);
+  EXPECT_EQ(metadata.flag("tokenizer.ggml.normalizer.strip_accents"), false);
+  EXPECT_EQ(metadata.integer("tokenizer.ggml.token_type_count"), 2);
+  EXPECT_EQ(metadata.integer("tokenizer.ggml.cls_token_id"), 2);
+  EXPECT_EQ(metadata.integer("tokenizer.ggml.seperator_token_id"), 3);
+  EXPECT_EQ(metadata.integer("tokenizer.ggml.unknown_token_id"), 1);
+  EXPECT_EQ(metadata.integer("tokenizer.ggml.mask_token_id"), 4);
+  const auto back = read_gguf_tokenizer(metadata);
+  EXPECT_EQ(back->encode("unseens É é"), (std::vector<TokenId>{2, 5, 6, 8, 7, 1, 3}));
+  EXPECT_EQ(back->decode(std::vector<TokenId>{5, 6, 8, 7}), "unseens É");
+  write_file(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n##▁a\na\n");
+  EXPECT_THAT(error_of([&] { exported(folder.path(), {.vocabulary = 7}); }),
+              HasSubstr("tokens '##▁a' and 'a'"));
+}
+
 Json small_bpe(const Json& pre_tokenizer, Json changes = Json::object()) {
   Json file = {{"pre_tokenizer", pre_tokenizer},
                {"decoder", {{"type", "ByteLevel"}}},
@@ -195,6 +243,24 @@ TEST(GgufTokenizer, WhatGgufCannotSayIsRefused) {
   const Json unigram = {
       {"model", {{"type", "Unigram"}, {"vocab", Json::array({Json::array({"a", -1.0})})}, {"unk_id", 0}}}};
   EXPECT_THAT(error_of([&] { exported_json(unigram); }), HasSubstr("GGUF has no name for this tokenizer"));
+  const Json metaspace = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}};
+  Json pieces = unigram;
+  pieces["pre_tokenizer"] = metaspace;
+  EXPECT_EQ(exported_json(pieces).required_text("tokenizer.ggml.model"), "t5");
+  // Cut at any white space, which no map of characters has made a space of.
+  pieces["pre_tokenizer"] = {{"type", "Sequence"},
+                             {"pretokenizers", Json::array({Json{{"type", "WhitespaceSplit"}}, metaspace})}};
+  EXPECT_THAT(error_of([&] { exported_json(pieces); }), HasSubstr("other parts than SentencePiece's"));
+  pieces["pre_tokenizer"] = metaspace;
+  pieces["normalizer"] = {{"type", "Lowercase"}};
+  EXPECT_THAT(error_of([&] { exported_json(pieces); }), HasSubstr("other parts than SentencePiece's"));
+  pieces.erase("normalizer");
+  pieces["model"]["unk_id"] = nullptr;
+  EXPECT_THAT(error_of([&] { exported_json(pieces); }), HasSubstr("no unknown token"));
+  const Json words = {{"normalizer", {{"type", "Lowercase"}}},
+                      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                      {"model", {{"type", "WordPiece"}, {"unk_token", "a"}, {"vocab", {{"a", 0}}}}}};
+  EXPECT_THAT(error_of([&] { exported_json(words); }), HasSubstr("other parts than BERT's"));
 
   // Byte fallback with merges that no scores give: b + c would be another cut of "abc".
   Json fallback = {
@@ -258,6 +324,33 @@ TEST(GgufTokenizer, CorruptKeysAreRefused) {
   EXPECT_THAT(error_with(bpe(), "tokenizer.ggml.merges", GgufArray{std::vector<std::string>{"a c"}}),
               HasSubstr("merges"));
   EXPECT_THAT(error_with(bpe(), "tokenizer.ggml.pre", std::string("qwen-2")), HasSubstr("'qwen2'"));
+  const auto words = [] { return metadata_of("bert", {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "▁a", "b"}); };
+  const auto with_ids = [&](GgufMetadata metadata) {
+    metadata.add("tokenizer.ggml.cls_token_id", uint32_t{2});
+    metadata.add("tokenizer.ggml.seperator_token_id", uint32_t{3});
+    metadata.add("tokenizer.ggml.unknown_token_id", uint32_t{1});
+    return metadata;
+  };
+  EXPECT_EQ(read_gguf_tokenizer(with_ids(words()))->encode("ab"), (std::vector<TokenId>{2, 4, 5, 3}));
+  EXPECT_THAT(error_of([&] { read_gguf_tokenizer(words()); }), HasSubstr("cls_token_id: missing"));
+  EXPECT_THAT(error_with(words(), "tokenizer.ggml.cls_token_id", uint32_t{6}), HasSubstr("cls_token_id: 6"));
+  EXPECT_THAT(error_with(with_ids(words()), "tokenizer.ggml.normalizer.lowercase", uint32_t{1}),
+              HasSubstr("expected true or false"));
+  EXPECT_THAT(
+      error_of([&] {
+        read_gguf_tokenizer(with_ids(metadata_of("bert", {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "▁a", "▁a"})));
+      }),
+      HasSubstr("'a' occurs twice"));
+  const auto unigram = [] { return metadata_of("t5", {"<pad>", "</s>", "<unk>", "▁", "a"}); };
+  EXPECT_NO_THROW(read_gguf_tokenizer(unigram()));
+  const char* charsmap = "tokenizer.ggml.precompiled_charsmap";
+  EXPECT_THAT(error_with(unigram(), charsmap, GgufArray{std::vector<int32_t>{1, 300}}),
+              HasSubstr("precompiled_charsmap: 300"));
+  EXPECT_THAT(error_with(unigram(), charsmap, GgufArray{std::vector<uint8_t>{255, 255, 255, 255, 0}}),
+              HasSubstr("file.gguf"));
+  EXPECT_THAT(error_with(unigram(), charsmap, std::string("x")), HasSubstr(charsmap));
+  EXPECT_THAT(error_with(unigram(), "tokenizer.ggml.scores", GgufArray{std::vector<float>{1, 2}}),
+              HasSubstr("scores: 2 elements"));
   EXPECT_THAT(error_of([&] { read_gguf_tokenizer(GgufMetadata("f")); }),
               HasSubstr("tokenizer model 'no_vocab'"));
 }

@@ -15,7 +15,8 @@ struct Block::Parts {
   std::shared_ptr<CrossAttention> cross;  // nullptr: none
 };
 
-Block::Block(const BlockSpec& spec, const ModelSpec& model) : spec_(spec), parts_(std::make_shared<Parts>()) {
+Block::Block(const BlockSpec& spec, const ModelSpec& model)
+    : spec_(spec), residual_scale_(model.residual_scale), parts_(std::make_shared<Parts>()) {
   const auto norm = [&](const std::string& name) -> std::shared_ptr<Norm> {
     if (name.empty()) return nullptr;
     return register_module(
@@ -73,31 +74,32 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
     if (ffn->routing() != nullptr) named("router.logits", ffn->routing()->logits);
     return named("ffn", output);
   };
+  const auto scaled = [&](const torch::Tensor& y) { return residual_scale_ == 1 ? y : y * residual_scale_; };
   switch (parts_->placement) {
     case NormPlacement::pre:
-      x = x + mix(parts_->mixer_norm == nullptr ? x : norm_mixer(x));
+      x = x + scaled(mix(parts_->mixer_norm == nullptr ? x : norm_mixer(x)));
       if (parts_->cross != nullptr)
-        x = x + named("cross",
-                      parts_->cross->forward(named("cross_norm", parts_->cross_norm->forward(x)), source));
-      x = x + feed(norm_ffn(x));
+        x = x + scaled(named("cross", parts_->cross->forward(
+                                          named("cross_norm", parts_->cross_norm->forward(x)), source)));
+      x = x + scaled(feed(norm_ffn(x)));
       break;
     case NormPlacement::post:
-      x = x + norm_mixer(mix(x));
-      x = x + norm_ffn(feed(x));
+      x = x + scaled(norm_mixer(mix(x)));
+      x = x + scaled(norm_ffn(feed(x)));
       break;
     case NormPlacement::parallel: {
       const torch::Tensor input = norm_mixer(x);
-      x = x + mix(input);
-      x = x + feed(input);
+      x = x + scaled(mix(input));
+      x = x + scaled(feed(input));
       break;
     }
     case NormPlacement::post_sum:
-      x = norm_mixer(x + mix(x));
-      x = norm_ffn(x + feed(x));
+      x = norm_mixer(x + scaled(mix(x)));
+      x = norm_ffn(x + scaled(feed(x)));
       break;
     case NormPlacement::sandwich:
-      x = x + named("mixer_output_norm", parts_->mixer_output_norm->forward(mix(norm_mixer(x))));
-      x = x + named("ffn_output_norm", parts_->ffn_output_norm->forward(feed(norm_ffn(x))));
+      x = x + scaled(named("mixer_output_norm", parts_->mixer_output_norm->forward(mix(norm_mixer(x)))));
+      x = x + scaled(named("ffn_output_norm", parts_->ffn_output_norm->forward(feed(norm_ffn(x)))));
       break;
   }
   return named("output", x);

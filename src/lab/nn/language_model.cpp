@@ -116,6 +116,7 @@ void depth_scaled_start(LanguageModel& model, const DepthScaledStart& start) {
 
 torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
   torch::Tensor x = torch::embedding(embedding_, ids);
+  if (spec_.embedding_scale != 1) x = x * spec_.embedding_scale;
   if (token_types_.defined()) x = x + token_types_[0];
   if (spec_.learned_positions) x = x + positions_.narrow(0, spec_.position_offset, ids.size(1));
   return embedding_norm_ == nullptr ? x : embedding_norm_->forward(x);

@@ -57,6 +57,7 @@ class Block : public torch::nn::Module {
  private:
   struct Parts;
   BlockSpec spec_;
+  double residual_scale_;  // multiplies what is added to the residual stream
   std::string stack_;
   std::shared_ptr<Parts> parts_;
 };

@@ -28,6 +28,7 @@ RopeSpec read_rope_object(const Json& scaling, const RopeSpec& plain, const Rope
                                  "original_max_position_embeddings"};
   if (keys.partial) known.insert("partial_rotary_factor");
   if (keys.yarn) known.insert({"beta_fast", "beta_slow", "mscale", "mscale_all_dim"});
+  if (keys.longrope) known.insert({"short_factor", "long_factor", "short_mscale", "long_mscale"});
   refuse_other_keys(scaling, known, path);
   if (keys.partial) rope.fraction = config_value(scaling, "partial_rotary_factor", rope.fraction, path);
   rope.theta = config_value(scaling, "rope_theta", rope.theta, path);
@@ -48,10 +49,17 @@ RopeSpec read_rope_object(const Json& scaling, const RopeSpec& plain, const Rope
     rope.beta_slow = config_value(scaling, "beta_slow", rope.beta_slow, path);
     rope.mscale = config_value(scaling, "mscale", rope.mscale, path);
     rope.mscale_all_dim = config_value(scaling, "mscale_all_dim", rope.mscale_all_dim, path);
+  } else if (type == "longrope" && keys.longrope) {
+    rope.scaling = RopeScaling::longrope;
+    rope.original_context = config_required<int64_t>(scaling, "original_max_position_embeddings", path);
+    rope.factors = config_required<std::vector<double>>(scaling, "short_factor", path);
+    rope.mscale = config_required<double>(scaling, "short_mscale", path);
+    return rope;
   } else {
+    const char* further = keys.yarn ? ", yarn" : keys.longrope ? ", longrope" : "";
     throw Error({.where = path,
                  .found = fmt::format("rope_type '{}'", type),
-                 .expected = keys.yarn ? "default, linear, llama3 or yarn" : "default, linear or llama3"});
+                 .expected = fmt::format("default, linear, llama3{}", further)});
   }
   rope.factor = config_required<double>(scaling, "factor", path);
   return rope;
@@ -181,6 +189,10 @@ Json write_rope_scaling(const RopeSpec& rope) {
               {"beta_slow", rope.beta_slow},
               {"mscale", rope.mscale},
               {"mscale_all_dim", rope.mscale_all_dim}};
+    case RopeScaling::longrope:
+      return {{"type", "longrope"},           {"original_max_position_embeddings", rope.original_context},
+              {"short_factor", rope.factors}, {"long_factor", rope.factors},
+              {"short_mscale", rope.mscale},  {"long_mscale", rope.mscale}};
   }
   return nullptr;
 }
@@ -250,6 +262,7 @@ std::optional<std::string> attention_obstacle(const ModelSpec& spec) {
     if (attention == nullptr) return "some layers do not mix by ordinary attention";
     if (attention->rope.interleaved) return "its rotary pairs are interleaved";
     if (attention->rope.scaling == RopeScaling::yarn) return "its positions are stretched by YaRN";
+    if (attention->rope.scaling == RopeScaling::longrope) return "its positions are stretched by LongRoPE";
   }
   return std::nullopt;
 }

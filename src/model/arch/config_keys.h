@@ -46,9 +46,11 @@ std::string write_activation(Activation activation);
 struct RopeKeys {
   std::optional<double> partial = {};  // the fraction that turns is partial_rotary_factor, or else this
   bool yarn = false;                   // YaRN, with DeepSeek's mscale and mscale_all_dim
+  bool longrope = false;               // LongRoPE, with Phi-MoE's short_mscale and long_mscale
 };
 // rope_theta and rope_scaling, or rope_parameters as Transformers 5 writes them. What `keys` does not allow
-// is refused.
+// is refused. LongRoPE has one list of factors up to the original context and another one beyond, with which the
+// keys of all tokens would have to be computed again: the first is read.
 RopeSpec read_rope(const Json& config, const std::string& where, const RopeKeys& keys = {});
 Json write_rope_scaling(const RopeSpec& rope);
 

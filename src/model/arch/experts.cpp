@@ -38,10 +38,12 @@ std::optional<TensorLayout> packed_experts_layout(const TensorSpec& tensor, cons
   if (!parts) return std::nullopt;
   const MoeSpec& moe = *moe_of(spec.blocks[static_cast<size_t>(parts->layer)]);
   const int64_t rows = tensor.shape[0];
-  const int64_t per_expert = parts->matrix == "down_proj" ? rows : 2 * rows;
-  return TensorLayout{.first_row = parts->expert * per_expert + (parts->matrix == "up_proj" ? rows : 0),
-                      .fused_rows = moe.experts() * per_expert,
-                      .experts = moe.experts()};
+  const bool beside_gate = moe.gated && parts->matrix != "down_proj";
+  const int64_t per_expert = beside_gate ? 2 * rows : rows;
+  return TensorLayout{
+      .first_row = parts->expert * per_expert + (beside_gate && parts->matrix == "up_proj" ? rows : 0),
+      .fused_rows = moe.experts() * per_expert,
+      .experts = moe.experts()};
 }
 
 const std::set<std::string>& expert_keys() {

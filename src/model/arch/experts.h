@@ -9,8 +9,11 @@ namespace coppice {
 // experts.down_proj (experts, model width, width).
 // `mlp.experts.3.up_proj.weight` -> `mlp.experts.gate_up_proj`; other names stay.
 std::string packed_experts_name(const std::string& canonical_name);
-// How a tensor lies there, if it is one of a separately stored expert.
+// How a tensor lies there, if it is one of a separately stored expert; experts without gates have their ups alone.
 std::optional<TensorLayout> packed_experts_layout(const TensorSpec& tensor, const ModelSpec& spec);
+
+// Experts by Mixtral's names: block_sparse_moe, with w1, w2 and w3.
+std::string mixtral_file_name(const std::string& canonical_name);
 
 // num_experts (or num_local_experts), num_experts_per_tok, norm_topk_prob and hidden_act: softmax over all
 // experts, top-k, renormalised or not. `width_key` names the width of an expert.

@@ -30,6 +30,9 @@ const Registry<Family>& families() {
                                                    {"deepseek_v3", deepseek_v3_family()},
                                                    {"PanguProMoE", pangu_pro_moe_family()},
                                                    {"pangu_ultra_moe", pangu_ultra_moe_family()},
+                                                   {"phimoe", phimoe_family()},
+                                                   {"grinmoe", grinmoe_family()},
+                                                   {"minicpm", minicpm_family()},
                                                    {"coppice", coppice_family()}});
   return all;
 }
@@ -57,6 +60,8 @@ std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& sp
   if (!family.other_mixers)
     for (const auto& block : spec.blocks)
       if (!std::holds_alternative<AttentionSpec>(block.mixer)) return "some layers have no attention";
+  if (!family.scales && spec.embedding_scale != 1) return "its embeddings are scaled";
+  if (!family.scales && spec.residual_scale != 1) return "what its blocks add is scaled";
   return family.obstacle(spec);
 }
 

@@ -19,6 +19,8 @@ struct TensorLayout {
   // Several tensors of the same file name lie in one, stacked along their outputs: this one begins at `first_row`
   // of `fused_rows`; 0: it lies alone.
   int64_t first_row = 0, fused_rows = 0;
+  // The stack is cut into so many equal parts, of each of which this tensor has as many rows, from first_row on.
+  int64_t parts = 1;
   int64_t experts =
       0;  // the stacked tensors belong to so many experts, over which the stack has a first dimension
   bool one_row = false;  // a vector stored as a matrix of one row
@@ -61,6 +63,8 @@ struct Family {
   std::function<bool(const std::string& file_name, const ModelSpec& spec)> is_buffer = {};
   // Blocks may have other mixers than attention; else `obstacle` is never asked about them.
   bool other_mixers = false;
+  // Embeddings and what is added to the residual stream may be scaled; else `obstacle` is never asked about such.
+  bool scales = false;
   // The usual name of a tensor that files may call otherwise, or repeat under another name; empty: all have
   // one name.
   std::function<std::string(std::string file_name)> usual_name = {};
@@ -101,6 +105,9 @@ Family deepseek_v2_family();
 Family deepseek_v3_family();
 Family pangu_pro_moe_family();
 Family pangu_ultra_moe_family();
+Family phimoe_family();
+Family grinmoe_family();
+Family minicpm_family();
 Family coppice_family();
 
 // Reads config.json of any known family; an unknown model_type is an Error that lists those known.

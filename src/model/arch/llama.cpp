@@ -80,7 +80,7 @@ std::optional<std::string> llama_shape_obstacle(const ModelSpec& spec, const Lla
     if (block.norms != shape.norms) return "its norms stand elsewhere";
   }
   if (first.qk_norm != shape.qk_norm) return "its norms of queries and keys are others";
-  if (first.gate != AttentionGate::none) return "its attention is gated";
+  if (!shape.gated && first.gate != AttentionGate::none) return "its attention is gated";
   if (first.window != 0) return "its attention has a window";
   if (first.rope.fraction != 1) return "its heads turn partly";
   if (!shape.qkv_bias_alone && first.qkv_bias != first.output_bias)

@@ -18,6 +18,7 @@ struct LlamaShape {
   QkNorm qk_norm = QkNorm::none;
   bool qkv_bias_alone = false;  // queries, keys and values may have biases where the output has none
   bool windows = false;         // layers may have windows
+  bool gated = false;           // attention may be gated
 };
 
 // Why the attention part of a spec is not of this shape, if it is not: blocks must be alike.

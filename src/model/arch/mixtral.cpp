@@ -14,6 +14,12 @@ const RouterSpec mixtral_router = {
 
 }  // namespace
 
+std::string mixtral_file_name(const std::string& name) {
+  const std::string moved = with_parts_renamed(name, {{".mlp.", ".block_sparse_moe."}});
+  if (name.find(".experts.") == name.npos) return moved;
+  return with_parts_renamed(moved, {{".gate_proj.", ".w1."}, {".up_proj.", ".w3."}, {".down_proj.", ".w2."}});
+}
+
 Family mixtral_family() {
   return {
       .read =
@@ -64,13 +70,7 @@ Family mixtral_family() {
             config["sliding_window"] = write_window(spec);
             return config;
           },
-      .file_name =
-          [](const std::string& name) {
-            const std::string moved = with_parts_renamed(name, {{".mlp.", ".block_sparse_moe."}});
-            if (name.find(".experts.") == name.npos) return moved;
-            return with_parts_renamed(
-                moved, {{".gate_proj.", ".w1."}, {".up_proj.", ".w3."}, {".down_proj.", ".w2."}});
-          },
+      .file_name = mixtral_file_name,
       .packed_file_name = packed_experts_name,  // there the router is mlp.gate too
   };
 }

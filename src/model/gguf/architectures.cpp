@@ -87,6 +87,10 @@ void add_attention(const AttentionSpec& attention, const GgufArchitecture& kind,
   keys.whole("attention.head_count_kv", attention.kv_heads);
   keys.whole("attention.key_length", attention.head_dim);
   keys.whole("attention.value_length", attention.head_dim);
+  if (kind.relative_bias) {
+    keys.whole("attention.relative_buckets_count", attention.relative_bias.buckets);
+    return;
+  }
   if (!kind.learned_positions) {
     keys.whole("rope.dimension_count", rotary_width(attention.rope, attention.head_dim));
     keys.real("rope.freq_base", attention.rope.theta);
@@ -106,6 +110,13 @@ int64_t leading_dense_layers(const ModelSpec& spec) {
     ++count;
   }
   return count;
+}
+
+// The stacks of an encoder-decoder: the counts of the whole are the encoder's.
+void add_stacks(const ModelSpec& spec, const KeyWriter& keys) {
+  keys.whole("block_count", static_cast<int64_t>(spec.encoder->blocks.size()));
+  keys.whole("decoder_block_count", static_cast<int64_t>(spec.blocks.size()));
+  if (spec.decoder_start_id) keys.whole("decoder_start_token_id", *spec.decoder_start_id);
 }
 
 // What says how many of the first layers are dense, and how experts are chosen and weighted.
@@ -132,7 +143,13 @@ std::string nearest_architecture(const ModelSpec& spec) {
       {"phi", "phi2"},
       {"deepseek_v2", "deepseek2"},
       {"deepseek_v3", "deepseek2"},
-      {"pangu_ultra_moe", "deepseek2"}};
+      {"pangu_ultra_moe", "deepseek2"},
+      {"roberta", "bert"},
+      {"xlm-roberta", "bert"},
+      {"distilbert", "bert"},
+      {"modernbert", "bert"},
+      {"mt5", "t5"},
+      {"umt5", "t5"}};
   if (const auto found = of_families.find(spec.family); found != of_families.end()) return found->second;
   if (gguf_architectures().find(spec.family) != nullptr) return spec.family;
   if (std::holds_alternative<LatentAttentionSpec>(spec.blocks.front().mixer)) return "deepseek2";
@@ -238,8 +255,50 @@ const Registry<GgufArchitecture>& gguf_architectures() {
          .output_bias = true,
          .ffn_bias = true,
          .gated = false,
-         .activation = Activation::gelu_tanh}}});
+         .activation = Activation::gelu_tanh}},
+       {"bert",
+        {.learned_positions = true,
+         .norm = NormKind::layer,
+         .norms = NormPlacement::post_sum,
+         .free_heads = false,
+         .grouped_heads = false,
+         .qkv_bias = true,
+         .output_bias = true,
+         .ffn_bias = true,
+         .gated = false,
+         .activation = Activation::gelu,
+         .causal = false,
+         .embedding_norm = true}},
+       {"t5",
+        {.grouped_heads = false,
+         .qkv_bias = false,
+         .output_bias = false,
+         .ffn_bias = false,
+         .relative_bias = true,
+         .encoder_decoder = true}},
+       {"t5encoder",
+        {.grouped_heads = false,
+         .qkv_bias = false,
+         .output_bias = false,
+         .ffn_bias = false,
+         .causal = false,
+         .relative_bias = true}}});
   return all;
+}
+
+ModelSpec gguf_part(const ModelSpec& spec, const GgufArchitecture& architecture) {
+  ModelSpec part = spec;
+  if (architecture.causal) return part;
+  part.position_offset = 0;
+  part.pooler = false;
+  if (part.head != HeadKind::masked) return part;
+  const ModelSpec bare;
+  part.head = HeadKind::none;
+  part.tied_embeddings = false;
+  part.head_bias = bare.head_bias;
+  part.head_activation = bare.head_activation;
+  part.head_dense_bias = bare.head_dense_bias;
+  return part;
 }
 
 const char* norm_epsilon_key(const GgufArchitecture& architecture) {
@@ -255,6 +314,38 @@ const GgufArchitecture& gguf_architecture(const GgufMetadata& metadata) {
   throw Error({.where = metadata.where(),
                .found = fmt::format("architecture '{}'", name.substr(0, 40)),
                .expected = "one of: " + known});
+}
+
+namespace {
+
+struct PoolingNumber {
+  Pooling pooling;
+  uint32_t number;
+};
+constexpr PoolingNumber pooling_numbers[] = {{Pooling::mean, 1}, {Pooling::cls, 2}, {Pooling::last, 3}};
+
+std::string pooling_key(const GgufMetadata& metadata) {
+  return metadata.required_text("general.architecture") + ".pooling_type";
+}
+
+}  // namespace
+
+std::optional<Pooling> gguf_pooling(const GgufMetadata& metadata) {
+  const auto number = metadata.integer(pooling_key(metadata));
+  for (const auto& known : pooling_numbers)
+    if (number && *number == known.number) return known.pooling;
+  return std::nullopt;
+}
+
+void add_pooling(Pooling pooling, const std::string& where, GgufMetadata& metadata) {
+  for (const auto& known : pooling_numbers)
+    if (known.pooling == pooling) {
+      metadata.add(pooling_key(metadata), known.number);
+      return;
+    }
+  throw Error({.where = where,
+               .found = fmt::format("pooling '{}'", to_string(pooling)),
+               .expected = "mean, cls or last, which GGUF can say"});
 }
 
 std::vector<float> rope_factors(const ModelSpec& spec) {
@@ -273,7 +364,11 @@ void add_spec(const ModelSpec& spec, const std::string& architecture, GgufMetada
   const KeyWriter keys{architecture, metadata};
   const GgufArchitecture& kind = gguf_architectures().get(architecture);
   metadata.add("general.architecture", architecture);
-  keys.whole("block_count", static_cast<int64_t>(spec.blocks.size()));
+  if (kind.encoder_decoder)
+    add_stacks(spec, keys);
+  else
+    keys.whole("block_count", static_cast<int64_t>(spec.blocks.size()));
+  if (!kind.causal) metadata.add(architecture + ".attention.causal", false);
   keys.whole("context_length", spec.context);
   keys.whole("embedding_length", spec.width);
   keys.whole("vocab_size", spec.vocabulary);
@@ -297,8 +392,11 @@ void add_spec(const ModelSpec& spec, const std::string& architecture, GgufMetada
   if (kind.leading_dense) add_fine_experts(spec, *moe, kind, keys);
 }
 
-std::optional<std::string> gguf_obstacle(const ModelSpec& spec, const std::string& name) {
+std::optional<std::string> gguf_obstacle(const ModelSpec& whole, const std::string& name) {
   const GgufArchitecture& architecture = gguf_architectures().get(name);
+  const ModelSpec spec = gguf_part(whole, architecture);
+  if (architecture.encoder_decoder != spec.encoder.has_value())
+    return spec.encoder ? "it is an encoder-decoder" : "it has no encoder beside its blocks";
   const BlockSpec& block = architecture.leading_dense ? spec.blocks.back() : spec.blocks.front();
   const MixerSpec& mixer = spec.blocks.front().mixer;
   if (architecture.latent && !std::holds_alternative<LatentAttentionSpec>(mixer))

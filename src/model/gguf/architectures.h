@@ -7,6 +7,7 @@
 
 #include "base/registry.h"
 #include "format/gguf.h"
+#include "model/sentence/sentence_spec.h"
 #include "model/spec.h"
 
 namespace coppice {
@@ -39,6 +40,13 @@ struct GgufArchitecture {
   bool leading_dense = false;     // the first layers are dense; shared experts, without a gate, are counted
   bool free_router = false;       // keys say scores, weights and groups, and a tensor may steer the selection
   bool latent = false;            // multi-head latent attention
+  // A text encoder: attention sees both ways, and files hold the body without what stands on top of it.
+  bool causal = true;
+  bool embedding_norm = false;  // and vectors of a text's number, which may be missing (BERT)
+  // T5's attention: scores are not scaled, and biases by distance are the only positions. Its tensors lie in
+  // stacks, of an encoder and, in an encoder-decoder, of a decoder.
+  bool relative_bias = false;
+  bool encoder_decoder = false;
 };
 
 // expert_gating_func.
@@ -50,6 +58,13 @@ const Registry<GgufArchitecture>& gguf_architectures();
 // The key of the norms' epsilon, below the architecture's name.
 const char* norm_epsilon_key(const GgufArchitecture& architecture);
 
+// What of a model files of this architecture hold: of a text encoder its body, without pooler, head and the
+// rows of positions that no token has; of others everything.
+ModelSpec gguf_part(const ModelSpec& spec, const GgufArchitecture& architecture);
+
+// Distances beyond this one share a bucket, as llama.cpp takes it for granted.
+inline constexpr int64_t gguf_max_distance = 128;
+
 // The architecture of a file; an unknown one is an Error that lists those known.
 const GgufArchitecture& gguf_architecture(const GgufMetadata& metadata);
 
@@ -57,8 +72,13 @@ const GgufArchitecture& gguf_architecture(const GgufMetadata& metadata);
 // would change the computation and are not understood are Errors.
 ModelSpec spec_from_gguf(const GgufContent& content);
 
-// Adds `general.architecture` and the keys of a spec that this architecture can hold.
+// Adds `general.architecture` and the keys of a spec's gguf_part that this architecture can hold.
 void add_spec(const ModelSpec& spec, const std::string& architecture, GgufMetadata& metadata);
+
+// How the hidden states of a text become a vector, where the keys say it.
+std::optional<Pooling> gguf_pooling(const GgufMetadata& metadata);
+// Adds it; one that GGUF has no number for is an Error naming `where`.
+void add_pooling(Pooling pooling, const std::string& where, GgufMetadata& metadata);
 
 // The factors by which frequencies are divided (rope_freqs.weight), where keys do not say it; empty
 // otherwise.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "model/gguf/architectures.h"
 #include "model/gguf/gguf_model.h"
@@ -37,13 +38,17 @@ void add_tokenizer(const ModelFiles& model, GgufMetadata& metadata) {
     return;
   }
   add_gguf_tokenizer(model.path(),
-                     {.vocabulary = spec.vocabulary, .bos_id = spec.bos_id, .eos_ids = spec.eos_ids},
+                     {.vocabulary = spec.vocabulary,
+                      .bos_id = spec.bos_id,
+                      .eos_ids = spec.eos_ids,
+                      .token_types = spec.token_types},
                      metadata);
 }
 
 GgmlType type_of(const std::string& name, const std::vector<int64_t>& shape, const ModelSpec& spec,
                  GgmlType wanted) {
-  if (shape.size() < 2 || name.ends_with("ffn_gate_inp.weight") || name == "position_embd.weight")
+  if (shape.size() < 2 || name.ends_with("ffn_gate_inp.weight") || name.ends_with("attn_rel_b.weight") ||
+      name == "position_embd.weight" || name == "token_types.weight")
     return GgmlType::f32;
   const bool head = name == (spec.tied_embeddings ? "token_embd.weight" : "output.weight");
   const GgmlType type = head && wanted == GgmlType::q4_0 ? GgmlType::q8_0 : wanted;
@@ -56,7 +61,8 @@ class Layout {
  public:
   Layout(const ModelFiles& model, const GgufArchitecture& architecture, GgmlType type)
       : model_(model), interleaved_(architecture.interleaved_rope) {
-    for (const auto& tensor : tensor_table(model.spec())) {
+    const ModelSpec spec = gguf_part(model.spec(), architecture);
+    for (const auto& tensor : tensor_table(spec)) {
       const auto name = gguf_tensor_name(tensor.name, architecture);
       COPPICE_CHECK(name.has_value(), "no obstacle: " + tensor.name);
       if (name->expansion) {
@@ -72,7 +78,7 @@ class Layout {
     for (auto& part : parts_) {
       if (part.name.flat) part.shape.erase(part.shape.begin());
       if (part.name.expert) part.shape.insert(part.shape.begin(), static_cast<int64_t>(part.sources.size()));
-      part.type = type_of(part.name.name, part.shape, model.spec(), type);
+      part.type = type_of(part.name.name, part.shape, spec, type);
       if (part.type == GgmlType::f16 && ggml_type_info(type).block_elements > 1)
         not_blocks.push_back(part.name.name);
     }
@@ -126,6 +132,9 @@ class Layout {
   std::vector<float> floats_of(const Part& part, const std::string& source) const {
     const TensorView view = model_.tensor(source);
     std::vector<float> values = view.to_floats();
+    if (source == "model.embed_positions.weight")  // without the rows before that of position 0
+      values.erase(values.begin(),
+                   values.begin() + (view.shape.front() - part.shape.front()) * view.shape.back());
     if (part.expansion_values)
       return *part.expansion_values ? expansion_values(values, latent()) : expansion_keys(values, latent());
     if (!interleaved_ || !part.name.rotary) return values;
@@ -143,6 +152,32 @@ class Layout {
   std::vector<Part> parts_;
 };
 
+// The pooling of the directory, or that of the GGUF file that is written again.
+std::optional<Pooling> pooling_of(const ModelFiles& model, const SentenceSpec* sentence) {
+  if (const auto* gguf = dynamic_cast<const GgufModel*>(&model)) return gguf_pooling(gguf->metadata());
+  if (sentence == nullptr) return std::nullopt;
+  const auto refuse = [&](const std::string& found, const std::string& expected) {
+    return Error({.where = model.path().string(), .found = found, .expected = expected});
+  };
+  if (sentence->pooling.size() != 1) throw refuse("several kinds of pooling", "one, as GGUF can say");
+  if (sentence->lower_case) throw refuse("texts that are lower-cased first", "a tokenizer that does so");
+  for (const auto& stage : sentence->stages)
+    if (std::holds_alternative<DenseStage>(stage)) throw refuse("a Dense module", "none behind the pooling");
+  return sentence->pooling.front();
+}
+
+// What of a model is not written.
+std::vector<std::string> left_out(const ModelSpec& spec, const ModelSpec& part,
+                                  const SentenceSpec* sentence) {
+  std::set<std::string> written;
+  for (const auto& tensor : tensor_table(part)) written.insert(tensor.name);
+  std::vector<std::string> names;
+  for (const auto& tensor : tensor_table(spec))
+    if (!written.contains(tensor.name)) names.push_back(tensor.name);
+  if (sentence != nullptr && !sentence->prompts.empty()) names.push_back("prompts");
+  return names;
+}
+
 // A name for people: that of the folder or file.
 std::string title_of(const std::filesystem::path& path) {
   const auto absolute = std::filesystem::absolute(path).lexically_normal();
@@ -151,12 +186,16 @@ std::string title_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-GgufExport export_gguf(const ModelFiles& model, GgufWeights weights, const std::filesystem::path& out) {
+GgufExport export_gguf(const ModelFiles& model, GgufWeights weights, const std::filesystem::path& out,
+                       const SentenceSpec* sentence) {
   const ModelSpec& spec = model.spec();
   const TypeNumbers& numbers = numbers_of(weights);
   const std::string architecture = writable_architecture(spec, model.path().string());
   GgufMetadata metadata(out.string());
-  add_spec(spec, architecture, metadata);
+  const ModelSpec part = gguf_part(spec, gguf_architectures().get(architecture));
+  add_spec(part, architecture, metadata);
+  if (const auto pooling = pooling_of(model, sentence))
+    add_pooling(*pooling, model.path().string(), metadata);
   metadata.add("general.name", title_of(model.path()));
   metadata.add("general.file_type", numbers.file_type);
   metadata.add("general.quantization_version", uint32_t{2});
@@ -173,7 +212,8 @@ GgufExport export_gguf(const ModelFiles& model, GgufWeights weights, const std::
   return {.architecture = architecture,
           .tensors = static_cast<int64_t>(tensors.size()),
           .bytes = static_cast<int64_t>(std::filesystem::file_size(out)),
-          .not_blocks = layout.not_blocks};
+          .not_blocks = layout.not_blocks,
+          .left_out = left_out(spec, part, sentence)};
 }
 
 }  // namespace coppice

@@ -8,6 +8,7 @@
 #include "base/fields.h"
 #include "format/gguf.h"
 #include "model/model_files.h"
+#include "model/sentence/sentence_spec.h"
 
 namespace coppice {
 
@@ -29,9 +30,14 @@ struct GgufExport {
   std::string architecture;
   int64_t tensors = 0, bytes = 0;       // bytes of the whole file
   std::vector<std::string> not_blocks;  // matrices whose rows are no multiple of a block
+  // Tensors on top of a text encoder, by their canonical names, and prompts, which GGUF has no place for.
+  std::vector<std::string> left_out;
 };
 
-// An architecture or a tokenizer without a GGUF name is an Error that says why, before anything is written.
-GgufExport export_gguf(const ModelFiles& model, GgufWeights type, const std::filesystem::path& out);
+// An architecture or a tokenizer without a GGUF name is an Error that says why, before anything is written. `sentence`
+// is what a sentence-transformers directory says around the model: its pooling is written; Normalize says
+// nothing that readers of such files do not choose themselves; other modules are Errors.
+GgufExport export_gguf(const ModelFiles& model, GgufWeights type, const std::filesystem::path& out,
+                       const SentenceSpec* sentence = nullptr);
 
 }  // namespace coppice

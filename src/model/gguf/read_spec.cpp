@@ -35,7 +35,8 @@ const std::set<std::string, std::less<>>& known_keys() {
                                                           "rope.scale_linear",
                                                           "rope.scaling.original_context_length",
                                                           "rope.scaling.finetuned",
-                                                          "tensor_data_layout"};
+                                                          "tensor_data_layout",
+                                                          "pooling_type"};
   return keys;
 }
 
@@ -60,6 +61,17 @@ const std::set<std::string, std::less<>>& latent_keys() {
   return keys;
 }
 
+const std::set<std::string, std::less<>>& encoder_keys() {
+  static const std::set<std::string, std::less<>> keys = {"attention.causal"};
+  return keys;
+}
+
+const std::set<std::string, std::less<>>& relative_bias_keys() {
+  static const std::set<std::string, std::less<>> keys = {"attention.relative_buckets_count",
+                                                          "decoder_start_token_id", "decoder_block_count"};
+  return keys;
+}
+
 // Reads the keys of one architecture.
 class SpecReader {
  public:
@@ -78,15 +90,14 @@ class SpecReader {
     spec.head_bias = architecture_.head_bias;
     spec.norm = architecture_.norm;
     spec.norm_epsilon = metadata_.required_number(prefix_ + norm_epsilon_key(architecture_));
-    spec.tied_embeddings = find("output.weight") == nullptr;
-    if (spec.tied_embeddings && !architecture_.may_tie)
-      throw missing("output.weight", "a head of its own in a model of this architecture");
+    read_ends(spec);
     spec.vocabulary = vocabulary();
     read_special_ids(spec);
     const int64_t layers = limited("block_count", required("block_count"), 1, max_layers);
     spec.blocks.assign(static_cast<size_t>(layers),
                        BlockSpec{read_mixer(spec, layers), read_ffn(layers), architecture_.norms});
     if (architecture_.leading_dense) read_leading_dense(spec);
+    if (architecture_.encoder_decoder) read_decoder(spec);
     // The field limits of ModelSpec hold for GGUF files too.
     spec = from_json<ModelSpec>(to_json(spec), metadata_.where());
     validate(spec, metadata_.where());
@@ -120,7 +131,9 @@ class SpecReader {
     return known_keys().contains(key) ||
            (architecture_.leading_dense && leading_dense_keys().contains(key)) ||
            (architecture_.free_router && free_router_keys().contains(key)) ||
-           (architecture_.latent && latent_keys().contains(key));
+           (architecture_.latent && latent_keys().contains(key)) ||
+           (!architecture_.causal && encoder_keys().contains(key)) ||
+           (architecture_.relative_bias && relative_bias_keys().contains(key));
   }
 
   void refuse_other_keys() const {
@@ -129,6 +142,44 @@ class SpecReader {
         throw Error({.where = metadata_.where(),
                      .found = fmt::format("key '{}', which may change the computation", key.substr(0, 80)),
                      .expected = "keys that Coppice knows for this architecture"});
+  }
+
+  // What is before the first block and behind the last.
+  void read_ends(ModelSpec& spec) const {
+    if (architecture_.embedding_norm) {
+      spec.embedding_norm = true;
+      spec.final_norm = false;
+      const GgufTensor* types = find("token_types.weight");
+      if (types != nullptr && !types->shape.empty()) spec.token_types = types->shape.front();
+    }
+    if (!architecture_.causal) {
+      if (metadata_.flag(prefix_ + "attention.causal").value_or(false))
+        throw error("attention.causal", "true", "attention that sees both ways");
+      spec.head = HeadKind::none;
+      return;
+    }
+    spec.tied_embeddings = find("output.weight") == nullptr;
+    if (spec.tied_embeddings && !architecture_.may_tie)
+      throw missing("output.weight", "a head of its own in a model of this architecture");
+    // What enters a tied head of T5 is scaled, though llama.cpp does not do so.
+    if (spec.tied_embeddings && architecture_.relative_bias)
+      spec.logit_scale = 1 / std::sqrt(static_cast<double>(spec.width));
+  }
+
+  // The blocks that were read are the encoder's.
+  void read_decoder(ModelSpec& spec) const {
+    const BlockSpec& block = spec.blocks.front();
+    AttentionSpec attention = std::get<AttentionSpec>(block.mixer), cross = attention;
+    attention.causal = true;
+    cross.relative_bias = {};
+    const int64_t layers = limited(
+        "decoder_block_count",
+        optional("decoder_block_count").value_or(static_cast<int64_t>(spec.blocks.size())), 1, max_layers);
+    const BlockSpec decoder{.mixer = attention, .ffn = block.ffn, .cross_attention = cross};
+    spec.encoder.emplace().blocks = std::move(spec.blocks);
+    spec.blocks.assign(static_cast<size_t>(layers), decoder);
+    spec.decoder_start_id = limited("decoder_start_token_id", optional("decoder_start_token_id").value_or(0),
+                                    0, spec.vocabulary - 1);
   }
 
   int64_t vocabulary() const {
@@ -143,20 +194,21 @@ class SpecReader {
   void read_special_ids(ModelSpec& spec) const {
     const auto model = metadata_.text("tokenizer.ggml.model");
     if (!model || *model == "no_vocab") return;
-    const bool sentencepiece = *model == "llama";  // whose ids llama.cpp takes for granted
     spec.bos_id = metadata_.integer("tokenizer.ggml.bos_token_id");
     auto eos = metadata_.integer("tokenizer.ggml.eos_token_id");
-    if (sentencepiece && !spec.bos_id) spec.bos_id = 1;
-    if (sentencepiece && !eos) eos = 2;
+    // Ids that llama.cpp takes for granted.
+    if (*model == "llama" && !spec.bos_id) spec.bos_id = 1;
+    if (*model == "llama" && !eos) eos = 2;
+    if (*model == "t5" && !eos) eos = 1;
     if (eos) spec.eos_ids.push_back(*eos);
     const auto turn = metadata_.integer("tokenizer.ggml.eot_token_id");
     if (turn && turn != eos) spec.eos_ids.push_back(*turn);
   }
 
   // Whether the blocks have such a bias, alone or in the stack that it may be part of.
-  bool has_bias(const std::string& name, std::optional<bool> always, const char* stack = "") const {
+  bool has_bias(const std::string& name, std::optional<bool> always, const char* stacked = "") const {
     const bool found =
-        find("blk.0." + name + ".bias") != nullptr || find(fmt::format("blk.0.{}.bias", stack)) != nullptr;
+        find("blk.0." + name + ".bias") != nullptr || find(fmt::format("blk.0.{}.bias", stacked)) != nullptr;
     if (always && *always != found)
       throw Error({.where = metadata_.where(),
                    .found = fmt::format("{} 'blk.0.{}.bias'", found ? "a tensor" : "no tensor", name),
@@ -275,7 +327,18 @@ class SpecReader {
     attention.output_bias = has_bias("attn_output", architecture_.output_bias);
     attention.qk_norm = architecture_.qk_norm;
     attention.rope = read_rope(attention.head_dim);
+    attention.causal = architecture_.causal && !architecture_.encoder_decoder;
+    if (architecture_.relative_bias) read_relative_bias(attention);
     return attention;
+  }
+
+  // The encoder's; a file without a second table has one for all blocks of a stack.
+  void read_relative_bias(AttentionSpec& attention) const {
+    const char* key = "attention.relative_buckets_count";
+    attention.scale = 1;
+    attention.relative_bias = {.buckets = limited(key, required(key), 2, 65536),
+                               .max_distance = gguf_max_distance,
+                               .shared = find("enc.blk.1.attn_rel_b.weight") == nullptr};
   }
 
   // llama.cpp takes the sizes of some architectures' projections for granted.
@@ -290,7 +353,7 @@ class SpecReader {
   }
 
   RopeSpec read_rope(int64_t head_dim) const {
-    if (architecture_.learned_positions) return {.fraction = 0};
+    if (architecture_.learned_positions || architecture_.relative_bias) return {.fraction = 0};
     RopeSpec rope{.theta = metadata_.number(prefix_ + "rope.freq_base").value_or(10000)};
     if (!(rope.theta > 0)) throw error("rope.freq_base", fmt::format("{}", rope.theta), "a number above 0");
     const int64_t turning = optional("rope.dimension_count").value_or(head_dim);
@@ -347,10 +410,19 @@ class SpecReader {
                  .expected = "its rule with low and high frequency factors 1 and 4"});
   }
 
+  // ReLU, or a gated GELU.
+  FfnSpec read_t5_ffn() const {
+    const bool gated = find("enc.blk.0.ffn_gate.weight") != nullptr;
+    return DenseFfnSpec{.width = required("feed_forward_length"),
+                        .gated = gated,
+                        .activation = gated ? Activation::gelu_tanh : Activation::relu};
+  }
+
   FfnSpec read_ffn(int64_t layers) const {
     const int64_t experts = optional("expert_count").value_or(0);
     if (experts == 0) {
       if (!architecture_.dense) throw error("expert_count", "0", "experts in a model of this architecture");
+      if (architecture_.relative_bias) return read_t5_ffn();
       return DenseFfnSpec{.width = required("feed_forward_length"),
                           .gated = architecture_.gated,
                           .bias = has_bias("ffn_up", architecture_.ffn_bias),

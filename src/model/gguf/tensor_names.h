@@ -21,6 +21,9 @@ struct GgufTensorName {
 std::optional<GgufTensorName> gguf_tensor_name(const std::string& canonical_name,
                                                const GgufArchitecture& architecture);
 
+// What stands before `blk.` and `output_norm`: the stack, where the architecture has such.
+std::string gguf_stack(const GgufArchitecture& architecture, bool encoder);
+
 // The parts of an expansion of latent vectors, by the name of the whole.
 std::string expansion_part(const std::string& name, bool values);
 

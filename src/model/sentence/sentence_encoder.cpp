@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/strings.h"
+#include "model/gguf/architectures.h"
+#include "model/gguf/gguf_model.h"
 #include "model/model_files.h"
 #include "model/sentence/pooling.h"
 #include "text/utf8.h"
@@ -133,12 +135,17 @@ SentenceEncoder::~SentenceEncoder() = default;
 SentenceEncoder::SentenceEncoder(const fs::path& directory, const SentenceOptions& options)
     : batch_(options.batch) {
   auto spec = fs::is_directory(directory) ? read_sentence_spec(directory) : std::nullopt;
-  from_modules_ = spec.has_value();
+  says_pooling_ = spec.has_value();
   spec_ = spec.value_or(SentenceSpec{.model = directory});
   const auto files = open_model(spec_.model);
   decoder_ = std::make_unique<Decoder>(files, options.weights);
   tokenizer_ = load_tokenizer(spec_.model);
 
+  if (const auto* gguf = dynamic_cast<const GgufModel*>(files.get()))
+    if (const auto pooling = gguf_pooling(gguf->metadata())) {
+      spec_.pooling = {*pooling};
+      says_pooling_ = true;
+    }
   if (!options.pooling.empty()) spec_.pooling = options.pooling;
   if (spec_.pooling.empty() && is_causal(model()))
     throw Error({.where = directory.string(),

@@ -26,7 +26,7 @@ struct SentenceOptions {
 
 class SentenceEncoder {
  public:
-  // A sentence-transformers directory; or a plain model directory, whose texts are pooled by their mean if it
+  // A sentence-transformers directory; or a plain model directory or GGUF file, whose texts are pooled by their mean if it
   // is an encoder, and only as `options` say if it is a language model.
   SentenceEncoder(const std::filesystem::path& directory, const SentenceOptions& options);
   ~SentenceEncoder();
@@ -34,7 +34,8 @@ class SentenceEncoder {
   int64_t width() const;  // of a vector
   const ModelSpec& model() const;
   const SentenceSpec& spec() const { return spec_; }
-  bool from_modules() const { return from_modules_; }
+  // Whether the files say how tokens become a vector.
+  bool says_pooling() const { return says_pooling_; }
   const std::string& prompt() const { return prompt_; }
   int64_t max_tokens() const { return max_tokens_; }
   bool normalizes() const;
@@ -56,7 +57,7 @@ class SentenceEncoder {
   std::vector<float> vector_of(std::span<const float> states) const;
 
   SentenceSpec spec_;
-  bool from_modules_ = false;
+  bool says_pooling_ = false;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Decoder> decoder_;
   std::vector<Dense> dense_;  // in the order of the dense stages

@@ -1,6 +1,6 @@
 #pragma once
-// Tokenizers inside GGUF files (keys tokenizer.ggml.*), of the models "llama" (SentencePiece BPE) and "gpt2"
-// (byte-level BPE), both ways.
+// Tokenizers inside GGUF files (keys tokenizer.ggml.*), of the models "llama" (SentencePiece BPE), "gpt2"
+// (byte-level BPE), "bert" (WordPiece) and "t5" (Unigram), both ways.
 
 #include <filesystem>
 #include <memory>
@@ -20,6 +20,7 @@ struct GgufTokenizerFacts {
   int64_t vocabulary = 0;  // rows of the embedding: tokens are filled up to it
   std::optional<int64_t> bos_id;
   std::vector<int64_t> eos_ids;
+  int64_t token_types = 0;  // vectors of a text's number, which llama.cpp wants among these keys
 };
 
 // Adds the keys for the tokenizer of a model directory (tokenizer.json, else tokenizer.model; chat template).

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "text/directory/vocabulary_files.h"
 #include "text/gguf/gguf_tokenizer.h"
 #include "text/gguf/word_cuts.h"
 #include "text/pipeline_tokenizer.h"
@@ -52,13 +53,38 @@ std::optional<TokenId> read_id(const GgufMetadata& metadata, const std::string& 
   return static_cast<TokenId>(*id);
 }
 
-std::unique_ptr<Tokenizer> read_sentencepiece(const GgufMetadata& metadata) {
+// The bytes of a list of numbers of 8 bits.
+std::string read_charsmap(const GgufMetadata& metadata) {
+  const auto numbers = metadata.integers("tokenizer.ggml.precompiled_charsmap");
+  std::string bytes;
+  for (const int64_t number : numbers.value_or(std::vector<int64_t>())) {
+    if (number < -128 || number > 255)
+      throw tokenizer_error(metadata, "precompiled_charsmap", fmt::format("{}", number), "bytes");
+    bytes += static_cast<char>(number);
+  }
+  return bytes;
+}
+
+// What llama.cpp takes for granted of the two kinds.
+struct SentencePieceDefaults {
+  SentencePieceKind kind;
+  bool space_prefix, add_bos, add_eos;
+  TokenId unknown;
+  std::optional<TokenId> eos;
+};
+constexpr SentencePieceDefaults bpe_defaults = {SentencePieceKind::bpe, true, true, false, 0, std::nullopt};
+constexpr SentencePieceDefaults unigram_defaults = {SentencePieceKind::unigram, false, false, true, 2, 1};
+
+std::unique_ptr<Tokenizer> read_sentencepiece(const GgufMetadata& metadata,
+                                              const SentencePieceDefaults& defaults) {
   SentencePieceModel model;
   model.pieces = read_pieces(metadata);
-  model.kind = SentencePieceKind::bpe;
-  model.normalization.add_dummy_prefix = metadata.flag("tokenizer.ggml.add_space_prefix").value_or(true);
+  model.kind = defaults.kind;
+  model.normalization.add_dummy_prefix =
+      metadata.flag("tokenizer.ggml.add_space_prefix").value_or(defaults.space_prefix);
   model.normalization.remove_extra_whitespaces =
       metadata.flag("tokenizer.ggml.remove_extra_whitespaces").value_or(false);
+  if (model.kind == SentencePieceKind::unigram) model.normalization.charsmap = read_charsmap(metadata);
   bool has_unknown = false;
   for (auto& piece : model.pieces) {
     model.byte_fallback = model.byte_fallback || piece.kind == PieceKind::byte;
@@ -68,20 +94,25 @@ std::unique_ptr<Tokenizer> read_sentencepiece(const GgufMetadata& metadata) {
     has_unknown = has_unknown || piece.kind == PieceKind::unknown;
   }
   const size_t count = model.pieces.size();
-  const auto piece_of = [&](TokenId id) -> ScoredPiece& { return model.pieces[static_cast<size_t>(id)]; };
+  const auto piece_of = [&](TokenId id) -> ScoredPiece& {
+    return model.pieces[std::min(static_cast<size_t>(id), count - 1)];
+  };
   // Files in use may leave out what SentencePiece always has, and give these tokens' kinds by their ids
   // alone.
   if (!has_unknown)
-    piece_of(read_id(metadata, "unknown_token_id", count).value_or(0)).kind = PieceKind::unknown;
-  const auto bos = read_id(metadata, "bos_token_id", count), eos = read_id(metadata, "eos_token_id", count);
+    piece_of(read_id(metadata, "unknown_token_id", count).value_or(defaults.unknown)).kind =
+        PieceKind::unknown;
+  const auto bos = read_id(metadata, "bos_token_id", count);
+  auto eos = read_id(metadata, "eos_token_id", count);
+  if (!eos) eos = defaults.eos;
   for (const auto id : {bos, eos})
     if (id && piece_of(*id).kind == PieceKind::normal) piece_of(*id).kind = PieceKind::control;
   if (bos) model.bos = piece_of(*bos).text;
   if (eos) model.eos = piece_of(*eos).text;
   check_pieces(model, metadata.where() + ": tokenizer.ggml.tokens");
   const SentencePieceOptions options = {
-      .add_bos = metadata.flag("tokenizer.ggml.add_bos_token").value_or(true),
-      .add_eos = metadata.flag("tokenizer.ggml.add_eos_token").value_or(false)};
+      .add_bos = metadata.flag("tokenizer.ggml.add_bos_token").value_or(defaults.add_bos),
+      .add_eos = metadata.flag("tokenizer.ggml.add_eos_token").value_or(defaults.add_eos)};
   return make_sentencepiece_tokenizer(std::move(model), options, metadata.where());
 }
 
@@ -149,14 +180,56 @@ std::unique_ptr<Tokenizer> read_byte_level(const GgufMetadata& metadata) {
   return std::make_unique<PipelineTokenizer>(std::move(parts), where);
 }
 
+// BERT's tokens as its vocab.txt spells them.
+std::unique_ptr<Tokenizer> read_word_piece(const GgufMetadata& metadata) {
+  auto pieces = read_pieces(metadata);
+  const auto id_of = [&](const char* key, const char* other, TokenId usual) {
+    auto id = read_id(metadata, key, pieces.size());
+    if (!id) id = read_id(metadata, other, pieces.size());
+    if (id) return *id;
+    if (static_cast<size_t>(usual) < pieces.size()) return usual;
+    throw tokenizer_error(metadata, key, "missing", fmt::format("an id of {} tokens", pieces.size()));
+  };
+  WordPieceFiles files;
+  files.cls = id_of("cls_token_id", "bos_token_id", 101);
+  files.sep = id_of("seperator_token_id", "eos_token_id", 102);
+  const TokenId unknown = id_of("unknown_token_id", "unknown_token_id", 100);
+  const bool lower = metadata.flag("tokenizer.ggml.normalizer.lowercase").value_or(true);
+  files.normalizer = {
+      {"type", "BertNormalizer"},
+      {"lowercase", lower},
+      {"strip_accents", metadata.flag("tokenizer.ggml.normalizer.strip_accents").value_or(lower)}};
+  const std::string begin = "▁";
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    auto& [text, score, kind] = pieces[i];
+    const auto id = static_cast<TokenId>(i);
+    const bool special = kind == PieceKind::control || kind == PieceKind::unknown || id == files.cls ||
+                         id == files.sep || id == unknown;
+    const bool begins = text.starts_with(begin) && text != begin;
+    const bool apart = special || kind == PieceKind::user_defined || kind == PieceKind::unused ||
+                       (text.starts_with('[') && text.ends_with(']'));
+    if (begins)
+      text.erase(0, begin.size());
+    else if (!apart)
+      text.insert(0, "##");
+    if (special || kind == PieceKind::user_defined)
+      files.added_tokens.push_back({.id = id, .content = text, .special = special});
+    if (id == unknown) files.unknown = text;
+    files.vocabulary.emplace_back(std::move(text), static_cast<int64_t>(i));
+  }
+  return make_word_piece_tokenizer(std::move(files), metadata.where() + ": tokenizer.ggml.tokens");
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_gguf_tokenizer(const GgufMetadata& metadata) {
   const std::string model = metadata.text("tokenizer.ggml.model").value_or("no_vocab");
-  if (model == "llama") return read_sentencepiece(metadata);
+  if (model == "llama") return read_sentencepiece(metadata, bpe_defaults);
   if (model == "gpt2") return read_byte_level(metadata);
+  if (model == "bert") return read_word_piece(metadata);
+  if (model == "t5") return read_sentencepiece(metadata, unigram_defaults);
   throw tokenizer_error(metadata, "model", fmt::format("tokenizer model '{}'", model.substr(0, 40)),
-                        "llama or gpt2");
+                        "llama, gpt2, bert or t5");
 }
 
 }  // namespace coppice

@@ -9,8 +9,9 @@
 #include "base/json.h"
 #include "text/added_tokens.h"
 #include "text/gguf/gguf_tokenizer.h"
+#include "text/gguf/token_table.h"
 #include "text/gguf/word_cuts.h"
-#include "text/sentencepiece/model.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 #include "text/tokenizer_json.h"
 #include "text/utf8.h"
 
@@ -19,47 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Merge = std::pair<std::string, std::string>;
-
-Error no_gguf_name(const std::string& where, const std::string& found, const std::string& expected) {
-  return Error({.where = where,
-                .found = found,
-                .expected = expected,
-                .advice = "GGUF has no name for this tokenizer"});
-}
-
-// What is written, however the directory stores it.
-struct TokenTable {
-  std::string model = "llama", pre = "default";
-  std::vector<ScoredPiece> pieces;
-  std::vector<std::string> merges;  // gpt2
-  bool space_prefix = true;         // llama
-};
-
-bool is_byte_token(const std::string& text) {
-  return text.size() == 6 && text.starts_with("<0x") && text.ends_with('>');
-}
-
-// The pieces of a tokenizer.json by id; an id without a token stays empty.
-std::vector<ScoredPiece> pieces_of(const TokenizerJson& document, bool bytes, const std::string& where) {
-  std::vector<ScoredPiece> pieces;
-  const auto put = [&](int64_t id, const std::string& text, PieceKind kind) {
-    if (id < 0 || id >= max_vocabulary)
-      throw Error({.where = where, .found = fmt::format("id {} of token '{}'", id, text)});
-    if (static_cast<size_t>(id) >= pieces.size()) pieces.resize(static_cast<size_t>(id) + 1);
-    pieces[static_cast<size_t>(id)] = {text, 0, kind};
-  };
-  for (const auto& [text, id] : *document.vocab)
-    put(id, text, bytes && is_byte_token(text) ? PieceKind::byte : PieceKind::normal);
-  if (const auto added = document.rest.find("added_tokens");
-      added != document.rest.end() && !added->is_null())
-    for (const auto& token : from_json<std::vector<AddedToken>>(*added, where + ".added_tokens"))
-      put(token.id, token.content, token.special ? PieceKind::control : PieceKind::user_defined);
-  const Json unknown = document.rest["model"].value("unk_token", Json());
-  if (unknown.is_string())
-    for (auto& piece : pieces)
-      if (piece.text == unknown.get<std::string>()) piece.kind = PieceKind::unknown;
-  return pieces;
-}
 
 std::vector<Merge> merges_of(const Json& model, const std::string& where) {
   std::vector<Merge> merges;
@@ -146,9 +106,11 @@ TokenTable table_of_json(const fs::path& path) {
   TokenizerJson document = parse_tokenizer_json(read_file(path), where);
   const Json& file = document.rest;
   const Json model = file.value("model", Json::object());
+  if (model.value("type", "") == "WordPiece") return table_of_word_piece(document, where);
+  if (model.value("type", "") == "Unigram") return table_of_unigram(document, where);
   if (!document.vocab || (model.value("type", "BPE") != "BPE"))
     throw no_gguf_name(where, fmt::format("a tokenizer of type {}", to_line(model.value("type", Json()))),
-                       "byte-pair encoding");
+                       "byte-pair encoding, Unigram or WordPiece");
   const auto merges = merges_of(model, where + ".model.merges");
   TokenTable table;
   const bool byte_fallback = model.contains("byte_fallback") && model["byte_fallback"] == true;
@@ -181,18 +143,40 @@ TokenTable table_of_json(const fs::path& path) {
   return table;
 }
 
-TokenTable table_of_sentencepiece(const fs::path& path) {
-  const auto model = read_sentencepiece_model(read_file(path), path.string());
-  if (model.kind != SentencePieceKind::bpe)
-    throw no_gguf_name(path.string(), "a SentencePiece model that is not BPE", "BPE");
-  if (!model.normalization.charsmap.empty() || model.normalization.remove_extra_whitespaces ||
-      !model.normalization.escape_whitespaces)
-    throw no_gguf_name(path.string(), "a SentencePiece model that normalizes its text",
+TokenTable table_of_sentencepiece(const fs::path& directory, const char* name) {
+  const std::string where = (directory / name).string();
+  const SentencePieceModel model =
+      arrange_pieces(read_sentencepiece_model(read_file(directory / name), where),
+                     read_sentencepiece_options(directory, name), where);
+  const SentencePieceNormalization& normalization = model.normalization;
+  if (model.kind != SentencePieceKind::bpe && model.kind != SentencePieceKind::unigram)
+    throw no_gguf_name(where, "a SentencePiece model that is neither BPE nor unigram", "one of these");
+  const bool unigram = model.kind == SentencePieceKind::unigram;
+  if (!normalization.escape_whitespaces ||
+      (!unigram && (!normalization.charsmap.empty() || normalization.remove_extra_whitespaces)))
+    throw no_gguf_name(where, "a SentencePiece model that normalizes its text",
                        "one that leaves it as it is");
+  if (model.whitespace_as_suffix)
+    throw no_gguf_name(where, "spaces that end words", "spaces that begin them");
   TokenTable table;
   table.pieces = model.pieces;
-  table.space_prefix = model.normalization.add_dummy_prefix;
+  table.space_prefix = normalization.add_dummy_prefix;
+  if (!unigram) return table;
+  table.model = "t5";
+  table.charsmap = normalization.charsmap;
+  table.remove_extra_spaces = normalization.remove_extra_whitespaces;
   return table;
+}
+
+// The table of what load_tokenizer would read.
+TokenTable table_of_directory(const fs::path& directory) {
+  if (const auto json = directory / "tokenizer.json"; fs::exists(json)) return table_of_json(json);
+  for (const char* name : {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"})
+    if (fs::exists(directory / name)) return table_of_sentencepiece(directory, name);
+  if (fs::exists(directory / "vocab.txt") && !fs::exists(directory / "vocab.json"))
+    return table_of_vocabulary_file(directory);
+  throw no_gguf_name(directory.string(), "no tokenizer.json",
+                     "that, a SentencePiece model or the vocab.txt of BERT");
 }
 
 // The tokens that encoding puts around a text.
@@ -242,9 +226,7 @@ void fill_up(std::vector<ScoredPiece>& pieces, int64_t vocabulary, const std::st
 void add_gguf_tokenizer(const fs::path& directory, const GgufTokenizerFacts& facts, GgufMetadata& metadata) {
   const std::string where = directory.string();
   const auto tokenizer = load_tokenizer(directory);
-  const fs::path json = directory / "tokenizer.json";
-  TokenTable table =
-      fs::exists(json) ? table_of_json(json) : table_of_sentencepiece(directory / "tokenizer.model");
+  TokenTable table = table_of_directory(directory);
   fill_up(table.pieces, facts.vocabulary, where);
   const Frame frame = frame_of(*tokenizer, where);
   const auto refuse_unequal = [&](std::optional<TokenId> added, std::optional<int64_t> own,
@@ -277,16 +259,32 @@ void add_gguf_tokenizer(const fs::path& directory, const GgufTokenizerFacts& fac
     kinds.push_back(static_cast<int32_t>(piece.kind));
   }
   metadata.add(prefix + "tokens", GgufArray{std::move(texts)});
-  if (table.model == "llama") metadata.add(prefix + "scores", GgufArray{std::move(scores)});
+  if (table.has_scores()) metadata.add(prefix + "scores", GgufArray{std::move(scores)});
   metadata.add(prefix + "token_type", GgufArray{std::move(kinds)});
   if (table.model == "gpt2") metadata.add(prefix + "merges", GgufArray{std::move(table.merges)});
   if (bos) metadata.add(prefix + "bos_token_id", static_cast<uint32_t>(*bos));
-  if (eos) metadata.add(prefix + "eos_token_id", static_cast<uint32_t>(*eos));
+  if (bos && table.model == "bert") metadata.add(prefix + "cls_token_id", static_cast<uint32_t>(*bos));
+  // The end of a text in BERT ends no answer.
+  if (eos && table.model == "bert")
+    metadata.add(prefix + "seperator_token_id", static_cast<uint32_t>(*eos));
+  else if (eos)
+    metadata.add(prefix + "eos_token_id", static_cast<uint32_t>(*eos));
   if (facts.eos_ids.size() > 1)
     metadata.add(prefix + "eot_token_id", static_cast<uint32_t>(facts.eos_ids[1]));
   metadata.add(prefix + "add_bos_token", frame.before.has_value());
   metadata.add(prefix + "add_eos_token", frame.behind.has_value());
-  if (table.model == "llama") metadata.add(prefix + "add_space_prefix", table.space_prefix);
+  if (table.has_scores()) metadata.add(prefix + "add_space_prefix", table.space_prefix);
+  if (table.model == "t5") metadata.add(prefix + "remove_extra_whitespaces", table.remove_extra_spaces);
+  if (!table.charsmap.empty())
+    metadata.add(prefix + "precompiled_charsmap",
+                 GgufArray{std::vector<uint8_t>(table.charsmap.begin(), table.charsmap.end())});
+  if (table.model == "bert") {
+    metadata.add(prefix + "normalizer.lowercase", table.lower_case);
+    metadata.add(prefix + "normalizer.strip_accents", table.strip_accents);
+  }
+  if (facts.token_types > 0)
+    metadata.add(prefix + "token_type_count", static_cast<uint32_t>(facts.token_types));
+  for (const auto& [key, id] : table.special_ids) metadata.add(prefix + key, static_cast<uint32_t>(id));
   if (auto text = chat_template(directory)) metadata.add("tokenizer.chat_template", std::move(*text));
 }
 

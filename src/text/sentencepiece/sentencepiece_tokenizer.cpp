@@ -52,42 +52,6 @@ std::vector<ScoredPiece>::iterator find_piece(std::vector<ScoredPiece>& pieces, 
                       [&](const ScoredPiece& piece) { return piece.text == text; });
 }
 
-// Gives the pieces the ids that the options ask for.
-void arrange(SentencePieceModel& model, const SentencePieceOptions& options, const std::string& where) {
-  auto& pieces = model.pieces;
-  std::vector<ScoredPiece> first;
-  for (const auto& name : options.first_tokens) {
-    const auto known = find_piece(pieces, name);
-    first.push_back(known != pieces.end() ? *known : ScoredPiece{.text = name, .kind = PieceKind::control});
-    if (known != pieces.end()) pieces.erase(known);
-  }
-  pieces.insert(pieces.begin(), first.begin(), first.end());
-  for (const auto& name : options.last_tokens)
-    if (find_piece(pieces, name) == pieces.end())
-      pieces.push_back({.text = name, .kind = PieceKind::control});
-  for (const auto& token : options.added_tokens) {
-    const auto id = static_cast<size_t>(token.id);
-    const auto refuse = [&](const std::string& expected) {
-      return Error({.where = where,
-                    .found = fmt::format("added token '{}' has id {}", token.content, token.id),
-                    .expected = expected});
-    };
-    if (token.content.empty()) throw refuse("a token with a spelling");
-    const auto known = find_piece(pieces, token.content);
-    if (known != pieces.end()) {
-      if (static_cast<size_t>(known - pieces.begin()) != id)
-        throw refuse(fmt::format("{}, its id among the pieces", known - pieces.begin()));
-      if (token.special && known->is_textual()) known->kind = PieceKind::control;
-      continue;
-    }
-    if (id != pieces.size()) throw refuse(fmt::format("{}, the next free one", pieces.size()));
-    pieces.push_back(
-        {.text = token.content, .kind = token.special ? PieceKind::control : PieceKind::user_defined});
-  }
-  for (size_t id = 0; id < pieces.size(); ++id)
-    if (pieces[id].kind == PieceKind::unknown) model.unknown = static_cast<TokenId>(id);
-}
-
 class SentencePieceTokenizer : public Tokenizer {
  public:
   SentencePieceTokenizer(SentencePieceModel file, const SentencePieceOptions& options,
@@ -206,12 +170,48 @@ class SentencePieceTokenizer : public Tokenizer {
 
 }  // namespace
 
+SentencePieceModel arrange_pieces(SentencePieceModel model, const SentencePieceOptions& options,
+                                  const std::string& where) {
+  auto& pieces = model.pieces;
+  std::vector<ScoredPiece> first;
+  for (const auto& name : options.first_tokens) {
+    const auto known = find_piece(pieces, name);
+    first.push_back(known != pieces.end() ? *known : ScoredPiece{.text = name, .kind = PieceKind::control});
+    if (known != pieces.end()) pieces.erase(known);
+  }
+  pieces.insert(pieces.begin(), first.begin(), first.end());
+  for (const auto& name : options.last_tokens)
+    if (find_piece(pieces, name) == pieces.end())
+      pieces.push_back({.text = name, .kind = PieceKind::control});
+  for (const auto& token : options.added_tokens) {
+    const auto id = static_cast<size_t>(token.id);
+    const auto refuse = [&](const std::string& expected) {
+      return Error({.where = where,
+                    .found = fmt::format("added token '{}' has id {}", token.content, token.id),
+                    .expected = expected});
+    };
+    if (token.content.empty()) throw refuse("a token with a spelling");
+    const auto known = find_piece(pieces, token.content);
+    if (known != pieces.end()) {
+      if (static_cast<size_t>(known - pieces.begin()) != id)
+        throw refuse(fmt::format("{}, its id among the pieces", known - pieces.begin()));
+      if (token.special && known->is_textual()) known->kind = PieceKind::control;
+      continue;
+    }
+    if (id != pieces.size()) throw refuse(fmt::format("{}, the next free one", pieces.size()));
+    pieces.push_back(
+        {.text = token.content, .kind = token.special ? PieceKind::control : PieceKind::user_defined});
+  }
+  for (size_t id = 0; id < pieces.size(); ++id)
+    if (pieces[id].kind == PieceKind::unknown) model.unknown = static_cast<TokenId>(id);
+  return model;
+}
+
 std::unique_ptr<Tokenizer> read_sentencepiece_tokenizer(std::string_view bytes,
                                                         const SentencePieceOptions& options,
                                                         const std::string& where) {
-  SentencePieceModel model = read_sentencepiece_model(bytes, where);
-  arrange(model, options, where);
-  return make_sentencepiece_tokenizer(std::move(model), options, where);
+  return make_sentencepiece_tokenizer(arrange_pieces(read_sentencepiece_model(bytes, where), options, where),
+                                      options, where);
 }
 
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(SentencePieceModel model,

@@ -35,6 +35,10 @@ std::unique_ptr<Tokenizer> read_sentencepiece_tokenizer(std::string_view bytes,
                                                         const SentencePieceOptions& options,
                                                         const std::string& where);
 
+// A model's pieces with the ids that the options ask for.
+SentencePieceModel arrange_pieces(SentencePieceModel model, const SentencePieceOptions& options,
+                                  const std::string& where);
+
 // The same of a model whose pieces were checked.
 std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(SentencePieceModel model,
                                                         const SentencePieceOptions& options,

@@ -1,7 +1,10 @@
 // config.json of known families, right and wrong, as their makers write them.
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 
+#include "base/file.h"
 #include "model/arch/families.h"
 #include "model/random_model.h"
 #include "support.h"
@@ -659,6 +662,90 @@ TEST(WritableFamily, IsTheMostWidelyReadableThatHoldsTheSpec) {
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->widths.push_back(moe_of(b)->widths[0] + 1); }),
             "coppice");
   EXPECT_EQ(changed(mixtral, [](BlockSpec& b) { moe_of(b)->gated = false; }), "coppice");
+}
+
+Json reference_config(const char* name) {
+  return read_json_file(fmt::format("{}/tests/data/families/{}.json", COPPICE_SOURCE, name))["config"];
+}
+
+TEST(GatedConfig, SaysWhichGatesLieInTheQueries) {
+  Json config = reference_config("qwen3_gated_head");
+  EXPECT_EQ(attention_of(read(config)).gate, AttentionGate::head);
+  EXPECT_EQ(attention_of(read(config)).qk_norm, QkNorm::none);
+  EXPECT_EQ(attention_of(read(reference_config("qwen3_gated_element"))).gate, AttentionGate::element);
+  EXPECT_THAT(refusal(with(config, {{"elementwise_attn_output_gate", true}})),
+              HasSubstr("expected one of them"));
+  EXPECT_THAT(refusal(with(config, {{"qkv_bias", true}})), HasSubstr("qkv_bias"));
+  EXPECT_THAT(refusal(with(config, {{"attention_bias", true}})),
+              HasSubstr("attention_bias with gated attention"));
+  EXPECT_THAT(refusal(with(config, {{"num_key_value_heads", 3}})), HasSubstr("4 query heads on 3"));
+  // Gates and biases together only our own files hold.
+  ModelSpec spec = read(config);
+  EXPECT_EQ(writable_family(spec), "qwen3");
+  for (auto& block : spec.blocks) {
+    auto& attention = std::get<AttentionSpec>(block.mixer);
+    attention.qkv_bias = attention.output_bias = true;
+  }
+  EXPECT_EQ(writable_family(spec), "coppice");
+}
+
+TEST(PhiMoeConfig, ReadsLongRopeUpToTheOriginalContext) {
+  const Json config = reference_config("phimoe");
+  const ModelSpec spec = read(with(config, {{"max_position_embeddings", 131072}}));
+  EXPECT_EQ(spec.context, 64);
+  EXPECT_EQ(attention_of(spec).rope.factors, (std::vector<double>{1.0, 1.3}));
+  EXPECT_EQ(rope_amplitude(attention_of(spec).rope), 1.243163121016122);
+  EXPECT_EQ(read(reference_config("grinmoe")).context, 64);
+  const auto with_rope = [&](const char* key, const Json& value) {
+    Json changed = config;
+    changed["rope_scaling"][key] = value;
+    return refusal(changed);
+  };
+  EXPECT_THAT(with_rope("short_factor", {1.0}), HasSubstr("1 rope factors, expected 2"));
+  EXPECT_THAT(with_rope("short_factor", {1.0, 0.0}), HasSubstr("factors"));
+  EXPECT_THAT(with_rope("short_factor", "x"), HasSubstr("short_factor"));
+  EXPECT_THAT(with_rope("short_mscale", nullptr), HasSubstr("short_mscale"));
+  EXPECT_THAT(with_rope("factor_of_mine", 2), HasSubstr("factor_of_mine"));
+  EXPECT_THAT(refusal(with(config, {{"num_experts_per_tok", 3}})), HasSubstr("num_experts_per_tok"));
+  EXPECT_THAT(refusal(with(config, {{"router_jitter_noise", -1}})), HasSubstr("jitter"));
+  EXPECT_THAT(refusal(with(small_llama(), {{"rope_scaling", config["rope_scaling"]}})),
+              HasSubstr("short_factor"));
+}
+
+TEST(MiniCpmConfig, ReadsItsScales) {
+  const ModelSpec spec = read(reference_config("minicpm"));
+  EXPECT_EQ(spec.embedding_scale, 12);
+  EXPECT_EQ(spec.residual_scale, 1.4 / std::sqrt(3.0));
+  EXPECT_EQ(spec.logit_scale, 0.5);
+  // Written with the number that was read.
+  const Json again = families().get("minicpm").write(spec);
+  EXPECT_EQ(again["scale_depth"], 1.4);
+  EXPECT_EQ(again["dim_model_base"], 8);
+  const Json block = reference_config("blockffn");
+  const MoeSpec& moe = *moe_of(read(block).blocks.front());
+  EXPECT_EQ(moe.router.score, RouterScore::relu_norm);
+  EXPECT_EQ(moe.top_k, 6);
+  EXPECT_FALSE(moe.gated);
+  EXPECT_THAT(refusal(with(block, {{"ffn_type", "block_linear"}})), HasSubstr("block_linear"));
+  EXPECT_THAT(refusal(with(block, {{"ffn_type", "moe"}})), HasSubstr("ffn_type"));
+  EXPECT_THAT(refusal(with(block, {{"norm_after_router", "sum"}})), HasSubstr("norm_after_router"));
+  EXPECT_THAT(refusal(with(block, {{"norm_after_router", nullptr}})), HasSubstr("norm_after_router"));
+  EXPECT_THAT(refusal(with(block, {{"router_act", "sigmoid"}})), HasSubstr("router_act"));
+  EXPECT_THAT(refusal(with(block, {{"v_head_dim", 5}})), HasSubstr("v_head_dim"));
+  EXPECT_THAT(refusal(with(block, {{"num_experts", 1 << 20}})), HasSubstr("num_experts"));
+  EXPECT_THAT(refusal(with(reference_config("minicpm"), {{"num_experts", 8}})), HasSubstr("num_experts"));
+  EXPECT_THAT(refusal(with(reference_config("minicpm"), {{"scale_emb", 0}})), HasSubstr("embedding_scale"));
+}
+
+TEST(Scales, OnlyFamiliesThatHaveThemHoldThem) {
+  ModelSpec spec = read(small_llama());
+  EXPECT_EQ(writable_family(spec), "llama");
+  spec.residual_scale = 0.5;
+  EXPECT_EQ(writable_family(spec), "minicpm");
+  ModelSpec encoder = read(reference_config("bert"));
+  EXPECT_EQ(writable_family(encoder), "bert");
+  encoder.embedding_scale = 2;
+  EXPECT_EQ(writable_family(encoder), "coppice");
 }
 
 }  // namespace
