@@ -6,11 +6,15 @@
 
 #include "base/error.h"
 #include "model/arch/families.h"
+#include "model/block_scales.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace coppice;
   try {
-    const Json config = parse_json({reinterpret_cast<const char*>(data), size}, "input");
+    Json config = parse_json({reinterpret_cast<const char*>(data), size}, "input");
+    if (const auto blocks = read_block_scales(config, "input"))
+      COPPICE_CHECK(blocks->shape_for({1, 1}) == std::vector<int64_t>(2, 1));
+    if (config.is_object()) config.erase("quantization_config");
     ModelSpec spec = spec_from_config(config, "input");
     size_t experts = 0;
     for (const auto& block : spec.blocks)

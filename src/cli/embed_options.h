@@ -21,7 +21,7 @@ struct EmbedOptions {
 
   static void fields(auto& self, auto&& field) {
     field("model", self.model,
-          Field{.help = "sentence-transformers directory, or a model directory",
+          Field{.help = "sentence-transformers directory, model directory or GGUF file",
                 .required = true,
                 .positional = true,
                 .value_name = "MODEL"});

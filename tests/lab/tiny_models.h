@@ -1,6 +1,7 @@
 #pragma once
 // Small models of every kind that the lab builds.
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -196,10 +197,45 @@ inline std::vector<ModelSpec> tiny_families() {
     block.norms = NormPlacement::sandwich;
     moe_of(block)->router.score = RouterScore::sigmoid;
   });
-  // Pangu Ultra, and GLaM but for its positions: gated dense layers and plain experts in turn.
-  add("coppice", dense, [](auto&, auto& block, auto&) { block.norms = NormPlacement::sandwich; });
-  add("coppice", dense, [](auto& spec, auto& block, auto&) {
+  for (const AttentionGate gate : {AttentionGate::head, AttentionGate::element})
+    add("qwen3", dense, [gate](auto&, auto&, auto& attention) { attention.gate = gate; });
+  ModelSpec mixed = tiny_spec(
+      MoeSpec{.widths = {8, 8, 8, 8},
+              .top_k = 2,
+              .router = {.score = RouterScore::none, .weight = ExpertWeight::survivors, .jitter = 0.3}});
+  mixed.width = 24;
+  mixed.norm = NormKind::layer;
+  for (const char* family : {"phimoe", "grinmoe"})
+    add(family, mixed, [&mixed](auto& spec, auto&, auto& attention) {
+      spec.head_bias = attention.qkv_bias = attention.output_bias = true;
+      attention.rope = {.theta = 500,
+                        .scaling = RopeScaling::longrope,
+                        .original_context = mixed.context,
+                        .mscale = 1.2,
+                        .factors = {1, 1.5, 4}};
+    });
+  const auto scale = [](auto& spec) {
     spec.tied_embeddings = true;
+    spec.embedding_scale = 12;
+    spec.residual_scale = 1.4 / std::sqrt(static_cast<double>(spec.blocks.size()));
+    spec.logit_scale = 0.5;
+  };
+  add("minicpm", dense, [&scale](auto& spec, auto&, auto&) { scale(spec); });
+  ModelSpec blocks = tiny_spec(MoeSpec{.widths = {8, 8, 8, 8}, .top_k = 4, .gated = false});
+  blocks.width = 24;
+  add("minicpm", blocks, [&](auto& spec, auto& block, auto&) {
+    scale(spec);
+    block.mixer = LatentAttentionSpec{
+        .heads = 4, .query_rank = 9, .latent_rank = 7, .plain_dim = 5, .rotary_dim = 6, .value_dim = 6};
+    moe_of(block)->router = {
+        .score = RouterScore::relu_norm, .weight = ExpertWeight::score, .norm_epsilon = spec.norm_epsilon};
+  });
+  // Pangu Ultra, and GLaM: gated dense layers and plain experts in turn, biases by distance.
+  add("coppice", dense, [](auto&, auto& block, auto&) { block.norms = NormPlacement::sandwich; });
+  add("coppice", dense, [](auto& spec, auto& block, auto& attention) {
+    spec.tied_embeddings = true;
+    attention.rope.fraction = 0;
+    attention.relative_bias = {.buckets = 8, .max_distance = 6};
     block.ffn = DenseFfnSpec{.width = 24, .activation = Activation::gelu};
     if (&block == &spec.blocks.back())
       block.ffn =

@@ -12,6 +12,7 @@
 #include "model/formula_weights.h"
 #include "model/kv_cache.h"
 #include "model/numeric_model.h"
+#include "model/small_bert.h"
 #include "support.h"
 
 namespace coppice {
@@ -153,28 +154,9 @@ INSTANTIATE_TEST_SUITE_P(All, FamilyReference,
 class EncoderFiles : public testing::Test {
  protected:
   EncoderFiles() {
-    spec_ = {.family = "bert",
-             .vocabulary = 20,
-             .width = 12,
-             .context = 10,
-             .learned_positions = true,
-             .token_types = 2,
-             .embedding_norm = true,
-             .final_norm = false,
-             .head = HeadKind::masked,
-             .pooler = true,
-             .tied_embeddings = true,
-             .head_bias = true,
-             .norm = NormKind::layer};
-    const AttentionSpec attention{.heads = 2,
-                                  .kv_heads = 2,
-                                  .head_dim = 6,
-                                  .qkv_bias = true,
-                                  .output_bias = true,
-                                  .rope = {.fraction = 0},
-                                  .causal = false};
-    const DenseFfnSpec ffn{.width = 8, .gated = false, .bias = true, .activation = Activation::gelu};
-    spec_.blocks = {{attention, ffn, NormPlacement::post_sum}};
+    spec_ = test::small_bert_spec(20, 10, 1);
+    spec_.head = HeadKind::masked;
+    spec_.tied_embeddings = spec_.head_bias = true;
     test::NumericModel model(spec_, 5);
     files_ = model.open();
     for (const auto& tensor : TensorFolder(files_->path()).names()) {

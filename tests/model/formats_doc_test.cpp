@@ -63,6 +63,11 @@ TEST(FormatsPage, ExampleIsGlam) {
       page.substr(begin + fence.size(), page.find("```\n", begin + 1) - begin - fence.size());
   const ModelSpec spec = spec_from_config(parse_json(text, "docs/formats.md"), "docs/formats.md");
   ASSERT_EQ(spec.blocks.size(), 2u);
+  for (const auto& block : spec.blocks) {
+    const auto& attention = std::get<AttentionSpec>(block.mixer);
+    EXPECT_EQ(attention.rope.fraction, 0);
+    EXPECT_EQ(attention.relative_bias, (RelativeBiasSpec{.buckets = 32}));
+  }
   EXPECT_EQ(spec.blocks[0].ffn, FfnSpec(DenseFfnSpec{.width = 128, .activation = Activation::gelu}));
   const MoeSpec moe = {
       .widths = {128, 128, 128, 128}, .top_k = 2, .gated = false, .activation = Activation::gelu};

@@ -211,10 +211,10 @@ TEST(ModelDirectory, FilesAndAbsentDirectories) {
               HasSubstr("a file, expected a model directory"));
 }
 
-// The rules for tensors beyond those that config.json asks for, in the files of every family.
-class FamilyFiles : public testing::TestWithParam<Kind> {
+// A model's directory, whose tensors a test takes away, adds to or spoils.
+class SpoiledDirectory {
  protected:
-  FamilyFiles() : rng_(2), spec_(GetParam().draw(rng_)) {}
+  SpoiledDirectory(uint64_t seed, ModelSpec (*draw)(Rng& rng)) : rng_(seed), spec_(draw(rng_)) {}
 
   // Writes the model and takes its tensors, by their names in the files.
   void prepare() {
@@ -227,6 +227,23 @@ class FamilyFiles : public testing::TestWithParam<Kind> {
     }
     for (size_t i = 0; i < data_.size(); ++i) data_[i].bytes = kept_[i];
   }
+  void write() { write_tensor_folder(folder_.path(), data_); }
+  std::string open_error() {
+    return error_of([&] { ModelDirectory(folder_.path()); });
+  }
+
+  TemporaryFolder folder_;
+  Rng rng_;
+  ModelSpec spec_;
+  std::vector<std::vector<std::byte>> kept_;
+  std::vector<TensorData> data_;
+};
+
+// The rules for tensors beyond those that config.json asks for, in the files of every family.
+class FamilyFiles : public SpoiledDirectory, public testing::TestWithParam<Kind> {
+ protected:
+  FamilyFiles() : SpoiledDirectory(2, GetParam().draw) {}
+
   const TensorData& embedding() const {
     for (const auto& tensor : data_)
       if (tensor.name.find("embed_tokens") != tensor.name.npos || tensor.name.find("wte") != tensor.name.npos)
@@ -238,15 +255,6 @@ class FamilyFiles : public testing::TestWithParam<Kind> {
     all.push_back(more);
     write_tensor_folder(folder_.path(), all);
   }
-  std::string open_error() {
-    return error_of([&] { ModelDirectory(folder_.path()); });
-  }
-
-  TemporaryFolder folder_;
-  Rng rng_;
-  ModelSpec spec_;
-  std::vector<std::vector<std::byte>> kept_;
-  std::vector<TensorData> data_;
 };
 
 TEST_P(FamilyFiles, ATiedModelMayCarryItsEmbeddingAsHead) {
@@ -340,32 +348,13 @@ INSTANTIATE_TEST_SUITE_P(Lists, WrongNeurons,
                                          Neurons{{0, 1, 9}, "below the dense width 9"}));
 
 // A GPT-2 directory as its makers lay it out, to which a test adds a tensor or spoils one.
-class Gpt2Files : public testing::Test {
+class Gpt2Files : public SpoiledDirectory, public testing::Test {
  protected:
-  Gpt2Files() : rng_(4), spec_(test::random_gpt2_spec(rng_)) {
-    write_model(folder_.path(), spec_, RandomWeights(spec_, rng_).data());
-    const TensorFolder files(folder_.path());
-    for (const auto& name : files.names()) {
-      const TensorView& view = *files.find(name);
-      kept_.emplace_back(view.bytes.begin(), view.bytes.end());
-      data_.push_back({name, view.dtype, view.shape, {}});
-    }
-    for (size_t i = 0; i < data_.size(); ++i) data_[i].bytes = kept_[i];
-  }
+  Gpt2Files() : SpoiledDirectory(4, test::random_gpt2_spec) { prepare(); }
 
-  void write() { write_tensor_folder(folder_.path(), data_); }
   TensorData& fused() {
     return *std::ranges::find(data_, "transformer.h.0.attn.c_attn.weight", &TensorData::name);
   }
-  std::string open_error() {
-    return error_of([&] { ModelDirectory(folder_.path()); });
-  }
-
-  TemporaryFolder folder_;
-  Rng rng_;
-  ModelSpec spec_;
-  std::vector<std::vector<std::byte>> kept_;
-  std::vector<TensorData> data_;
 };
 
 TEST_F(Gpt2Files, HoldQueriesKeysAndValuesInOneTransposedTensor) {

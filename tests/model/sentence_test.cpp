@@ -9,6 +9,7 @@
 #include "model/numeric_model.h"
 #include "model/sentence/pooling.h"
 #include "model/sentence/sentence_encoder.h"
+#include "model/small_bert.h"
 #include "support.h"
 
 namespace coppice {
@@ -73,27 +74,7 @@ Json module(const char* kind, const std::string& folder) {
 class SentenceDirectory : public testing::Test {
  protected:
   SentenceDirectory() {
-    ModelSpec spec = {.family = "bert",
-                      .vocabulary = 16,
-                      .width = 12,
-                      .context = 14,
-                      .learned_positions = true,
-                      .token_types = 2,
-                      .embedding_norm = true,
-                      .final_norm = false,
-                      .head = HeadKind::none,
-                      .pooler = true,
-                      .norm = NormKind::layer};
-    const AttentionSpec attention{.heads = 2,
-                                  .kv_heads = 2,
-                                  .head_dim = 6,
-                                  .qkv_bias = true,
-                                  .output_bias = true,
-                                  .rope = {.fraction = 0},
-                                  .causal = false};
-    const DenseFfnSpec ffn{.width = 8, .gated = false, .bias = true, .activation = Activation::gelu};
-    spec.blocks.assign(2, {attention, ffn, NormPlacement::post_sum});
-    model_.emplace(spec, 9);
+    model_.emplace(test::small_bert_spec(16, 14, 2), 9);
     files_ = model_->open();
     for (const char* name : {"config.json", "model.safetensors"})
       fs::copy(files_->path() / name, path() / name);

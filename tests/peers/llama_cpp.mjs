@@ -5,10 +5,12 @@
 // logits and probabilities of the whole vocabulary are compared. With f32 they agree to rounding (about 1e-6), but for
 // models with GELU, which llama.cpp looks up in a table of f16 values. With other types llama.cpp rounds activations, too,
 // which can change the choice of an expert where two are nearly equal, as in random models: there the mean decides.
+// Of text encoders with a pooling the vectors of some texts are compared; encoder-decoders are passed over
+// (llama_cpp_encoders.cpp is for them and for hidden states).
 // Prints one line of JSON for each model and type; exit 1 if one disagrees.
 
 import {execFileSync} from "node:child_process";
-import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync} from "node:fs";
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from "node:fs";
 import {tmpdir} from "node:os";
 import {basename, join, resolve} from "node:path";
 import {pathToFileURL} from "node:url";
@@ -83,6 +85,35 @@ async function compare(llama, model, type, scratch) {
         same_best_token: sameBest, same_prompt_ids: sameIds, agrees: close && sameIds};
 }
 
+const texts = ["The little text.", "a  TEXT, with   spaces", "naïve café", "unseen 中文 words"];
+
+// The vectors of some texts, of length 1; llama.cpp computes GELU by its approximation.
+async function compareVectors(llama, model, type, scratch) {
+    const file = join(scratch, "model.gguf"), input = join(scratch, "texts.txt");
+    const {architecture} = run("export", model, "-o", file, "--type", type, "--overwrite");
+    writeFileSync(input, texts.join("\n"));
+    const ours = run("embed", file, input, "--lines", "--normalize").embeddings;
+    const loaded = await llama.loadModel({modelPath: file});
+    const context = await loaded.createEmbeddingContext();
+    let largest = 0;
+    for (let i = 0; i < texts.length; i++) {
+        const theirs = (await context.getEmbeddingFor(texts[i])).vector;
+        const size = Math.sqrt(theirs.reduce((sum, x) => sum + x * x, 0)), own = ours[i];
+        for (let j = 0; j < own.length; j++) largest = Math.max(largest, Math.abs(own[j] - theirs[j] / size));
+    }
+    await context.dispose();
+    await loaded.dispose();
+    return {model: basename(resolve(model)), type, architecture, texts: texts.length, largest_vector_difference: largest,
+        agrees: largest <= (type === "f32" ? 2e-3 : 5e-2)};
+}
+
+// What config.json says it is.
+function compareAs(model) {
+    const {model_type: family, is_encoder_decoder: translates} = JSON.parse(readFileSync(join(model, "config.json")));
+    if (translates || family.endsWith("t5")) return null;
+    return existsSync(join(model, "modules.json")) ? compareVectors : compare;
+}
+
 const models = existsSync(join(folder, "config.json")) ? [folder] : readdirSync(folder).sort().map((name) => join(folder, name));
 const scratch = mkdtempSync(join(tmpdir(), "coppice-peer-"));
 let disagrees = false;
@@ -91,7 +122,9 @@ try {
     const llama = await getLlama({gpu: false, build: "never", logLevel: LlamaLogLevel.error});
     for (const model of models)
         for (const type of types.split(",")) {
-            const result = await compare(llama, model, type, scratch);
+            const comparison = compareAs(model);
+            if (comparison === null) continue;
+            const result = await comparison(llama, model, type, scratch);
             console.log(JSON.stringify(result));
             disagrees ||= !result.agrees;
         }

@@ -199,10 +199,17 @@ void write(const std::filesystem::path& folder, const ModelSpec& spec) {
   std::filesystem::create_directories(folder);
   write_model(folder, spec, tensors);
   if (spec.encoder || !is_causal(spec)) {
-    if (spec.learned_positions)
-      test::write_word_piece_files(folder);
-    else
+    if (!spec.learned_positions) {
       test::write_unigram_files(folder);
+      return;
+    }
+    test::write_word_piece_files(folder);
+    std::filesystem::create_directories(folder / "1_Pooling");
+    write_file(folder / "modules.json",
+               R"([{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+ {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}])");
+    write_file(folder / "1_Pooling/config.json",
+               R"({"pooling_mode_mean_tokens": true, "word_embedding_dimension": 64})");
     return;
   }
   write_file(folder / "text.txt", "a text of a few words, of a few words");

@@ -267,6 +267,14 @@ std::optional<std::string> attention_obstacle(const ModelSpec& spec) {
   return std::nullopt;
 }
 
+std::optional<std::string> alike_blocks_obstacle(const ModelSpec& spec, NormPlacement norms) {
+  if (auto obstacle = attention_obstacle(spec)) return obstacle;
+  if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
+  if (spec.blocks.front().norms == norms) return std::nullopt;
+  return norms == NormPlacement::parallel ? "its attention and FFN are not side by side"
+                                          : "its norms stand elsewhere";
+}
+
 std::optional<std::string> unequal_blocks_obstacle(const ModelSpec& spec) {
   for (const auto& block : spec.blocks)
     if (block != spec.blocks.front()) return "its layers differ";

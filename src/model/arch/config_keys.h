@@ -65,6 +65,8 @@ int64_t read_heads(const Json& config, const char* key, int64_t width, const std
 std::optional<std::string> attention_obstacle(const ModelSpec& spec);
 // Why the blocks of a spec are not all alike, if they are not.
 std::optional<std::string> unequal_blocks_obstacle(const ModelSpec& spec);
+// Why the blocks are not all alike, with norms placed so, around attention of that kind.
+std::optional<std::string> alike_blocks_obstacle(const ModelSpec& spec, NormPlacement norms);
 // Why a spec has parts that only text encoders have, if it has.
 std::optional<std::string> encoder_part_obstacle(const ModelSpec& spec);
 // Why the norms are not LayerNorm with biases, the model has parts of encoders, or the FFN of the first block

@@ -84,10 +84,8 @@ Family gpt2_family() {
             return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
-        if (auto obstacle = attention_obstacle(spec)) return obstacle;
-        if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
+        if (auto obstacle = alike_blocks_obstacle(spec, NormPlacement::pre)) return obstacle;
         const BlockSpec& block = spec.blocks.front();
-        if (block.norms != NormPlacement::pre) return "its norms stand elsewhere";
         if (auto obstacle = layer_norm_obstacle(spec, true)) return obstacle;
         if (!spec.learned_positions || spec.position_offset != 0) return "its positions are of another kind";
         if (spec.head_bias) return "its output head has a bias";

@@ -98,16 +98,33 @@ std::optional<std::string> gated_ffn_obstacle(const ModelSpec& spec) {
   return std::nullopt;
 }
 
+DenseFfnSpec read_plain_ffn(const Json& config, const std::string& where) {
+  return {.width = config_required<int64_t>(config, "intermediate_size", where),
+          .activation = read_activation(config, "hidden_act", "silu", where)};
+}
+
+std::optional<std::string> plain_ffn_obstacle(const ModelSpec& spec) {
+  if (auto obstacle = gated_ffn_obstacle(spec)) return obstacle;
+  if (std::get<DenseFfnSpec>(spec.blocks.front().ffn).bias) return "its FFN has biases";
+  return std::nullopt;
+}
+
+Json write_plain_llama(const ModelSpec& spec, const char* architecture, const char* model_type) {
+  const auto& ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
+  Json config = {{"architectures", Json::array({architecture})}, {"model_type", model_type}};
+  config.update(write_llama_shape(spec));
+  config["intermediate_size"] = ffn.width;
+  config["hidden_act"] = write_activation(ffn.activation);
+  return config;
+}
+
 Family llama_family() {
   return {
       .read =
           [](const Json& config, const std::string& where) {
-            return read_llama_shape(
-                config,
-                DenseFfnSpec{.width = config_required<int64_t>(config, "intermediate_size", where),
-                             .bias = config_value(config, "mlp_bias", false, where),
-                             .activation = read_activation(config, "hidden_act", "silu", where)},
-                {"attention_bias", "mlp_bias"}, where);
+            DenseFfnSpec ffn = read_plain_ffn(config, where);
+            ffn.bias = config_value(config, "mlp_bias", false, where);
+            return read_llama_shape(config, ffn, {"attention_bias", "mlp_bias"}, where);
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
         if (auto obstacle = llama_shape_obstacle(spec)) return obstacle;
@@ -115,12 +132,8 @@ Family llama_family() {
       },
       .write =
           [](const ModelSpec& spec) {
-            const auto& ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
-            Json config = {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}};
-            config.update(write_llama_shape(spec));
-            config["intermediate_size"] = ffn.width;
-            config["hidden_act"] = write_activation(ffn.activation);
-            config["mlp_bias"] = ffn.bias;
+            Json config = write_plain_llama(spec, "LlamaForCausalLM", "llama");
+            config["mlp_bias"] = std::get<DenseFfnSpec>(spec.blocks.front().ffn).bias;
             return config;
           },
       .file_name = [](const std::string& name) { return name; },

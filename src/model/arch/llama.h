@@ -26,4 +26,10 @@ std::optional<std::string> llama_shape_obstacle(const ModelSpec& spec, const Lla
 // Why the FFNs of a spec are not all the same dense gated one, if they are not.
 std::optional<std::string> gated_ffn_obstacle(const ModelSpec& spec);
 
+// The dense gated FFN without biases of most of these families: intermediate_size and hidden_act.
+DenseFfnSpec read_plain_ffn(const Json& config, const std::string& where);
+std::optional<std::string> plain_ffn_obstacle(const ModelSpec& spec);
+// config.json of a model with that FFN in every block: the class, model_type, write_llama_shape and the FFN.
+Json write_plain_llama(const ModelSpec& spec, const char* architecture, const char* model_type);
+
 }  // namespace coppice

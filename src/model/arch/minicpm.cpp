@@ -41,8 +41,7 @@ FfnSpec read_ffn(const Json& config, const std::string& where) {
   if (type == "vanilla") {
     config_must_be(config, "num_experts", nullptr, where);
     config_must_be(config, "ffn_gated", true, where);
-    return DenseFfnSpec{.width = config_required<int64_t>(config, "intermediate_size", where),
-                        .activation = activation};
+    return read_plain_ffn(config, where);
   }
   config_must_be(config, "ffn_type", "block", where);
   config_must_be(config, "router_act", "relu", where);
@@ -94,7 +93,7 @@ std::optional<std::string> minicpm_obstacle(const ModelSpec& spec) {
   if (is_latent(spec) && first_latent(spec).heads * first_latent(spec).value_dim != spec.width)
     return "the values of its heads do not add up to its width";
   const MoeSpec* moe = moe_of(spec.blocks.front());
-  if (moe == nullptr) return gated_ffn_obstacle(spec);
+  if (moe == nullptr) return plain_ffn_obstacle(spec);
   if (moe->router.score != RouterScore::relu_norm || moe->top_k != moe->experts())
     return "its router is not ReLU and RMSNorm";
   if (moe->gated) return "its experts are gated";

@@ -10,11 +10,8 @@ Family olmo2_family() {
       .read =
           [](const Json& given, const std::string& where) {
             const Json config = with_defaults(given, {{"rms_norm_eps", 1e-5}});
-            ModelSpec spec = read_llama_shape(
-                config,
-                DenseFfnSpec{.width = config_required<int64_t>(config, "intermediate_size", where),
-                             .activation = read_activation(config, "hidden_act", "silu", where)},
-                {"attention_bias"}, where);
+            ModelSpec spec =
+                read_llama_shape(config, read_plain_ffn(config, where), {"attention_bias"}, where);
             for (auto& block : spec.blocks) {
               block.norms = NormPlacement::post;
               std::get<AttentionSpec>(block.mixer).qk_norm = QkNorm::projection;
@@ -27,18 +24,12 @@ Family olmo2_family() {
           return obstacle;
         const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
         if (attention.heads * attention.head_dim != spec.width) return "its heads do not add up to its width";
-        if (auto obstacle = gated_ffn_obstacle(spec)) return obstacle;
-        if (std::get<DenseFfnSpec>(spec.blocks.front().ffn).bias) return "its FFN has biases";
-        return std::nullopt;
+        return plain_ffn_obstacle(spec);
       },
       .write =
           [](const ModelSpec& spec) {
-            const auto& ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
-            Json config = {{"architectures", {"Olmo2ForCausalLM"}}, {"model_type", "olmo2"}};
-            config.update(write_llama_shape(spec));
+            Json config = write_plain_llama(spec, "Olmo2ForCausalLM", "olmo2");
             config.erase("head_dim");
-            config["intermediate_size"] = ffn.width;
-            config["hidden_act"] = write_activation(ffn.activation);
             return config;
           },
       .file_name = [](const std::string& name) { return name; },

@@ -46,10 +46,8 @@ Family opt_family() {
             return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
-        if (auto obstacle = attention_obstacle(spec)) return obstacle;
-        if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
+        if (auto obstacle = alike_blocks_obstacle(spec, NormPlacement::pre)) return obstacle;
         const BlockSpec& block = spec.blocks.front();
-        if (block.norms != NormPlacement::pre) return "its norms stand elsewhere";
         const auto& attention = std::get<AttentionSpec>(block.mixer);
         if (auto obstacle = layer_norm_obstacle(spec, attention.qkv_bias)) return obstacle;
         if (spec.norm_epsilon != 1e-5) return "its norms' epsilon is not 1e-5";

@@ -41,10 +41,8 @@ Family phi_family() {
             return spec;
           },
       .obstacle = [](const ModelSpec& spec) -> std::optional<std::string> {
-        if (auto obstacle = attention_obstacle(spec)) return obstacle;
-        if (auto obstacle = unequal_blocks_obstacle(spec)) return obstacle;
+        if (auto obstacle = alike_blocks_obstacle(spec, NormPlacement::parallel)) return obstacle;
         const BlockSpec& block = spec.blocks.front();
-        if (block.norms != NormPlacement::parallel) return "its attention and FFN are not side by side";
         if (auto obstacle = layer_norm_obstacle(spec, true)) return obstacle;
         if (spec.learned_positions || spec.position_offset != 0) return "its positions are learned";
         if (!spec.head_bias) return "its output head has no bias";

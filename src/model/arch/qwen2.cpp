@@ -13,11 +13,8 @@ Family qwen2_family() {
             const Json config = with_defaults(
                 given,
                 {{"num_key_value_heads", 32}, {"sliding_window", 4096}, {"max_position_embeddings", 32768}});
-            ModelSpec spec = read_llama_shape(
-                config,
-                DenseFfnSpec{.width = config_required<int64_t>(config, "intermediate_size", where),
-                             .activation = read_activation(config, "hidden_act", "silu", where)},
-                layer_window_keys(), where);
+            ModelSpec spec =
+                read_llama_shape(config, read_plain_ffn(config, where), layer_window_keys(), where);
             for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).qkv_bias = true;
             read_layer_windows(config, spec, where);
             return spec;
@@ -29,18 +26,12 @@ Family qwen2_family() {
         const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
         if (!attention.qkv_bias) return "its queries, keys and values have no biases";
         if (attention.output_bias) return "its attention output has a bias";
-        if (auto obstacle = gated_ffn_obstacle(spec)) return obstacle;
-        if (std::get<DenseFfnSpec>(spec.blocks.front().ffn).bias) return "its FFN has biases";
-        return std::nullopt;
+        return plain_ffn_obstacle(spec);
       },
       .write =
           [](const ModelSpec& spec) {
-            const auto& ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
-            Json config = {{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}};
-            config.update(write_llama_shape(spec));
+            Json config = write_plain_llama(spec, "Qwen2ForCausalLM", "qwen2");
             config.erase("attention_bias");
-            config["intermediate_size"] = ffn.width;
-            config["hidden_act"] = write_activation(ffn.activation);
             write_layer_windows(spec, config);
             return config;
           },

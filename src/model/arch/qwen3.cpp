@@ -48,11 +48,7 @@ Family qwen3_family() {
             const AttentionGate gate = read_gate(config, where);
             config_must_be(config, "qkv_bias", false, where);
             const bool normed = config_value(config, "use_qk_norm", true, where);
-            ModelSpec spec = read_llama_shape(
-                config,
-                DenseFfnSpec{.width = config_required<int64_t>(config, "intermediate_size", where),
-                             .activation = read_activation(config, "hidden_act", "silu", where)},
-                keys, where);
+            ModelSpec spec = read_llama_shape(config, read_plain_ffn(config, where), keys, where);
             for (auto& block : spec.blocks) {
               auto& attention = std::get<AttentionSpec>(block.mixer);
               attention.qk_norm = normed ? QkNorm::head : QkNorm::none;
@@ -74,17 +70,11 @@ Family qwen3_family() {
           return obstacle;
         if (gated && attention.qkv_bias) return "its attention has gates and biases";
         if (auto obstacle = layer_window_obstacle(spec)) return obstacle;
-        if (auto obstacle = gated_ffn_obstacle(spec)) return obstacle;
-        if (std::get<DenseFfnSpec>(spec.blocks.front().ffn).bias) return "its FFN has biases";
-        return std::nullopt;
+        return plain_ffn_obstacle(spec);
       },
       .write =
           [](const ModelSpec& spec) {
-            const auto& ffn = std::get<DenseFfnSpec>(spec.blocks.front().ffn);
-            Json config = {{"architectures", {"Qwen3ForCausalLM"}}, {"model_type", "qwen3"}};
-            config.update(write_llama_shape(spec));
-            config["intermediate_size"] = ffn.width;
-            config["hidden_act"] = write_activation(ffn.activation);
+            Json config = write_plain_llama(spec, "Qwen3ForCausalLM", "qwen3");
             write_layer_windows(spec, config);
             const auto& attention = std::get<AttentionSpec>(spec.blocks.front().mixer);
             if (attention.gate == AttentionGate::none) return config;

@@ -37,12 +37,15 @@ void add_tokenizer(const ModelFiles& model, GgufMetadata& metadata) {
       if (key.starts_with("tokenizer.")) metadata.add(key, value);
     return;
   }
-  add_gguf_tokenizer(model.path(),
-                     {.vocabulary = spec.vocabulary,
-                      .bos_id = spec.bos_id,
-                      .eos_ids = spec.eos_ids,
-                      .token_types = spec.token_types},
-                     metadata);
+  add_gguf_tokenizer(
+      model.path(),
+      {.vocabulary = spec.vocabulary,
+       .bos_id = spec.bos_id,
+       .eos_ids = spec.eos_ids,
+       // llama.cpp wants a number even where there are none.
+       .token_types =
+           gguf_architecture(metadata).embedding_norm ? std::max<int64_t>(1, spec.token_types) : 0},
+      metadata);
 }
 
 GgmlType type_of(const std::string& name, const std::vector<int64_t>& shape, const ModelSpec& spec,

@@ -164,6 +164,8 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
   other_way.fused_qkv = !architecture.fused_qkv;
   std::set<std::string_view> used;
   if (architecture.rope_factors) used.insert(rope_factors_name);
+  // A table of the first T5 checkpoints that no formula uses.
+  if (architecture.encoder_decoder) used.insert("dec.blk.0.cross_attn_rel_b.weight");
   for (const auto& wanted : tensor_table(spec)) {
     auto name = gguf_tensor_name(wanted.name, architecture);
     COPPICE_CHECK(name.has_value(), "a spec from a GGUF file has GGUF's tensors: " + wanted.name);

@@ -27,6 +27,12 @@ void place(const std::vector<AddedToken>& tokens, std::vector<ScoredPiece>& piec
         {.text = token.content, .kind = token.special ? PieceKind::control : PieceKind::user_defined}, where);
 }
 
+void place_added_tokens(const Json& file, std::vector<ScoredPiece>& pieces, const std::string& where) {
+  const auto added = file.find("added_tokens");
+  if (added == file.end() || added->is_null()) return;
+  place(from_json<std::vector<AddedToken>>(*added, where + ".added_tokens"), pieces, where);
+}
+
 void add_special_id(TokenTable& table, const char* key, std::string_view text) {
   for (size_t id = 0; id < table.pieces.size(); ++id)
     if (table.pieces[id].text == text) {
@@ -120,12 +126,6 @@ Error no_gguf_name(const std::string& where, const std::string& found, const std
                 .found = found,
                 .expected = expected,
                 .advice = "GGUF has no name for this tokenizer"});
-}
-
-void place_added_tokens(const Json& file, std::vector<ScoredPiece>& pieces, const std::string& where) {
-  const auto added = file.find("added_tokens");
-  if (added == file.end() || added->is_null()) return;
-  place(from_json<std::vector<AddedToken>>(*added, where + ".added_tokens"), pieces, where);
 }
 
 std::vector<ScoredPiece> pieces_of(const TokenizerJson& document, bool bytes, const std::string& where) {

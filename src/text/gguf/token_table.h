@@ -30,8 +30,6 @@ Error no_gguf_name(const std::string& where, const std::string& found, const std
 
 // The pieces of a tokenizer.json with a vocabulary of ids, and its added tokens; `bytes`: tokens <0xNN> are bytes.
 std::vector<ScoredPiece> pieces_of(const TokenizerJson& document, bool bytes, const std::string& where);
-// Gives the added tokens of a tokenizer.json their places and kinds.
-void place_added_tokens(const Json& file, std::vector<ScoredPiece>& pieces, const std::string& where);
 
 // BERT's: the tokens of a word's beginning are spelled with ▁, others without a mark.
 TokenTable table_of_word_piece(const TokenizerJson& document, const std::string& where);

@@ -156,6 +156,8 @@ TokenTable table_of_sentencepiece(const fs::path& directory, const char* name) {
       (!unigram && (!normalization.charsmap.empty() || normalization.remove_extra_whitespaces)))
     throw no_gguf_name(where, "a SentencePiece model that normalizes its text",
                        "one that leaves it as it is");
+  if (unigram && model.byte_fallback)
+    throw no_gguf_name(where, "a unigram model that falls back to bytes", "an unknown token");
   if (model.whitespace_as_suffix)
     throw no_gguf_name(where, "spaces that end words", "spaces that begin them");
   TokenTable table;
