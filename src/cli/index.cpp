@@ -20,6 +20,8 @@ CollectionOptions collection_options(const DocumentSourceOptions& from) {
   options.format = from.format;
   options.id_field = from.id_field;
   options.text_fields = from.text_field;
+  options.header = from.header;
+  options.quotes = from.quotes;
   options.skip_bad = from.skip_bad;
   options.sparse = from.sparse == "-";
   return options;
@@ -132,16 +134,14 @@ uint64_t bytes_of(const std::filesystem::path& folder) {
 }
 
 Json report_json(const IngestReport& report) {
-  return {{"documents", report.documents},
-          {"replaced", report.replaced},
-          {"bad", report.bad},
-          {"without_text", report.without_text},
-          {"seconds", report.seconds},
+  return {{"documents", report.documents},         {"replaced", report.replaced}, {"bad", report.bad},
+          {"without_text", report.without_text},   {"warnings", report.warnings}, {"seconds", report.seconds},
           {"documents_per_s", report.per_second()}};
 }
 
 void warn_of(const IngestReport& report) {
   if (report.replaced > 0) log_warning("{} documents replaced others of the same id", report.replaced);
+  for (const auto& warning : report.warnings) log_warning("{}", warning);
   if (report.without_text > 0) log_warning("{} documents have no text", report.without_text);
   if (report.bad > 0) {
     log_warning("{} documents could not be read and were left out", report.bad);

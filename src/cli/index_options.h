@@ -11,6 +11,7 @@ struct DocumentSourceOptions {
   CollectionFormat format = CollectionFormat::automatic;
   std::string id_field;
   std::vector<std::string> text_field;
+  YesNo header = YesNo::automatic, quotes = YesNo::automatic;
   std::string sparse;
   std::filesystem::path dense, late;
   bool skip_bad = false;
@@ -18,13 +19,19 @@ struct DocumentSourceOptions {
 
   static void fields(auto& self, auto&& field) {
     field("format", self.format, Field{.help = "how documents are stored (default: by what is there)"});
-    field(
-        "id_field", self.id_field,
-        Field{.help = "key or column of the ids (default: _id, id, docid, docno, …)", .value_name = "NAME"});
+    field("id_field", self.id_field,
+          Field{.help = "key or column of the ids (default: _id, id, docid, docno, …); #: the number of the "
+                        "line or row",
+                .value_name = "NAME"});
     field("text_field", self.text_field,
           Field{.help =
                     "keys or columns to search (default: title, text, contents, … as far as they are there)",
                 .value_name = "NAME"});
+    field("header", self.header,
+          Field{.help = "whether the first row of a table names its columns (auto: in CSV, and in TSV if it "
+                        "names an id)"});
+    field("quotes", self.quotes,
+          Field{.help = "whether values of a table may be quoted as in RFC 4180 (auto: in CSV)"});
     field("sparse", self.sparse,
           Field{.help = "learned sparse vectors: a JSONL file of {id, vector: {term: weight}}, or - if the "
                         "documents have them themselves",

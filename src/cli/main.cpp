@@ -6,9 +6,12 @@
 #include "cli/embed_options.h"
 #include "cli/eval_options.h"
 #include "cli/export_options.h"
+#include "cli/index_check_options.h"
 #include "cli/index_options.h"
 #include "cli/info_options.h"
 #include "cli/measure_options.h"
+#include "cli/measure_overlap_options.h"
+#include "cli/measure_passages_options.h"
 #include "cli/parity_options.h"
 #include "cli/pull_options.h"
 #include "cli/run_options.h"
@@ -28,11 +31,15 @@ int main(int argc, char** argv) {
                               make_verb<RunOptions>(run_verb, run_run),
                               make_verb<EvalOptions>(eval_verb, run_eval),
                               make_verb<MeasureOptions>(measure_verb, run_measure),
+                              make_verb<MeasureAnswersOptions>(measure_answers_verb, run_measure_answers),
+                              make_verb<MeasureBudgetOptions>(measure_budget_verb, run_measure_budget),
+                              make_verb<MeasureOverlapOptions>(measure_overlap_verb, run_measure_overlap),
                               make_verb<EmbedOptions>(embed_verb, run_embed),
                               make_verb<IndexOptions>(index_verb, run_index),
                               make_verb<IndexAddOptions>(index_add_verb, run_index_add),
                               make_verb<IndexDeleteOptions>(index_delete_verb, run_index_delete),
                               make_verb<IndexPathOptions>(index_merge_verb, run_index_merge),
+                              make_verb<IndexCheckOptions>(index_check_verb, run_index_check),
                               make_verb<IndexPathOptions>(index_verify_verb, run_index_verify),
                               make_verb<IndexPathOptions>(index_info_verb, run_index_info),
                               make_verb<SearchOptions>(search_verb, run_search),

@@ -208,7 +208,7 @@ std::vector<std::string> measures_asked_for(const MeasureOptions& options) {
 
 int run_measure(const MeasureOptions& options) {
   const auto requests = parse_measures(measures_asked_for(options));
-  const auto judgements = TrecJudgements::read(options.qrels, options.judgements);
+  const auto judgements = TrecJudgements::read(find_judgements(options.qrels), options.judgements);
   const auto zscores = options.zscores.empty() ? std::nullopt : std::optional(ZScores::read(options.zscores));
   std::vector<Evaluation> evaluations;
   for (const auto& path : options.runs)

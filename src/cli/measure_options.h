@@ -41,7 +41,7 @@ struct MeasureOptions {
 
   static void fields(auto& self, auto&& field) {
     field("qrels", self.qrels,
-          Field{.help = "relevance judgements: TREC qrels, or a table of BEIR",
+          Field{.help = "relevance judgements: TREC qrels, or a table of BEIR, or its directory",
                 .required = true,
                 .positional = true,
                 .value_name = "QRELS"});

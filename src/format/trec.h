@@ -83,6 +83,9 @@ struct Judgement {
   double level = 0;
 };
 
+// The file itself; of a BEIR directory, or of its folder qrels, test.tsv or the only table in it. Errors: several, none.
+std::filesystem::path find_judgements(const std::filesystem::path& path);
+
 class TrecJudgements {
  public:
   struct Query {

@@ -136,6 +136,21 @@ TrecJudgements TrecJudgements::parse(std::string_view text, JudgementFormat form
   return result;
 }
 
+std::filesystem::path find_judgements(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) return path;
+  const fs::path folder = fs::is_directory(path / "qrels") ? path / "qrels" : path;
+  if (fs::is_regular_file(folder / "test.tsv")) return folder / "test.tsv";
+  std::vector<fs::path> tables;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".tsv") tables.push_back(entry.path());
+  if (tables.size() == 1) return tables[0];
+  throw Error({.where = folder.string(),
+               .found = fmt::format("{} tables of judgements", tables.size()),
+               .expected = "test.tsv, or a single .tsv",
+               .advice = "name the file"});
+}
+
 TrecJudgements TrecJudgements::read(const std::filesystem::path& path, JudgementFormat format) {
   MappedFile file(path);
   TrecJudgements result = parse(text_of(file, path.string()), format, path.string());

@@ -218,4 +218,8 @@ int unicode_script(char32_t c) {
   return found->second[c % block];
 }
 
+const char* unicode_script_name(int script) {
+  return script_names[script];
+}
+
 }  // namespace coppice

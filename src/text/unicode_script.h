@@ -7,4 +7,7 @@ namespace coppice {
 // Inherited are scripts too.
 int unicode_script(char32_t c);
 
+// Its name in Unicode's data, as "Latin".
+const char* unicode_script_name(int script);
+
 }  // namespace coppice

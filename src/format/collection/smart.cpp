@@ -12,7 +12,8 @@ namespace coppice {
 namespace {
 
 constexpr std::pair<char, const char*> part_names[] = {{'T', "title"},  {'W', "text"},     {'A', "author"},
-                                                       {'B', "source"}, {'K', "keywords"}, {'N', "note"}};
+                                                       {'B', "source"}, {'K', "keywords"}, {'N', "note"},
+                                                       {'X', "links"}};
 
 const char* part_name(char letter) {
   for (const auto& [known, name] : part_names)
@@ -37,10 +38,10 @@ class SmartDocuments final : public DocumentReader {
     document.metadata = Json::object();
     for (auto& [letter, content] : record.parts) {
       const char* name = part_name(letter);
-      if (name == nullptr) continue;  // links
+      if (name == nullptr) continue;
       if (is_text(name))
         add_field(document, name, std::move(content));
-      else
+      else if (letter != 'X')
         document.metadata[name] = std::move(content);
     }
     return true;

@@ -3,10 +3,13 @@
 #include <chrono>
 
 #include "base/progress.h"
+#include "text/analysis/language_fit.h"
 
 namespace coppice {
 namespace {
 
+// Whose script is looked at: the first ones, then some.
+constexpr int64_t first_documents = 1000, every = 64;
 constexpr size_t batch_documents = 4096, batch_bytes = size_t{8} << 20;
 
 IndexedDocument taken_over(SourceDocument& source) {
@@ -39,13 +42,20 @@ IngestReport ingest(CollectionReader& reader, IndexWriter& writer, const Attach&
   Progress progress("index", static_cast<int64_t>(reader.bytes_total()), "bytes");
   uint64_t read = 0;
   SourceDocument source;
+  ScriptCensus census;
+  int64_t seen = 0;
   std::vector<IndexedDocument> batch;
   for (bool more = true; more;) {
     batch.clear();
     size_t bytes = 0;
     while (batch.size() < batch_documents && bytes < batch_bytes && (more = reader.next(source))) {
       size_t text = 0;
-      for (const auto& [name, content] : source.fields) text += content.size();
+      const bool counted = seen < first_documents || seen % every == 0;
+      for (const auto& [name, content] : source.fields) {
+        text += content.size();
+        if (counted) census.add(content);
+      }
+      ++seen;
       report.without_text += text == 0;
       bytes += text;
       batch.push_back(taken_over(source));
@@ -61,6 +71,9 @@ IngestReport ingest(CollectionReader& reader, IndexWriter& writer, const Attach&
                      fmt::format("{} documents", report.documents));
     read = reader.bytes_read();
   }
+  if (writer.spec().text)
+    if (auto misfit = script_misfit(writer.spec().text->analyzer, census); !misfit.empty())
+      report.warnings.push_back(std::move(misfit));
   report.replaced = writer.commit().replaced;
   report.bad += reader.bad_documents();
   for (const auto& example : reader.bad_examples()) report.bad_examples.push_back(example);

@@ -12,6 +12,7 @@ struct IngestReport {
   int64_t documents = 0, replaced = 0, bad = 0, without_text = 0;
   double seconds = 0;
   std::vector<std::string> bad_examples;
+  std::vector<std::string> warnings;  // of the language of texts that the analyzer is not made for
 
   double per_second() const { return seconds > 0 ? static_cast<double>(documents) / seconds : 0; }
 };
