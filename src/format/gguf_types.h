@@ -47,8 +47,8 @@ bool can_dequantize(uint32_t number);
 // The floats of whole blocks. A type that Coppice cannot read is an Error that names `where`.
 std::vector<float> dequantize(uint32_t number, std::span<const std::byte> blocks, const std::string& where);
 
-// Floats as f32, f16, bf16, q8_0 or q4_0, rounded as llama.cpp's reference rounds; their number is a multiple
-// of the block. Values that are not finite, or too large for the type, are an Error that names `where`.
+// Floats as blocks of any type that Coppice can read, but for f64. Types of 32 elements are rounded as llama.cpp's
+// reference rounds, K types so that they give the floats back best; the floats' number is a multiple of the block. Values that are not finite, or too large for the type, are an Error that names `where`.
 std::vector<std::byte> quantize(GgmlType type, std::span<const float> values, const std::string& where);
 
 }  // namespace coppice

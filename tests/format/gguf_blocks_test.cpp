@@ -196,6 +196,109 @@ TEST(GgufBlocks, Q4IsRoundedAsTheReference) {
   }
 }
 
+// Types with minima, and with a fifth bit: the quotients that the definition gives, in float as in the reference.
+TEST(GgufBlocks, MinimaAndFifthBitsAreRoundedAsTheReference) {
+  Rng rng(7);
+  for (int round = 0; round < 300; ++round) {
+    const auto x = random_floats(rng, 32);
+    const auto [low, high] = std::minmax_element(x.begin(), x.end());
+    const float extreme =
+        *std::max_element(x.begin(), x.end(), [](float a, float b) { return std::abs(a) < std::abs(b); });
+    for (const GgmlType type : {GgmlType::q4_1, GgmlType::q5_0, GgmlType::q5_1}) {
+      const auto bytes = quantize(type, x, "x");
+      Block block;
+      for (const std::byte byte : bytes) block.push_back(static_cast<uint8_t>(byte));
+      const float d = type == GgmlType::q4_1   ? (*high - *low) / 15
+                      : type == GgmlType::q5_1 ? (*high - *low) / 31
+                                               : extreme / -16;
+      EXPECT_EQ(bits(block, 0, 16), float_to_f16(d));
+      if (type != GgmlType::q5_0) {
+        EXPECT_EQ(bits(block, 16, 16), float_to_f16(*low));
+      }
+      const float inverse = 1 / d;
+      for (size_t i = 0; i < 32; ++i) {
+        const float from = type == GgmlType::q5_0 ? 0 : *low, shift = type == GgmlType::q5_0 ? 16.5f : 0.5f;
+        const float quotient = (x[i] - from) * inverse + shift;
+        const int wanted = std::min(type == GgmlType::q4_1 ? 15 : 31, static_cast<int>(std::floor(quotient)));
+        const size_t first = type == GgmlType::q4_1 ? 4 : type == GgmlType::q5_0 ? 6 : 8;
+        int found = bits(block, 8 * (first + i % 16) + (i < 16 ? 0 : 4), 4);
+        if (type != GgmlType::q4_1) found += 16 * bits(block, 8 * (first - 4) + i, 1);
+        EXPECT_EQ(found, wanted) << ggml_type_info(type).name;
+      }
+    }
+  }
+}
+
+// A block as good as plain rounding gives: every part of 32 from its minimum to its maximum in even steps, whose
+// step and minimum are whole multiples of a 63rd of the largest.
+double plainly_rounded_error(const std::vector<float>& x, int levels) {
+  float steps[8], minima[8], largest_step = 1e-30f, largest_minimum = 1e-30f;
+  for (size_t p = 0; p < 8; ++p) {
+    const auto [low, high] =
+        std::minmax_element(x.begin() + 32 * static_cast<long>(p), x.begin() + 32 * static_cast<long>(p + 1));
+    minima[p] = std::max(0.0f, -*low);
+    steps[p] = (*high + minima[p]) / static_cast<float>(levels);
+    largest_step = std::max(largest_step, steps[p]);
+    largest_minimum = std::max(largest_minimum, minima[p]);
+  }
+  double error = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const float step = std::round(63 * steps[i / 32] / largest_step) * largest_step / 63,
+                minimum = std::round(63 * minima[i / 32] / largest_minimum) * largest_minimum / 63;
+    const float q = std::clamp(std::round((x[i] + minimum) / step), 0.0f, static_cast<float>(levels));
+    error += std::pow(x[i] - (step * q - minimum), 2);
+  }
+  return error;
+}
+
+double squared_error(GgmlType type, const std::vector<float>& x) {
+  const auto back = dequantize(static_cast<uint32_t>(type), quantize(type, x, "x"), "x");
+  double error = 0;
+  for (size_t i = 0; i < x.size(); ++i) error += std::pow(back[i] - x[i], 2);
+  return error;
+}
+
+TEST(GgufBlocks, SearchedScalesBeatPlainRounding) {
+  Rng rng(8);
+  double four = 0, five = 0, six = 0, plain_four = 0, plain_five = 0, eight = 0;
+  for (int round = 0; round < 200; ++round) {
+    auto x = random_floats(rng, 256);
+    float unit = 0;
+    for (const float value : x) unit = std::max(unit, std::abs(value));
+    for (float& value : x) value /= unit;
+    if (round % 3 == 0)
+      for (size_t i = 0; i < 64; ++i) x[i] *= 0.1f;
+    if (round % 5 == 0)
+      for (float& value : x) value = std::abs(value);
+    four += squared_error(GgmlType::q4_k, x);
+    five += squared_error(GgmlType::q5_k, x);
+    six += squared_error(GgmlType::q6_k, x);
+    eight += squared_error(GgmlType::q8_0, x);
+    plain_four += plainly_rounded_error(x, 15);
+    plain_five += plainly_rounded_error(x, 31);
+  }
+  EXPECT_LT(four, 0.85 * plain_four);
+  EXPECT_LT(five, 0.95 * plain_five);
+  EXPECT_LT(five, 0.3 * four);
+  EXPECT_LT(six, 0.35 * five);
+  EXPECT_LT(eight, 0.2 * six);
+}
+
+// What a block can hold exactly comes back.
+TEST(GgufBlocks, SearchFindsWhatABlockHolds) {
+  Rng rng(9);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<float> x(256);
+    for (size_t i = 0; i < 256; ++i) x[i] = static_cast<float>(rng.below(16)) * 0.25f - 2;
+    for (size_t p = 0; p < 8; ++p) x[32 * p] = -2, x[32 * p + 1] = 1.75f;
+    for (const GgmlType type : {GgmlType::q4_k, GgmlType::q5_k, GgmlType::q6_k}) {
+      const auto back = dequantize(static_cast<uint32_t>(type), quantize(type, x, "x"), "x");
+      const float tolerance = type == GgmlType::q4_k ? 0.01f : 0.06f;  // the others have steps of their own
+      for (size_t i = 0; i < 256; ++i) EXPECT_NEAR(back[i], x[i], tolerance) << ggml_type_info(type).name;
+    }
+  }
+}
+
 TEST(GgufBlocks, OfEqualExtremesTheFirstCounts) {
   std::vector<float> x(32, 0.5f);
   x[3] = -8, x[20] = 8;
@@ -237,18 +340,21 @@ TEST(GgufBlocks, PlainTypesKeepTheirBits) {
 }
 
 TEST(GgufBlocks, ZerosAndTinyValues) {
-  for (const GgmlType type : {GgmlType::q8_0, GgmlType::q4_0})
-    for (const float value : {0.0f, -0.0f, 1e-40f, 1e-30f}) {
-      const std::vector<float> x(32, value);
+  for (const GgmlType type : {GgmlType::q8_0, GgmlType::q4_0, GgmlType::q4_1, GgmlType::q5_0, GgmlType::q5_1,
+                              GgmlType::q4_k, GgmlType::q5_k, GgmlType::q6_k})
+    for (const float value : {0.0f, -0.0f, 1e-40f, 1e-30f, -1e-20f}) {
+      const std::vector<float> x(256, value);
       for (const float back : dequantize(static_cast<uint32_t>(type), quantize(type, x, "x"), "x"))
         EXPECT_EQ(back, 0);
     }
 }
 
 TEST(GgufBlocks, WhatCannotBeHeldIsRefused) {
-  std::vector<float> x(32, 1);
+  std::vector<float> x(256, 1);
   x[7] = NAN;
-  for (const GgmlType type : {GgmlType::f32, GgmlType::f16, GgmlType::bf16, GgmlType::q8_0, GgmlType::q4_0})
+  for (const GgmlType type :
+       {GgmlType::f32, GgmlType::f16, GgmlType::bf16, GgmlType::q8_0, GgmlType::q4_0, GgmlType::q4_1,
+        GgmlType::q5_0, GgmlType::q5_1, GgmlType::q4_k, GgmlType::q5_k, GgmlType::q6_k})
     EXPECT_THAT(error_of([&] { quantize(type, x, "weights"); }), HasSubstr("weights: the value nan"));
   x[7] = 1e5f;
   EXPECT_THAT(error_of([&] { quantize(GgmlType::f16, x, "weights"); }), HasSubstr("take bf16 or f32"));

@@ -434,7 +434,7 @@ TEST(Gguf, TypesOfTensors) {
   EXPECT_EQ(type("blk.0.ffn_gate_exps.weight"), "Q4_0");
   EXPECT_EQ(type("blk.0.ffn_down_exps.weight"), "F16");
   EXPECT_EQ(type("token_embd.weight"), "Q4_0");
-  EXPECT_EQ(type("output.weight"), "Q8_0");
+  EXPECT_EQ(type("output.weight"), "Q8_0") << "64 is no multiple of 256, else Q6_K";
   EXPECT_EQ(file.metadata().integer("general.file_type"), 2);
   EXPECT_EQ(file.find("blk.0.ffn_gate_exps.weight")->shape, (std::vector<int64_t>{3, 40, 64}));
   // Expert 2 is the third slice.
@@ -442,6 +442,40 @@ TEST(Gguf, TypesOfTensors) {
   const std::string name = "model.layers.0.mlp.experts.2.gate_proj.weight";
   const auto values = original->tensor(name).to_floats();
   EXPECT_EQ(back->tensor(name).to_floats(), dequantize(2, quantize(GgmlType::q4_0, values, name), name));
+}
+
+// Which blocks are finer in llama.cpp's mixtures, and what rows of other lengths become.
+TEST(Gguf, MixturesOfTypes) {
+  ModelSpec spec = {
+      .vocabulary = 64,
+      .width = 256,
+      .context = 32,
+      .tied_embeddings = false,
+      .blocks = std::vector<BlockSpec>(
+          16, {AttentionSpec{.heads = 4, .kv_heads = 2, .head_dim = 64}, DenseFfnSpec{.width = 96}})};
+  const TemporaryFolder folder;
+  write_normal(folder.path(), spec);
+  const auto original = open_model(folder.path());
+  const auto result = export_gguf(*original, GgufWeights::q4_k, folder / "m.gguf");
+  std::map<std::string, std::string> types;
+  for (const auto& tensor : result.written) types[tensor.name] = tensor.type;
+  std::string finer;
+  for (int block = 0; block < 16; ++block) {
+    const auto type = [&](const char* part) {
+      return types.at(fmt::format("blk.{}.{}.weight", block, part));
+    };
+    finer += type("attn_v") == "Q6_K" ? '1' : '0';
+    EXPECT_EQ(type("attn_q"), "Q4_K");
+    EXPECT_EQ(type("ffn_down"), type("attn_v") == "Q6_K" ? "Q8_0" : "Q5_0");  // rows of 96
+    EXPECT_EQ(type("attn_norm"), "F32");
+  }
+  EXPECT_EQ(finer, "1100100100100111");
+  EXPECT_EQ(types.at("output.weight"), "Q6_K");
+  EXPECT_EQ(types.at("token_embd.weight"), "Q4_K");
+  EXPECT_EQ(GgufFile(folder / "m.gguf").metadata().integer("general.file_type"), 15);
+  const auto back = open_model(folder / "m.gguf");
+  for (const auto& tensor : result.written) EXPECT_LT(tensor.error.relative(), 0.09) << tensor.name;
+  EXPECT_LT(result.written.front().error.relative(), 0.09);
 }
 
 TEST(Gguf, TheArchitectureFollowsFromTheValues) {

@@ -1,6 +1,7 @@
 #include "model/gguf/export_gguf.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -17,11 +18,13 @@ struct TypeNumbers {
   uint32_t file_type;  // general.file_type
 };
 
-constexpr TypeNumbers type_numbers[] = {{GgufWeights::f32, GgmlType::f32, 0},
-                                        {GgufWeights::f16, GgmlType::f16, 1},
-                                        {GgufWeights::q4_0, GgmlType::q4_0, 2},
-                                        {GgufWeights::q8_0, GgmlType::q8_0, 7},
-                                        {GgufWeights::bf16, GgmlType::bf16, 32}};
+constexpr TypeNumbers type_numbers[] = {
+    {GgufWeights::f32, GgmlType::f32, 0},    {GgufWeights::f16, GgmlType::f16, 1},
+    {GgufWeights::q4_0, GgmlType::q4_0, 2},  {GgufWeights::q4_1, GgmlType::q4_1, 3},
+    {GgufWeights::q8_0, GgmlType::q8_0, 7},  {GgufWeights::q5_0, GgmlType::q5_0, 8},
+    {GgufWeights::q5_1, GgmlType::q5_1, 9},  {GgufWeights::q4_k, GgmlType::q4_k, 15},
+    {GgufWeights::q5_k, GgmlType::q5_k, 17}, {GgufWeights::q6_k, GgmlType::q6_k, 18},
+    {GgufWeights::bf16, GgmlType::bf16, 32}};
 
 const TypeNumbers& numbers_of(GgufWeights weights) {
   const auto found = std::find_if(std::begin(type_numbers), std::end(type_numbers),
@@ -48,14 +51,48 @@ void add_tokenizer(const ModelFiles& model, GgufMetadata& metadata) {
       metadata);
 }
 
+// The block of "blk.7.ffn_down.weight" is 7.
+int64_t block_of(const std::string& name) {
+  constexpr std::string_view start = "blk.";
+  return name.starts_with(start) ? std::strtoll(name.c_str() + start.size(), nullptr, 10) : -1;
+}
+
+// Blocks whose most sensitive matrices get more bits: the first and the last eighth, and every third between.
+bool is_sensitive(int64_t block, int64_t blocks) {
+  const int64_t eighth = blocks / 8;
+  return block < eighth || block >= 7 * eighth || (block - eighth) % 3 == 2;
+}
+
+// llama.cpp's mixtures: the head is Q6_K unless all is finer; with q4_k and q5_k, values and down projections of
+// sensitive blocks are Q6_K, and fused queries, keys and values have a bit more.
+GgmlType mixed_type(const std::string& name, const ModelSpec& spec, GgmlType wanted) {
+  const bool head = name == (spec.tied_embeddings ? "token_embd.weight" : "output.weight");
+  if (head) return wanted == GgmlType::q8_0 ? wanted : GgmlType::q6_k;
+  if (wanted != GgmlType::q4_k && wanted != GgmlType::q5_k) return wanted;
+  const auto is = [&](const char* part) { return name.find(part) != std::string::npos; };
+  const auto blocks = static_cast<int64_t>(spec.blocks.size());
+  if ((is(".attn_v.") || is(".ffn_down")) && is_sensitive(block_of(name), blocks)) return GgmlType::q6_k;
+  if (is(".attn_qkv.")) return wanted == GgmlType::q4_k ? GgmlType::q5_k : GgmlType::q6_k;
+  return wanted;
+}
+
+// What llama.cpp takes where a row is no multiple of 256.
+GgmlType without_k(GgmlType type) {
+  if (type == GgmlType::q4_k) return GgmlType::q5_0;
+  if (type == GgmlType::q5_k) return GgmlType::q5_1;
+  return GgmlType::q8_0;
+}
+
 GgmlType type_of(const std::string& name, const std::vector<int64_t>& shape, const ModelSpec& spec,
                  GgmlType wanted) {
   if (shape.size() < 2 || name.ends_with("ffn_gate_inp.weight") || name.ends_with("attn_rel_b.weight") ||
       name == "position_embd.weight" || name == "token_types.weight")
     return GgmlType::f32;
-  const bool head = name == (spec.tied_embeddings ? "token_embd.weight" : "output.weight");
-  const GgmlType type = head && wanted == GgmlType::q4_0 ? GgmlType::q8_0 : wanted;
-  return shape.back() % ggml_type_info(type).block_elements == 0 ? type : GgmlType::f16;
+  if (ggml_type_info(wanted).block_elements == 1) return wanted;
+  GgmlType type = mixed_type(name, spec, wanted);
+  const auto divides = [&] { return shape.back() % ggml_type_info(type).block_elements == 0; };
+  if (!divides() && ggml_type_info(type).block_elements > 32) type = without_k(type);
+  return divides() ? type : GgmlType::f16;
 }
 
 // The tensors of the file; experts are stacked, and queries, keys and values where the architecture has it
@@ -95,6 +132,9 @@ class Layout {
     return list;
   }
 
+  // Those whose bytes were asked for.
+  const std::vector<WrittenTensor>& written() const { return written_; }
+
   std::vector<std::string> not_blocks;
 
  private:
@@ -123,12 +163,20 @@ class Layout {
 
   std::vector<std::byte> bytes_of(const Part& part) const {
     const std::string where = model_.path().string() + ": " + part.name.name;
-    if (part.sources.size() == 1) return quantize(part.type, floats_of(part, part.sources.front()), where);
     std::vector<std::byte> bytes;
+    WeightError error;
     for (const auto& source : part.sources) {
-      const auto slice = quantize(part.type, floats_of(part, source), where);
-      bytes.insert(bytes.end(), slice.begin(), slice.end());
+      const std::vector<float> values = floats_of(part, source);
+      auto slice = quantize(part.type, values, where);
+      if (part.type != GgmlType::f32)
+        error.add(values, dequantize(static_cast<uint32_t>(part.type), slice, where));
+      if (part.sources.size() == 1)
+        bytes = std::move(slice);
+      else
+        bytes.insert(bytes.end(), slice.begin(), slice.end());
     }
+    written_.push_back({part.name.name, ggml_type_info(part.type).name, part.shape,
+                        static_cast<int64_t>(bytes.size()), error});
     return bytes;
   }
 
@@ -153,6 +201,7 @@ class Layout {
   bool interleaved_;
   std::map<std::string, size_t> place_of_;
   std::vector<Part> parts_;
+  mutable std::vector<WrittenTensor> written_;
 };
 
 // The pooling of the directory, or that of the GGUF file that is written again.
@@ -216,7 +265,8 @@ GgufExport export_gguf(const ModelFiles& model, GgufWeights weights, const std::
           .tensors = static_cast<int64_t>(tensors.size()),
           .bytes = static_cast<int64_t>(std::filesystem::file_size(out)),
           .not_blocks = layout.not_blocks,
-          .left_out = left_out(spec, part, sentence)};
+          .left_out = left_out(spec, part, sentence),
+          .written = layout.written()};
 }
 
 }  // namespace coppice
