@@ -51,6 +51,35 @@ TEST_F(RuntimeVerbs, RunIsTheSameForASeed) {
   EXPECT_EQ(run_coppice(words, "COPPICE_THREADS=1").out, run_coppice(words, "COPPICE_THREADS=2").out);
 }
 
+TEST_F(RuntimeVerbs, GuessesChangeNoGreedyText) {
+  for (const std::string& draft : {std::string("ngram"), model_}) {
+    const Outcome outcome = run_coppice({"run", model_, expected_["prompt"], "-n", "64", "--temp", "0",
+                                         "--json", "--draft", draft, "--draft-tokens", "5"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const Json json = parse_json(outcome.out, "stdout");
+    EXPECT_EQ(json["ids"], expected_["greedy_64_after_prompt"]);
+    if (draft == "ngram") continue;
+    EXPECT_EQ(json["draft"]["acceptance"], 1.0);
+    EXPECT_LT(json["passes"].get<int64_t>(), 20);
+    EXPECT_THAT(outcome.err, HasSubstr("guesses stayed (100%)"));
+  }
+  const Outcome missing = run_coppice({"run", model_, "Once", "--draft", (folder_ / "none").string()});
+  EXPECT_EQ(missing.exit_code, 3);
+}
+
+TEST_F(RuntimeVerbs, CachesOfEveryTypeWork) {
+  for (const std::string type : {"f32", "bf16", "f16", "q8"}) {
+    const Outcome outcome = run_coppice(
+        {"run", model_, expected_["prompt"], "-n", "8", "--temp", "0", "--json", "--kv-type", type});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    // The first words of a trained model do not hang on the last digits.
+    EXPECT_EQ(parse_json(outcome.out, "stdout")["ids"][0], expected_["greedy_64_after_prompt"][0]) << type;
+  }
+  const Outcome unknown = run_coppice({"run", model_, "Once", "--kv-type", "bf17"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("bf16"));
+}
+
 TEST_F(RuntimeVerbs, RunWritesATrace) {
   const auto trace = folder_ / "trace.safetensors";
   EXPECT_EQ(run_coppice({"run", model_, "Once", "-n", "2", "--trace", trace.string()}).exit_code, 0);
