@@ -1,5 +1,6 @@
 // coppice: the torch-free executable.
 
+#include "cli/bench_options.h"
 #include "cli/compare_options.h"
 #include "cli/convert_options.h"
 #include "cli/doctor_options.h"
@@ -14,6 +15,7 @@
 #include "cli/measure_passages_options.h"
 #include "cli/parity_options.h"
 #include "cli/pull_options.h"
+#include "cli/quantize_options.h"
 #include "cli/run_options.h"
 #include "cli/search_options.h"
 #include "cli/tokenize_options.h"
@@ -45,6 +47,8 @@ int main(int argc, char** argv) {
                               make_verb<SearchOptions>(search_verb, run_search),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
                               make_verb<ExportOptions>(export_verb, run_export),
+                              make_verb<BenchOptions>(bench_verb, run_bench),
+                              make_verb<QuantizeOptions>(quantize_verb, run_quantize),
                               delegate_to_lab<TrainOptions>(train_verb, argv),
                               delegate_to_lab<WorldTextOptions>(world_verb, argv),
                               make_verb<TrainTokenizerOptions>(train_tokenizer_verb, run_train_tokenizer),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/isa.h"
+#include "kernels/probe_tables.h"
 
 namespace coppice::kernels {
 namespace {
@@ -53,13 +54,36 @@ double measure_read_bandwidth(int threads, double seconds, int64_t bytes) {
   return best;
 }
 
-double measure_peak_flops(int threads, double seconds) {
+namespace {
+
+struct PeakProbe {
+  float (*run)(int64_t rounds, float seed) = nullptr;
+  int64_t operations = 0;
+};
+
+PeakProbe probe_of(Multiplied kind) {
+  if (kind == Multiplied::f32) return {active().fma_probe, active().fma_probe_flops};
+#if defined(__x86_64__)
+  if (active_isa() < Isa::avx512) return {};
+  if (kind == Multiplied::bf16 && __builtin_cpu_supports("avx512bf16"))
+    return {bf16_probe, bf16_probe_operations};
+  if (kind == Multiplied::int8 && __builtin_cpu_supports("avx512vnni"))
+    return {int8_probe, int8_probe_operations};
+#endif
+  return {};
+}
+
+}  // namespace
+
+std::optional<double> measure_peak(Multiplied kind, int threads, double seconds) {
   constexpr int64_t rounds = 20000;
+  const PeakProbe probe = probe_of(kind);
+  if (probe.run == nullptr) return std::nullopt;
   double best = 0;
   const double end = now() + seconds;
   do {
-    const double taken = timed(threads, [&](int) { sink = active().fma_probe(rounds, 0.25f); });
-    best = std::max(best, static_cast<double>(threads * rounds * active().fma_probe_flops) / taken);
+    const double taken = timed(threads, [&](int) { sink = probe.run(rounds, 0.25f); });
+    best = std::max(best, static_cast<double>(threads * rounds * probe.operations) / taken);
   } while (now() < end);
   return best;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/profile.h"
 #include "kernels/isa.h"
 #include "model/attention.h"
 #include "model/cross_attention.h"
@@ -201,6 +202,7 @@ void Decoder::State::check_tokens(std::span<const int32_t> tokens, int64_t past)
 // x[row] = the token's vector, scaled, plus that of its position if positions are learned, plus that of its
 // text if texts have vectors; normed if the model does so.
 void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, float* x) const {
+  const ProfiledPart part(Part::embedding);
   std::vector<float> added(static_cast<size_t>(pass.width));
   const auto scale = static_cast<float>(spec.embedding_scale);
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -230,14 +232,17 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
   auto moe_load = load.begin();
   for (auto& block : stack) {
     const auto norm = [&](const char* name, const Norm& part, const float* from, float* to) {
+      const ProfiledPart timed(Part::norm);
       part.forward(pass, from, to);
       pass.report(name, pass.width, to);
     };
     const auto mix = [&](const float* from) {
+      const ProfiledPart timed(Part::mixer);
       std::visit([&](auto& mixer) { mixer.forward(pass, from, y.data()); }, block.mixer);
       pass.report("mixer", pass.width, y.data());
     };
     const auto feed = [&](const float* from) {
+      const ProfiledPart timed(Part::feed_forward);
       if (auto* moe = std::get_if<Moe>(&block.ffn))
         moe->forward(pass, from, y.data(), *moe_load++);
       else
@@ -326,6 +331,7 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
 
 std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Input> inputs,
                                           const std::vector<float>& hidden_states) {
+  const ProfiledPart timed(Part::head);
   std::vector<float> x(hidden_states.size());  // the rows that are asked for
   int64_t wanted = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/profile.h"
 #include "base/parallel.h"
 
 namespace coppice {
@@ -231,6 +232,7 @@ void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choice
 }
 
 std::vector<Choice> Router::route(const Pass& pass, const float* x, int64_t top_k) {
+  const ProfiledPart timed(Part::router);
   compute_logits(pass, x);
   pass.report("router.logits", experts_, logits_.data());
   std::vector<Choice> choices(static_cast<size_t>(pass.rows * top_k));
