@@ -6,6 +6,7 @@
 #include "cli/embed_options.h"
 #include "cli/eval_options.h"
 #include "cli/export_options.h"
+#include "cli/fuse_options.h"
 #include "cli/index_options.h"
 #include "cli/info_options.h"
 #include "cli/measure_options.h"
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
                               make_verb<IndexPathOptions>(index_verify_verb, run_index_verify),
                               make_verb<IndexPathOptions>(index_info_verb, run_index_info),
                               make_verb<SearchOptions>(search_verb, run_search),
+                              make_verb<FuseOptions>(fuse_verb, run_fuse),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
                               make_verb<ExportOptions>(export_verb, run_export),
                               delegate_to_lab<TrainOptions>(train_verb, argv),
