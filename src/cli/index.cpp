@@ -1,16 +1,16 @@
 #include <filesystem>
-#include <unordered_map>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/strings.h"
 #include "base/table.h"
+#include "cli/attachments.h"
 #include "cli/index_options.h"
 #include "cli/spec_settings.h"
+#include "index/fuse/passages.h"
 #include "index/store/index_reader.h"
 #include "index/store/ingest.h"
-#include "model/sentence/sentence_encoder.h"
 
 namespace coppice {
 namespace {
@@ -26,64 +26,6 @@ CollectionOptions collection_options(const DocumentSourceOptions& from) {
   options.sparse = from.sparse == "-";
   return options;
 }
-
-// Learned sparse vectors of a file of their own, by id.
-class SparseFile {
- public:
-  explicit SparseFile(const std::filesystem::path& path) : path_(path) {
-    CollectionOptions options;
-    options.format = CollectionFormat::jsonl;
-    options.sparse = true;
-    const auto reader = open_collection(path, options);
-    for (SourceDocument document; reader->next(document);) vectors_[document.id] = std::move(document.sparse);
-  }
-  void attach(IndexedDocument& document) {
-    const auto found = vectors_.find(document.id);
-    if (found == vectors_.end())
-      throw Error({.where = path_.string(),
-                   .found = fmt::format("no vector for document '{}'", document.id),
-                   .expected = "one for every document"});
-    document.sparse = std::move(found->second);
-  }
-
- private:
-  std::filesystem::path path_;
-  std::unordered_map<std::string, std::vector<std::pair<std::string, float>>> vectors_;
-};
-
-std::string text_of(const IndexedDocument& document) {
-  std::string text;
-  for (const auto& [name, content] : document.fields) text += (text.empty() ? "" : " ") + content;
-  return text;
-}
-
-// What is attached to documents on their way: from files, or made by an encoder.
-class Attachments {
- public:
-  Attachments(const DocumentSourceOptions& from, const std::filesystem::path& encoder) {
-    if (!from.sparse.empty() && from.sparse != "-") sparse_.emplace(from.sparse);
-    if (!encoder.empty()) encoder_.emplace(encoder, SentenceOptions{});
-  }
-  int64_t encoder_width() const { return encoder_ ? encoder_->width() : 0; }
-
-  void operator()(std::span<IndexedDocument> documents) {
-    if (sparse_)
-      for (auto& document : documents) sparse_->attach(document);
-    if (encoder_) {
-      std::vector<std::string> texts;
-      for (const auto& document : documents) texts.push_back(text_of(document));
-      const auto vectors = encoder_->encode(texts);
-      const size_t width = static_cast<size_t>(encoder_->width());
-      for (size_t i = 0; i < documents.size(); ++i)
-        documents[i].vectors.emplace_back(vectors.begin() + static_cast<std::ptrdiff_t>(i * width),
-                                          vectors.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
-    }
-  }
-
- private:
-  std::optional<SparseFile> sparse_;
-  std::optional<SentenceEncoder> encoder_;
-};
 
 TextField parse_weight(const std::string& word) {
   const size_t equals = word.find('=');
@@ -108,13 +50,25 @@ IndexSpec spec_of(const IndexOptions& options, const Attachments& attachments) {
     for (const auto& word : options.weight) text.weights.push_back(parse_weight(word));
   }
   if (!options.from.sparse.empty()) spec.sparse.emplace().unit = options.unit;
-  if (!options.encoder.empty()) {
+  if (const auto dim = attachments.dense_dim()) {
     auto& dense = spec.dense.emplace();
-    dense.dim = attachments.encoder_width();
-    dense.encoder = std::filesystem::absolute(options.encoder).string();
+    dense.dim = *dim;
+    if (!options.encoder.empty()) dense.encoder = std::filesystem::absolute(options.encoder).string();
     dense.index.similarity = options.similarity;
     dense.index.method = options.dense_method;
     dense.index.stored = options.dense_type;
+  }
+  if (const auto dim = attachments.late_dim()) {
+    auto& late = spec.late.emplace();
+    late.dim = *dim;
+    late.index.bits = options.late_bits;
+  }
+  if (options.window) {
+    auto& windows = spec.windows.emplace();
+    windows.words = *options.window;
+    windows.step = options.window_step.value_or((windows.words + 1) / 2);
+  } else if (options.window_step) {
+    throw Error({.where = "--window-step", .found = "no --window"}, Fault::usage);
   }
   spec.keep_fields = !options.no_fields;
   apply_settings(spec, options.set);
@@ -124,6 +78,21 @@ IndexSpec spec_of(const IndexOptions& options, const Attachments& attachments) {
                  .expected = "text (without --no-text), --sparse, --dense, --late or --encoder"},
                 Fault::usage);
   return spec;
+}
+
+std::unique_ptr<CollectionReader> open_documents(const std::filesystem::path& source,
+                                                 const DocumentSourceOptions& from, const IndexSpec& spec) {
+  auto reader = open_collection(source, collection_options(from));
+  if (!spec.windows) return reader;
+  return std::make_unique<PassageReader>(std::move(reader), *spec.windows);
+}
+
+// Removes what an index has of a document: itself, or all its windows from a number on.
+bool remove_document(IndexWriter& writer, const std::string& id, size_t first_window = 1) {
+  if (!writer.spec().windows) return writer.remove(id);
+  size_t number = first_window;
+  while (writer.remove(passage_id(id, number))) ++number;
+  return number > first_window;
 }
 
 uint64_t bytes_of(const std::filesystem::path& folder) {
@@ -157,9 +126,9 @@ std::string sentence(const IngestReport& report) {
 }  // namespace
 
 int run_index(const IndexOptions& options) {
-  const auto reader = open_collection(options.source, collection_options(options.from));
   Attachments attachments(options.from, options.encoder);
   const IndexSpec spec = spec_of(options, attachments);
+  const auto reader = open_documents(options.source, options.from, spec);
   AtomicDirectory folder(options.output, options.overwrite);
   create_index(folder.path(), spec);
   IngestReport report;
@@ -168,6 +137,14 @@ int run_index(const IndexOptions& options) {
     writer.set_memory(static_cast<size_t>(options.from.memory) << 20);
     report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
     writer.merge_all();
+  }
+  if (const auto unused = attachments.unused(); !unused.empty()) {
+    if (!options.from.skip_bad)
+      throw Error({.where = "--sparse, --dense or --late",
+                   .found = unused,
+                   .expected = "vectors of documents only",
+                   .advice = "--skip-bad passes over others"});
+    log_warning("{}", unused);
   }
   std::filesystem::remove(folder.path() / "writer.lock");
   folder.commit();
@@ -194,13 +171,30 @@ int run_index_add(const IndexAddOptions& options) {
            .expected = wanted ? option : "only what the index was made with"},
           Fault::usage);
   };
-  need(spec.sparse.has_value(), !options.from.sparse.empty(), "--sparse");
   const std::filesystem::path encoder = spec.dense ? spec.dense->encoder : "";
+  need(spec.sparse.has_value(), !options.from.sparse.empty(), "--sparse");
+  need(spec.dense.has_value() && encoder.empty(), !options.from.dense.empty(), "--dense");
+  need(spec.late.has_value(), !options.from.late.empty(), "--late");
   Attachments attachments(options.from, encoder);
+  const auto need_dim = [&](const std::filesystem::path& path, std::optional<int64_t> found, int64_t wanted) {
+    if (found && *found != wanted)
+      throw Error({.where = path.string(),
+                   .found = fmt::format("vectors of {} dimensions", *found),
+                   .expected = fmt::format("{}, as the index has", wanted)});
+  };
+  if (spec.dense)
+    need_dim(encoder.empty() ? options.from.dense : encoder, attachments.dense_dim(), spec.dense->dim);
+  if (spec.late) need_dim(options.from.late, attachments.late_dim(), spec.late->dim);
   writer.set_memory(static_cast<size_t>(options.from.memory) << 20);
-  const auto reader = open_collection(options.source, collection_options(options.from));
+  const auto reader = open_documents(options.source, options.from, spec);
   const IngestReport report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
+  // A document that has become shorter leaves no windows behind.
+  if (const auto* passages = dynamic_cast<const PassageReader*>(reader.get())) {
+    for (const auto& [id, count] : passages->read()) remove_document(writer, id, count + 1);
+    writer.commit();
+  }
   writer.merge_where_due();
+  if (const auto unused = attachments.unused(); !unused.empty()) log_warning("{}", unused);
   IngestReport shown = report;
   shown.replaced = 0;  // that is what adding is for
   warn_of(shown);
@@ -221,7 +215,7 @@ int run_index_delete(const IndexDeleteOptions& options) {
   std::vector<std::string> unknown;
   int64_t deleted = 0;
   for (const auto& id : ids) {
-    if (writer.remove(id))
+    if (remove_document(writer, id))
       ++deleted;
     else
       unknown.push_back(id);
@@ -276,6 +270,14 @@ int run_index_info(const IndexPathOptions& options) {
                     {"bytes", bytes}};
     if (text) segment["text"] = to_json(part.segment->text().summary());
     if (reader.spec().sparse) segment["sparse"] = to_json(part.segment->sparse().summary());
+    if (reader.spec().dense)
+      segment["dense"] = {{"vectors", part.segment->dense().vectors()},
+                          {"bytes", part.segment->dense().bytes()}};
+    if (reader.spec().late)
+      segment["late"] = {{"tokens", part.segment->late().tokens()},
+                         {"centroids", part.segment->late().centroids()},
+                         {"drift", part.segment->late().drift()},
+                         {"bytes", part.segment->late().bytes()}};
     segments.push_back(segment);
     table.add_row({fmt::format("{}", part.segment->id()), fmt::format("{}", part.segment->documents()),
                    fmt::format("{}", deleted),

@@ -36,10 +36,12 @@ struct DocumentSourceOptions {
           Field{.help = "learned sparse vectors: a JSONL file of {id, vector: {term: weight}}, or - if the "
                         "documents have them themselves",
                 .value_name = "FILE"});
-    field(
-        "dense", self.dense,
-        Field{.help = "dense vectors: .npy, .fvecs, .jsonl or .safetensors with ids", .value_name = "FILE"});
-    field("late", self.late, Field{.help = "token vectors, for late interaction", .value_name = "FILE"});
+    field("dense", self.dense,
+          Field{.help = "dense vectors: .npy, .fvecs or .safetensors with ids beside it, or .jsonl",
+                .value_name = "FILE"});
+    field("late", self.late,
+          Field{.help = "token vectors, for late interaction: .npy, .safetensors or .jsonl",
+                .value_name = "FILE"});
     field("skip_bad", self.skip_bad, Field{.help = "leave out and count documents that cannot be read"});
     field(
         "memory", self.memory,
@@ -62,6 +64,7 @@ struct IndexOptions {
   VectorType dense_type = VectorType::f32;
   int64_t late_bits = 2;
   std::filesystem::path encoder;
+  std::optional<int64_t> window, window_step;
   std::vector<std::string> set;
   CommonOptions common;
 
@@ -98,6 +101,19 @@ struct IndexOptions {
     field("encoder", self.encoder,
           Field{.help = "make dense vectors of the texts with this sentence-transformers or encoder model",
                 .value_name = "MODEL"});
+    field(
+        "window", self.window,
+        Field{
+            .help =
+                "cut documents into overlapping windows of this many words, and rank a document by its best",
+            .min = 1,
+            .max = 1 << 20,
+            .value_name = "WORDS"});
+    field("window_step", self.window_step,
+          Field{.help = "words from one window's beginning to the next (default: half of it)",
+                .min = 1,
+                .max = 1 << 20,
+                .value_name = "WORDS"});
     field("set", self.set,
           Field{.help =
                     "any other setting of the index, as dense.index.hnsw.m=32 (coppice index info shows all)",

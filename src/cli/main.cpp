@@ -7,6 +7,7 @@
 #include "cli/embed_options.h"
 #include "cli/eval_options.h"
 #include "cli/export_options.h"
+#include "cli/fuse_options.h"
 #include "cli/index_check_options.h"
 #include "cli/index_options.h"
 #include "cli/info_options.h"
@@ -45,6 +46,7 @@ int main(int argc, char** argv) {
                               make_verb<IndexPathOptions>(index_verify_verb, run_index_verify),
                               make_verb<IndexPathOptions>(index_info_verb, run_index_info),
                               make_verb<SearchOptions>(search_verb, run_search),
+                              make_verb<FuseOptions>(fuse_verb, run_fuse),
                               make_verb<TokenizeOptions>(tokenize_verb, run_tokenize),
                               make_verb<ExportOptions>(export_verb, run_export),
                               make_verb<BenchOptions>(bench_verb, run_bench),

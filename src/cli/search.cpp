@@ -9,8 +9,10 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/table.h"
+#include "cli/rerank.h"
 #include "cli/search_options.h"
 #include "format/trec.h"
+#include "format/vector_file.h"
 #include "index/search/snippet.h"
 #include "model/sentence/sentence_encoder.h"
 
@@ -19,111 +21,142 @@ namespace {
 
 using SparseVectors = std::unordered_map<std::string, std::vector<WeightedTerm>>;
 
-SparseVectors read_sparse(const std::filesystem::path& path) {
-  SparseVectors vectors;
-  if (path.empty()) return vectors;
-  CollectionOptions options;
-  options.format = CollectionFormat::jsonl;
-  options.sparse = true;
-  const auto reader = open_collection(path, options);
-  for (SourceDocument document; reader->next(document);) {
-    auto& vector = vectors[document.id];
-    for (auto& [term, weight] : document.sparse) vector.push_back({std::move(term), weight});
+// What files say of queries.
+struct QueryFiles {
+  SparseVectors sparse;
+  std::optional<VectorFile> dense, late;
+  explicit QueryFiles(const SearchOptions& options) {
+    if (!options.query_sparse.empty()) {
+      CollectionOptions how;
+      how.format = CollectionFormat::jsonl;
+      how.sparse = true;
+      const auto reader = open_collection(options.query_sparse, how);
+      for (SourceDocument document; reader->next(document);) {
+        auto& vector = sparse[document.id];
+        for (auto& [term, weight] : document.sparse) vector.push_back({std::move(term), weight});
+      }
+    }
+    if (!options.query_dense.empty()) dense = VectorFile::open(options.query_dense, VectorsOf::texts);
+    if (!options.query_late.empty()) late = VectorFile::open(options.query_late, VectorsOf::tokens);
   }
-  return vectors;
+  // The id of a query on the command line: that of the files' only query.
+  std::string only_id() const {
+    if (sparse.size() == 1) return sparse.begin()->first;
+    if (dense && dense->ids().size() == 1) return dense->ids()[0];
+    if (late && late->ids().size() == 1) return late->ids()[0];
+    return "1";
+  }
+};
+
+SearchPlan plan_of(const SearchOptions& options, const IndexSpec& spec) {
+  SearchPlan plan = {.mode = options.mode,
+                     .parts = options.parts,
+                     .fusion = options.fusion,
+                     .depth = options.depth,
+                     .first = options.first,
+                     .first_depth = options.first_depth,
+                     .passages = options.passages,
+                     .text = {},
+                     .dense = {.exact = options.exact,
+                               .ef_search = options.ef_search,
+                               .probes = options.probes,
+                               .refine = options.refine},
+                     .late = {.exact = options.exact,
+                              .nprobe = options.nprobe,
+                              .candidates = options.late_candidates,
+                              .threshold = options.late_threshold},
+                     .feedback = options.feedback};
+  if (options.k1 || options.b) {
+    Bm25 bm25 = spec.text ? spec.text->bm25 : Bm25();
+    bm25.k1 = options.k1.value_or(bm25.k1);
+    bm25.b = options.b.value_or(bm25.b);
+    plan.text.bm25 = bm25;
+  }
+  plan.text.pruning = options.pruning;
+  return plan;
 }
 
 // One query after another on one state of an index.
 class Session {
  public:
-  Session(const SearchOptions& options, const SparseVectors& sparse)
-      : options_(options), sparse_(sparse), reader_(options.index, options.degraded), searcher_(reader_) {
+  Session(const SearchOptions& options, const QueryFiles& files)
+      : options_(options), files_(files), reader_(options.index, options.degraded), searcher_(reader_) {
     searcher_.set_filter(options.filter);
-    mode_ = options.mode;
-    const IndexSpec& spec = reader_.spec();
-    if (mode_ == SearchMode::automatic)
-      mode_ = spec.text     ? SearchMode::bm25
-              : spec.sparse ? SearchMode::sparse
-              : spec.dense  ? SearchMode::dense
-                            : SearchMode::late;
-    if (options.k1 || options.b) {
-      Bm25 bm25 = spec.text ? spec.text->bm25 : Bm25();
-      bm25.k1 = options.k1.value_or(bm25.k1);
-      bm25.b = options.b.value_or(bm25.b);
-      text_.bm25 = bm25;
-    }
-    text_.pruning = options.pruning;
+    search_.emplace(searcher_, plan_of(options, reader_.spec()));
   }
 
   std::vector<Hit> search(const SourceQuery& query, size_t k) {
-    switch (mode_) {
-      case SearchMode::sparse:
-        return searcher_.sparse(sparse_query(query), k, text_);
-      case SearchMode::dense:
-        return searcher_.dense(encoded(query.text), k);
-      case SearchMode::late:
-        throw Error({.where = "--mode late", .found = "no token vectors of the query"}, Fault::usage);
-      default:
-        break;
+    query_ = {};
+    if (reader_.spec().text)
+      query_.clauses =
+          parse_query(query.text, options_.syntax.value_or(QuerySyntax::operators), searcher_.analyzer());
+    for (const SearchMode part : search_->searched()) {
+      if (part == SearchMode::sparse) query_.sparse = sparse_of(query);
+      if (part == SearchMode::dense) query_.dense = dense_of(query);
+      if (part == SearchMode::late) query_.tokens = tokens_of(query);
     }
-    clauses_ =
-        parse_query(query.text, options_.syntax.value_or(QuerySyntax::operators), searcher_.analyzer());
-    if (options_.feedback.method == TextFeedback::none) return searcher_.text(clauses_, k, text_);
-    const size_t depth = std::max(k, static_cast<size_t>(options_.feedback.documents));
-    std::vector<WeightedTerm> words;
-    for (const auto& clause : clauses_)
-      for (const auto& term : clause.terms) words.push_back({term.text, 1});
-    const auto first = searcher_.terms(words, depth, text_);
-    return searcher_.terms(feed_back(searcher_, words, first, options_.feedback), k, text_);
+    return search_->search(query_, options_.rerank.empty() ? k : static_cast<size_t>(options_.rerank_depth));
   }
 
-  std::vector<ScorePart> explain(const SourceQuery& query, const Hit& hit) {
-    if (mode_ == SearchMode::sparse) return searcher_.explain_sparse(sparse_query(query), hit);
-    if (mode_ == SearchMode::bm25 && options_.feedback.method == TextFeedback::none)
-      return searcher_.explain_text(clauses_, hit, text_);
-    throw Error({.where = "--explain",
-                 .found = "a mode that has no parts to show",
-                 .expected = "bm25 without feedback, or sparse"},
-                Fault::usage);
-  }
+  Explanation explain(const Hit& hit) { return search_->explain(query_, hit); }
 
   IndexReader& reader() { return reader_; }
   Searcher& searcher() { return searcher_; }
-  const std::vector<QueryClause>& clauses() const { return clauses_; }
-  SearchMode mode() const { return mode_; }
+  const std::vector<QueryClause>& clauses() const { return query_.clauses; }
+  SearchMode mode() const { return search_->mode(); }
 
  private:
-  const std::vector<WeightedTerm>& sparse_query(const SourceQuery& query) {
-    const auto found = sparse_.find(query.id);
-    if (found == sparse_.end())
-      throw Error({.where = options_.query_sparse.empty() ? "--mode sparse" : options_.query_sparse.string(),
-                   .found = fmt::format("no vector of query '{}'", query.id),
-                   .expected = "--query-sparse FILE with {id, vector} of every query"},
-                  Fault::usage);
+  [[noreturn]] static void no_vector(const std::filesystem::path& path, const char* option,
+                                     const std::string& id) {
+    throw Error({.where = path.empty() ? option : path.string(),
+                 .found = fmt::format("no vector of query '{}'", id),
+                 .expected = fmt::format("{} FILE with one of every query", option)},
+                path.empty() ? Fault::usage : Fault::input);
+  }
+
+  const std::vector<WeightedTerm>& sparse_of(const SourceQuery& query) {
+    const auto found = files_.sparse.find(query.id);
+    if (found == files_.sparse.end()) no_vector(options_.query_sparse, "--query-sparse", query.id);
     return found->second;
   }
 
-  std::vector<float> encoded(const std::string& text) {
+  std::vector<float> tokens_of(const SourceQuery& query) {
+    auto found = files_.late ? files_.late->find(query.id) : std::nullopt;
+    if (!found) no_vector(options_.query_late, "--query-late", query.id);
+    if (files_.late->dim() != reader_.spec().late->dim)
+      throw Error({.where = options_.query_late.string(),
+                   .found = fmt::format("vectors of {} dimensions", files_.late->dim()),
+                   .expected = fmt::format("{}, as the index has", reader_.spec().late->dim)});
+    return *std::move(found);
+  }
+
+  std::vector<float> dense_of(const SourceQuery& query) {
+    const DensePartSpec& dense = *reader_.spec().dense;
+    if (files_.dense) {
+      auto found = files_.dense->find(query.id);
+      if (!found) no_vector(options_.query_dense, "--query-dense", query.id);
+      if (static_cast<int64_t>(found->size()) != dense.dim)
+        throw Error({.where = fmt::format("{}, query '{}'", options_.query_dense.string(), query.id),
+                     .found = fmt::format("{} numbers", found->size()),
+                     .expected = fmt::format("one vector of {} dimensions, as the index has", dense.dim)});
+      return *std::move(found);
+    }
+    if (dense.encoder.empty()) no_vector("", "--query-dense", query.id);
     if (!encoder_) {
-      const IndexSpec& spec = reader_.spec();
-      if (!spec.dense || spec.dense->encoder.empty())
-        throw Error({.where = "--mode dense", .found = "no vector of the query, and no encoder in the index"},
-                    Fault::usage);
       SentenceOptions how;
       how.prompt_name = options_.query_prompt_name;
-      encoder_ = std::make_unique<SentenceEncoder>(spec.dense->encoder, how);
+      encoder_ = std::make_unique<SentenceEncoder>(dense.encoder, how);
     }
-    return encoder_->encode(std::span(&text, 1));
+    return encoder_->encode(std::span(&query.text, 1));
   }
 
   const SearchOptions& options_;
-  const SparseVectors& sparse_;
+  const QueryFiles& files_;
   IndexReader reader_;
   Searcher searcher_;
-  SearchMode mode_;
-  TextSearch text_;
+  std::optional<PlannedSearch> search_;
   std::unique_ptr<SentenceEncoder> encoder_;
-  std::vector<QueryClause> clauses_;  // of the last query to text
+  SearchQuery query_;  // the last one
 };
 
 std::string plain_text(const Json& fields, const char* but) {
@@ -133,35 +166,22 @@ std::string plain_text(const Json& fields, const char* but) {
   return text;
 }
 
-Json parts_json(const std::vector<ScorePart>& parts) {
-  Json list = Json::array();
-  for (const ScorePart& part : parts) {
-    Json one = {{"term", part.term}, {"value", part.value}, {"weight", part.weight}, {"score", part.score}};
-    if (part.idf > 0) one["idf"] = part.idf;
-    list.push_back(one);
-  }
-  return list;
-}
-
-std::string parts_text(const std::vector<ScorePart>& parts) {
-  std::string text;
-  for (const ScorePart& part : parts)
-    text += part.idf > 0 ? fmt::format("      {:>9.4f}  {}  (idf {:.4f}, {} times, weight {:g})\n",
-                                       part.score, part.term, part.idf, part.value, part.weight)
-                         : fmt::format("      {:>9.4f}  {}  ({} steps, weight {:g})\n", part.score, part.term,
-                                       part.value, part.weight);
-  return text;
-}
-
 int search_one(const SearchOptions& options) {
-  const SparseVectors sparse = read_sparse(options.query_sparse);
-  Session session(options, sparse);
+  const QueryFiles files(options);
+  Session session(options, files);
   for (const auto& line : session.reader().left_out()) log_warning("left out: {}", line);
   SourceQuery query;
-  query.id = sparse.size() == 1 ? sparse.begin()->first : "1";
+  query.id = files.only_id();
   query.text = options.query;
   const auto start = std::chrono::steady_clock::now();
-  const auto hits = session.search(query, static_cast<size_t>(options.k.value_or(10)));
+  const auto k = static_cast<size_t>(options.k.value_or(10));
+  auto hits = session.search(query, k);
+  if (!options.rerank.empty()) {
+    std::vector<RerankQuery> pairs = {{query.id, query.text, std::move(hits)}};
+    rerank(session.reader(), pairs, options.rerank);
+    hits = std::move(pairs[0].hits);
+    rank(hits, k);
+  }
   const double ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 
@@ -187,9 +207,9 @@ int search_one(const SearchOptions& options) {
     one["fields"] = document.fields;
     one["metadata"] = document.metadata;
     if (options.explain) {
-      const auto parts = session.explain(query, hits[i]);
-      one["explanation"] = parts_json(parts);
-      text += parts_text(parts);
+      const auto [why, lines] = session.explain(hits[i]);
+      one["explanation"] = why;
+      text += lines;
     }
     list.push_back(std::move(one));
   }
@@ -219,7 +239,7 @@ int search_all(SearchOptions options) {
   if (queries.empty()) throw Error({.where = options.queries.string(), .found = "no queries"});
   if (!options.syntax) options.syntax = QuerySyntax::plain;
   const size_t k = static_cast<size_t>(options.k.value_or(1000));
-  const SparseVectors sparse = read_sparse(options.query_sparse);
+  const QueryFiles files(options);
 
   // Every share of the queries has a session of its own on the same index.
   std::vector<std::vector<Hit>> found(queries.size());
@@ -231,7 +251,7 @@ int search_all(SearchOptions options) {
                 shares = std::min<int64_t>(thread_count(), count);
   parallel_for(shares, 1, [&](int64_t from, int64_t to) {
     for (int64_t share = from; share < to; ++share) {
-      Session session(options, sparse);
+      Session session(options, files);
       for (int64_t i = count * share / shares; i < count * (share + 1) / shares; ++i) {
         const auto start = std::chrono::steady_clock::now();
         found[static_cast<size_t>(i)] = session.search(queries[static_cast<size_t>(i)], k);
@@ -244,6 +264,17 @@ int search_all(SearchOptions options) {
     }
   });
   for (const auto& line : left_out) log_warning("left out: {}", line);
+  if (!options.rerank.empty()) {
+    std::vector<RerankQuery> pairs;
+    for (size_t i = 0; i < queries.size(); ++i)
+      pairs.push_back({queries[i].id, queries[i].text, std::move(found[i])});
+    IndexReader reader(options.index, options.degraded);
+    rerank(reader, pairs, options.rerank);
+    for (size_t i = 0; i < queries.size(); ++i) {
+      found[i] = std::move(pairs[i].hits);
+      rank(found[i], k);
+    }
+  }
 
   int64_t hits = 0, empty = 0;
   std::string text;
@@ -279,7 +310,9 @@ int search_all(SearchOptions options) {
 }  // namespace
 
 int run_search(const SearchOptions& options) {
-  if (options.query.empty() == options.queries.empty() && options.query_sparse.empty())
+  const bool by_vector =
+      !options.query_sparse.empty() || !options.query_dense.empty() || !options.query_late.empty();
+  if (options.query.empty() == options.queries.empty() && !by_vector)
     throw Error({.where = "coppice search",
                  .found = options.query.empty() ? "no query" : "a query and --queries",
                  .expected = "a query, or --queries FILE"},

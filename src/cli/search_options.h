@@ -2,20 +2,9 @@
 
 #include "cli/verb.h"
 #include "format/collection/collection.h"
-#include "index/feedback/text_feedback.h"
+#include "index/search/planned_search.h"
 
 namespace coppice {
-
-enum class SearchMode { automatic, bm25, sparse, dense, late };
-template <>
-struct EnumNames<SearchMode> {
-  static constexpr auto values =
-      std::to_array<std::pair<SearchMode, const char*>>({{SearchMode::automatic, "auto"},
-                                                         {SearchMode::bm25, "bm25"},
-                                                         {SearchMode::sparse, "sparse"},
-                                                         {SearchMode::dense, "dense"},
-                                                         {SearchMode::late, "late"}});
-};
 
 struct SearchOptions {
   std::filesystem::path index;
@@ -28,8 +17,18 @@ struct SearchOptions {
   std::string filter, tag = "coppice";
   Pruning pruning = Pruning::maxscore;
   std::optional<double> k1, b;
+  std::vector<SearchMode> parts;
+  FusionSpec fusion;
+  int64_t depth = 1000;
+  std::optional<SearchMode> first;
+  int64_t first_depth = 100;
+  bool passages = false, exact = false;
+  std::optional<int64_t> ef_search, probes, refine, nprobe, late_candidates;
+  std::optional<double> late_threshold;
   FeedbackSpec feedback;
-  std::filesystem::path query_sparse;
+  std::filesystem::path query_sparse, query_dense, query_late;
+  std::string rerank;
+  int64_t rerank_depth = 100;
   std::optional<std::string> query_prompt_name;
   bool explain = false, degraded = false;
   CommonOptions common;
@@ -53,7 +52,39 @@ struct SearchOptions {
                 .min = 1,
                 .value_name = "N",
                 .short_name = "-k"});
-    field("mode", self.mode, Field{.help = "part of the index to search (default: the only one, or bm25)"});
+    field("mode", self.mode,
+          Field{.help = "part of the index to search (default: the only one, or bm25), or hybrid: several"});
+    field("parts", self.parts,
+          Field{.help = "hybrid: the parts, in the order of --weights (default: all that the index has)",
+                .value_name = "PART"});
+    FusionSpec::fields(self.fusion, field);
+    field(
+        "depth", self.depth,
+        Field{.help = "hybrid: documents taken of each part", .min = 1, .max = 10000000, .value_name = "N"});
+    field("first", self.first,
+          Field{.help = "search only among the documents that this part ranks first", .value_name = "PART"});
+    field("first_depth", self.first_depth,
+          Field{.help = "how many documents those are", .min = 1, .max = 10000000, .value_name = "N"});
+    field("passages", self.passages,
+          Field{.help = "rank windows of documents, not documents by their best window"});
+    field("exact", self.exact, Field{.help = "compare with all vectors, whatever the index's method"});
+    field(
+        "ef_search", self.ef_search,
+        Field{.help = "hnsw: candidates kept while searching", .min = 1, .max = 1 << 20, .value_name = "N"});
+    field("probes", self.probes, Field{.help = "ivf_pq: lists searched", .min = 1, .value_name = "N"});
+    field("refine", self.refine,
+          Field{.help = "ivf_pq, int8: candidates compared with the stored vectors, in multiples of k",
+                .min = 1,
+                .max = 100000,
+                .value_name = "N"});
+    field("nprobe", self.nprobe,
+          Field{.help = "late: centroids per query token whose documents are candidates",
+                .min = 1,
+                .value_name = "N"});
+    field("late_candidates", self.late_candidates,
+          Field{.help = "late: documents kept after the pruned comparison", .min = 1, .value_name = "N"});
+    field("late_threshold", self.late_threshold,
+          Field{.help = "late: least similarity of centroids in the pruned comparison", .value_name = "X"});
     field("topic_part", self.topic_part, Field{.help = "what of a TREC topic is the query"});
     field("syntax", self.syntax,
           Field{.help = "whether quotes, + and - mean something (default: operators, with --queries plain)"});
@@ -68,9 +99,25 @@ struct SearchOptions {
     field(
         "query_sparse", self.query_sparse,
         Field{.help = "learned sparse vectors of the queries: JSONL of {id, vector}", .value_name = "FILE"});
+    field("query_dense", self.query_dense,
+          Field{.help = "dense vectors of the queries, as index --dense reads them", .value_name = "FILE"});
+    field("query_late", self.query_late,
+          Field{.help = "token vectors of the queries, as index --late reads them", .value_name = "FILE"});
+    field(
+        "rerank", self.rerank,
+        Field{
+            .help =
+                "rank the best anew by this command: it reads a JSON object with query and text a line, and "
+                "writes a score a line",
+            .value_name = "COMMAND"});
+    field("rerank_depth", self.rerank_depth,
+          Field{.help = "how many are ranked anew; others are left out",
+                .min = 1,
+                .max = 1000000,
+                .value_name = "N"});
     field("query_prompt_name", self.query_prompt_name,
           Field{.help = "the encoder's prompt for queries", .value_name = "NAME"});
-    field("explain", self.explain, Field{.help = "say what each term adds to a score"});
+    field("explain", self.explain, Field{.help = "say why a document has its score"});
     field("degraded", self.degraded, Field{.help = "answer without segments that are damaged"});
     CommonOptions::fields(self.common, field);
   }

@@ -39,7 +39,7 @@ class TopK {
     const ScoredDoc candidate{doc, score};
     if (heap_.size() < k_) {
       heap_.push_back(candidate);
-      std::push_heap(heap_.begin(), heap_.end(), ranks_before);
+      std::push_heap(heap_.begin(), heap_.end(), before);
       return true;
     }
     if (k_ == 0 || !ranks_before(candidate, heap_.front())) return false;
@@ -49,11 +49,13 @@ class TopK {
 
   // The documents kept, best first; the collector is empty afterwards.
   std::vector<ScoredDoc> take() {
-    std::sort_heap(heap_.begin(), heap_.end(), ranks_before);
+    std::sort_heap(heap_.begin(), heap_.end(), before);
     return std::exchange(heap_, {});
   }
 
  private:
+  static bool before(const ScoredDoc& a, const ScoredDoc& b) { return ranks_before(a, b); }
+
   // Puts the candidate in place of the root and lets it sink, in one descent.
   void replace_last(const ScoredDoc& candidate) {
     size_t at = 0;

@@ -292,5 +292,34 @@ TEST_F(Late, BadTokensAreErrors) {
   EXPECT_THAT(error_of([&] { LateIndexBuilder({}, 5, 1, index.codebook()); }), HasSubstr("5 dimensions"));
 }
 
+// Merging keeps codes as they are, so that no score changes however often it is done.
+TEST_F(Late, StoredDocumentsKeepTheirCodes) {
+  World world(24, 50);
+  const Texts texts = make_texts(world, 120);
+  for (const TokenStorage tokens : {TokenStorage::none, TokenStorage::bf16}) {
+    const LateIndexSpec spec = {.centroids = 16, .tokens = tokens};
+    write(folder_ / "from", texts, spec);
+    const auto from = LateIndex::open(folder_ / "from");
+    std::vector<DocOrdinal> order(texts.documents.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<DocOrdinal>(i);
+    Rng(4).shuffle(order);
+    LateIndexBuilder builder(spec, texts.dim, texts.documents.size(), from.codebook());
+    for (DocOrdinal doc = 0; doc < texts.documents.size(); ++doc) builder.add_stored(doc, from, doc);
+    const auto report = builder.write(folder_ / "to", order);
+    EXPECT_EQ(report.tokens, from.tokens());
+    const auto to = LateIndex::open(folder_ / "to");
+    to.verify();
+    EXPECT_NEAR(to.drift(), from.drift(), 1e-9);
+    const auto query = world.text(5);
+    for (size_t i = 0; i < order.size(); ++i) {
+      const auto doc = static_cast<DocOrdinal>(i);
+      ASSERT_EQ(to.tokens_of(doc), from.tokens_of(order[i]));
+      EXPECT_EQ(to.score(doc, {query, texts.dim}), from.score(order[i], {query, texts.dim}));
+    }
+    EXPECT_EQ(to.search({query, texts.dim}, 5, nullptr, {.exact = true})[0].score,
+              from.search({query, texts.dim}, 5, nullptr, {.exact = true})[0].score);
+  }
+}
+
 }  // namespace
 }  // namespace coppice

@@ -88,33 +88,34 @@ std::vector<WeightedTerm> feed_back(Searcher& searcher, std::span<const Weighted
                                     std::span<const Hit> first, const FeedbackSpec& spec) {
   Vector original, model;
   for (const auto& [term, weight] : query) original[term] += weight;
-  const size_t documents = std::min(first.size(), static_cast<size_t>(spec.documents));
+  const size_t documents = std::min(first.size(), static_cast<size_t>(spec.taken_documents()));
   for (const Hit& hit : first.first(documents)) {
     Vector terms = expanding_terms(searcher, hit);
-    if (spec.method == TextFeedback::rm3)
+    if (spec.method == Feedback::rm3)
       scale_to_sum_1(terms);
     else
       scale_to_length_1(terms);
     keep_strongest(terms, static_cast<size_t>(spec.terms));
-    const double factor = spec.method == TextFeedback::rm3 ? hit.score : 1.0 / static_cast<double>(documents);
+    const double factor = spec.method == Feedback::rm3 ? hit.score : 1.0 / static_cast<double>(documents);
     for (const auto& [term, weight] : terms) model[term] += factor * weight;
   }
   keep_strongest(model, static_cast<size_t>(spec.terms));
   double keep = 1, add = 0;
   switch (spec.method) {
-    case TextFeedback::none:
+    case Feedback::none:
+    case Feedback::colbert_prf:
       break;
-    case TextFeedback::rm3:
+    case Feedback::rm3:
       scale_to_sum_1(original);
       scale_to_sum_1(model);
       keep = spec.original;
       add = 1 - spec.original;
       break;
-    case TextFeedback::rocchio:
+    case Feedback::rocchio:
       scale_to_length_1(original);
       scale_to_length_1(model);
       keep = spec.alpha;
-      add = spec.beta;
+      add = spec.beta.value_or(0.75);
       break;
   }
   Vector mixed;

@@ -17,6 +17,10 @@ struct LateIndexBuilder::State {
   std::vector<DocOrdinal> docs;  // that have come
   std::vector<uint64_t> begins;  // of their tokens
   std::vector<float> tokens;     // (tokens, dim)
+  // Of documents that came encoded; their tokens are kept only if the file keeps them.
+  std::vector<uint32_t> codes;
+  std::vector<uint8_t> residuals;  // (tokens, residual_bytes)
+  double error = 0;                // sum over tokens
 };
 
 LateIndexBuilder::LateIndexBuilder(LateIndexSpec spec, int64_t dim, size_t documents,
@@ -30,7 +34,7 @@ LateIndexBuilder::LateIndexBuilder(LateIndexSpec spec, int64_t dim, size_t docum
     throw Error({.where = "tokens",
                  .found = fmt::format("{} dimensions and {} bits", dim, spec.bits),
                  .expected = fmt::format("{} and {}, as the index has", codebook->dim, codebook->bits)});
-  *state_ = {spec, dim, documents, std::move(codebook), {}, {}, {}};
+  *state_ = {.spec = spec, .dim = dim, .documents = documents, .codebook = std::move(codebook)};
 }
 LateIndexBuilder::~LateIndexBuilder() = default;
 
@@ -52,45 +56,84 @@ void LateIndexBuilder::add(DocOrdinal doc, const TokenMatrix& tokens, const std:
   state.tokens.insert(state.tokens.end(), tokens.values.begin(), tokens.values.end());
 }
 
+void LateIndexBuilder::add_stored(DocOrdinal doc, const LateIndex& from, DocOrdinal of) {
+  State& state = *state_;
+  const LateFile& file = *from.file_;
+  COPPICE_CHECK(doc < state.documents && (state.docs.empty() || doc > state.docs.back()));
+  COPPICE_CHECK(state.codebook && file.part.dim == state.dim && file.part.spec.bits == state.spec.bits);
+  const auto bytes = static_cast<size_t>(residual_bytes(state.dim, state.spec.bits));
+  const auto codes = file.codes_of(of);
+  for (const uint32_t code : codes)
+    if (code >= state.codebook->count())
+      throw Error({.where = file.file.where(),
+                   .found = fmt::format("centroid {} of {}", code, state.codebook->count())});
+  state.docs.push_back(doc);
+  state.begins.push_back(state.codes.size());
+  state.codes.insert(state.codes.end(), codes.begin(), codes.end());
+  const auto residuals = file.residuals.subspan(file.doc_begins[of] * bytes, codes.size() * bytes);
+  state.residuals.insert(state.residuals.end(), residuals.begin(), residuals.end());
+  state.error += file.part.error * static_cast<double>(codes.size());
+  if (state.spec.tokens == TokenStorage::none) return;
+  const auto tokens = from.tokens_of(of);
+  state.tokens.insert(state.tokens.end(), tokens.begin(), tokens.end());
+}
+
+namespace {
+
+// Stretches of `rows`, each element `width` long, in a new order: the i-th of `from` are its first and its length.
+template <class T>
+std::vector<T> gathered(const std::vector<T>& rows, size_t width,
+                        std::span<const std::pair<uint64_t, uint64_t>> from) {
+  std::vector<T> made;
+  if (rows.empty()) return made;
+  made.reserve(rows.size());
+  for (const auto& [first, count] : from)
+    made.insert(made.end(), rows.begin() + static_cast<int64_t>(first * width),
+                rows.begin() + static_cast<int64_t>((first + count) * width));
+  return made;
+}
+
+}  // namespace
+
 LateIndexBuilder::Report LateIndexBuilder::write(const std::filesystem::path& path,
                                                  std::span<const DocOrdinal> order) {
   State& state = *state_;
   const auto width = static_cast<size_t>(state.dim);
-  const size_t token_count = state.tokens.size() / width;
+  const auto bytes = static_cast<size_t>(residual_bytes(state.dim, state.spec.bits));
+  const bool encoded = !state.codes.empty();
+  COPPICE_CHECK(!encoded || state.tokens.empty() || state.tokens.size() == state.codes.size() * width);
+  const size_t token_count = encoded ? state.codes.size() : state.tokens.size() / width;
   state.begins.push_back(token_count);
 
-  // Documents in their final order.
+  // Documents in their final order: where their tokens are.
+  COPPICE_CHECK(order.empty() || order.size() == state.documents);
   std::vector<uint64_t> doc_begins = {0};
-  std::vector<float> tokens;
-  if (order.empty()) {
-    size_t next = 0;
-    for (size_t doc = 0; doc < state.documents; ++doc) {
-      const bool here = next < state.docs.size() && state.docs[next] == doc;
-      doc_begins.push_back(doc_begins.back() + (here ? state.begins[next + 1] - state.begins[next] : 0));
-      next += here;
+  std::vector<std::pair<uint64_t, uint64_t>> stretches;
+  for (size_t i = 0; i < state.documents; ++i) {
+    const DocOrdinal doc = order.empty() ? static_cast<DocOrdinal>(i) : order[i];
+    const auto at = std::lower_bound(state.docs.begin(), state.docs.end(), doc);
+    if (at != state.docs.end() && *at == doc) {
+      const auto place = static_cast<size_t>(at - state.docs.begin());
+      stretches.emplace_back(state.begins[place], state.begins[place + 1] - state.begins[place]);
+      doc_begins.push_back(doc_begins.back() + stretches.back().second);
+    } else {
+      doc_begins.push_back(doc_begins.back());
     }
-    tokens = std::move(state.tokens);
-  } else {
-    COPPICE_CHECK(order.size() == state.documents);
-    tokens.reserve(state.tokens.size());
-    for (const DocOrdinal doc : order) {
-      const auto at = std::lower_bound(state.docs.begin(), state.docs.end(), doc);
-      if (at != state.docs.end() && *at == doc) {
-        const auto i = static_cast<size_t>(at - state.docs.begin());
-        tokens.insert(tokens.end(), state.tokens.begin() + static_cast<int64_t>(state.begins[i] * width),
-                      state.tokens.begin() + static_cast<int64_t>(state.begins[i + 1] * width));
-      }
-      doc_begins.push_back(tokens.size() / width);
-    }
-    COPPICE_CHECK(tokens.size() == state.tokens.size());
   }
+  COPPICE_CHECK(doc_begins.back() == token_count);
+  const std::vector<float> tokens =
+      order.empty() ? std::move(state.tokens) : gathered(state.tokens, width, stretches);
+  std::vector<uint32_t> codes = gathered(state.codes, 1, stretches);
+  std::vector<uint8_t> residuals = gathered(state.residuals, bytes, stretches);
 
   if (!state.codebook) state.codebook = train_codebook(tokens, state.spec, state.dim);
   const LateCodebook& codebook = *state.codebook;
-  std::vector<uint32_t> codes(token_count);
-  std::vector<uint8_t> residuals(token_count *
-                                 static_cast<size_t>(residual_bytes(state.dim, state.spec.bits)));
-  const double error = ResidualEncoder(codebook, state.spec.normalize).encode(tokens, codes, residuals);
+  double error = state.error;
+  if (!encoded) {
+    codes.resize(token_count);
+    residuals.resize(token_count * bytes);
+    error = ResidualEncoder(codebook, state.spec.normalize).encode(tokens, codes, residuals);
+  }
 
   // Lists: documents by centroid, each once.
   const auto centroid_count = static_cast<size_t>(codebook.count());

@@ -93,6 +93,11 @@ uint64_t LateIndex::bytes() const {
   return file_->file.size();
 }
 
+double LateIndex::drift() const {
+  const LatePart& part = file_->part;
+  return part.tokens > 0 && part.training_error > 0 ? part.error / part.training_error : 1;
+}
+
 LateCodebook LateIndex::codebook() const {
   const LateFile& state = *file_;
   LateCodebook codebook = {.dim = dim(), .bits = state.part.spec.bits, .error = state.part.training_error};
@@ -149,6 +154,25 @@ std::vector<TokenMatch> LateIndex::explain(DocOrdinal doc, const TokenMatrix& qu
     matches.push_back(match);
   }
   return matches;
+}
+
+int64_t LateIndex::documents_near(std::span<const float> token) const {
+  COPPICE_CHECK(static_cast<int64_t>(token.size()) == dim());
+  const auto width = static_cast<size_t>(padded_dim(dim()));
+  size_t nearest = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (size_t c = 0; c < static_cast<size_t>(centroids()); ++c) {
+    double distance = 0;
+    for (size_t d = 0; d < token.size(); ++d) {
+      const double difference = double{token[d]} - file_->centroids[c * width + d];
+      distance += difference * difference;
+    }
+    if (distance < least) {
+      least = distance;
+      nearest = c;
+    }
+  }
+  return static_cast<int64_t>(file_->list_begins[nearest + 1] - file_->list_begins[nearest]);
 }
 
 std::vector<float> LateIndex::tokens_of(DocOrdinal doc) const {

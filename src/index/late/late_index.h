@@ -81,6 +81,8 @@ struct LateCodebook {
   int64_t count() const { return dim == 0 ? 0 : static_cast<int64_t>(centroids.size()) / dim; }
 };
 
+class LateIndex;
+
 class LateIndexBuilder {
  public:
   // With a codebook, tokens are encoded by it; without, `write` trains one on a sample of the tokens.
@@ -91,6 +93,10 @@ class LateIndexBuilder {
   // Ordinals ascend, each once; a document without tokens may come or not. A wrong dimension, NaN and infinity are
   // Errors that begin with `where`.
   void add(DocOrdinal doc, const TokenMatrix& tokens, const std::string& where = "tokens");
+
+  // The same for a document of an index that was encoded by the codebook given: its codes are kept as they are. Of one
+  // builder, all documents come in the same way.
+  void add_stored(DocOrdinal doc, const LateIndex& from, DocOrdinal of);
 
   // Mean squared error of the tokens of this segment over that of the tokens that the codebook was trained on: about 1
   // without drift. Known after `write`, which logs a warning if it exceeds `drift_limit`.
@@ -150,6 +156,7 @@ class LateIndex {
   int64_t tokens() const;
   int64_t centroids() const;
   uint64_t bytes() const;
+  double drift() const;  // as LateIndexBuilder::Report has it
   LateCodebook codebook() const;
 
   // The k best documents with tokens among `allowed` (nullptr: all). An Error if the query has another dimension, no
@@ -163,6 +170,9 @@ class LateIndex {
   // Which token of the document each query token matched best.
   std::vector<TokenMatch> explain(DocOrdinal doc, const TokenMatrix& query) const;
 
+  // Documents with a token that has the same nearest centroid as this one.
+  int64_t documents_near(std::span<const float> token) const;
+
   // The tokens of a document as scores see them: kept or decoded, (tokens, dim).
   std::vector<float> tokens_of(DocOrdinal doc) const;
   void for_each(const std::function<void(DocOrdinal, const TokenMatrix&)>& visit) const;
@@ -171,6 +181,7 @@ class LateIndex {
   void verify() const;
 
  private:
+  friend class LateIndexBuilder;
   explicit LateIndex(std::unique_ptr<LateFile> file);
   std::unique_ptr<LateFile> file_;
 };

@@ -85,7 +85,32 @@ void Searcher::set_filter(const std::string& filter) {
   if (filtering_) filtered_ = reader_.filtered(filter);
 }
 
+void Searcher::restrict_to(std::span<const Hit> hits) {
+  restricted_.clear();
+  const auto& parts = reader_.parts();
+  for (const auto& part : parts) restricted_.emplace_back(part.segment->documents());
+  for (const Hit& hit : hits) {
+    restricted_[hit.part].insert(hit.doc);
+    if (!reader_.spec().windows) continue;
+    const std::string_view document = std::string_view(hit.id).substr(0, hit.id.rfind('#'));
+    for (size_t number = 1;; ++number) {
+      const auto place = reader_.find(fmt::format("{}#{}", document, number));
+      if (!place) break;
+      restricted_[place->part].insert(place->doc);
+    }
+  }
+  for (size_t part = 0; part < parts.size(); ++part)
+    if (const DocSet* among = filtering_ ? &filtered_[part] : parts[part].allowed())
+      restricted_[part] &= *among;
+  restricting_ = true;
+}
+
+void Searcher::lift_restriction() {
+  restricting_ = false;
+}
+
 const DocSet* Searcher::allowed(size_t part) const {
+  if (restricting_) return &restricted_[part];
   return filtering_ ? &filtered_[part] : reader_.parts()[part].allowed();
 }
 
@@ -205,6 +230,28 @@ uint32_t value_in(const PostingList& list, DocOrdinal doc) {
 
 }  // namespace
 
+double Searcher::text_score(std::span<const QueryClause> query, const Hit& hit, const TextSearch& options) {
+  // Parts are whole numbers of the same unit, and so is their sum.
+  double sum = 0;
+  for (const ScorePart& part : explain_text(query, hit, options)) sum += part.score;
+  return static_cast<float>(sum);
+}
+
+double Searcher::sparse_score(std::span<const WeightedTerm> query, const Hit& hit) {
+  double sum = 0;
+  for (const ScorePart& part : explain_sparse(query, hit)) sum += part.score;
+  return static_cast<float>(sum);
+}
+
+std::optional<double> Searcher::dense_score(std::span<const float> query, const Hit& hit) const {
+  return reader_.parts()[hit.part].segment->dense().score(hit.doc, query);
+}
+
+std::optional<double> Searcher::late_score(const TokenMatrix& query, const Hit& hit,
+                                           std::span<const float> weights) const {
+  return reader_.parts()[hit.part].segment->late().score(hit.doc, query, weights);
+}
+
 std::vector<ScorePart> Searcher::explain_text(std::span<const QueryClause> query, const Hit& hit,
                                               const TextSearch& options) {
   const Scored scored = scored_parts(query);
@@ -240,11 +287,9 @@ std::vector<ScorePart> Searcher::explain_text(std::span<const QueryClause> query
   return parts;
 }
 
-std::vector<ScorePart> Searcher::explain_sparse(std::span<const WeightedTerm> query, const Hit& hit) {
-  InvertedStatistics statistics;
-  for (const auto& part : reader_.parts()) statistics.add(part.segment->sparse(), query);
-  const QueryWeights weights = weigh(query, statistics, {});
-  const InvertedIndex& index = reader_.parts()[hit.part].segment->sparse();
+// Of weighted terms, without idf: their weights say all.
+std::vector<ScorePart> Searcher::explain_weighted(const InvertedIndex& index, const QueryWeights& weights,
+                                                  double unit, const Hit& hit) const {
   const SegmentQuery ready(index, weights);
   std::vector<ScorePart> parts;
   for (const auto& [term, weight, entries] : weights.terms) {
@@ -255,10 +300,26 @@ std::vector<ScorePart> Searcher::explain_sparse(std::span<const WeightedTerm> qu
     scorer.weight = weights.fixed.units(weight);
     parts.push_back({.term = term,
                      .value = value,
-                     .weight = weight / index.summary().unit,
+                     .weight = weight / unit,
                      .score = weights.fixed.score(ready.contribution(scorer, hit.doc, value))});
   }
   return parts;
+}
+
+std::vector<ScorePart> Searcher::explain_terms(std::span<const WeightedTerm> query, const Hit& hit,
+                                               const TextSearch& options) {
+  InvertedStatistics statistics;
+  for (const auto& part : reader_.parts()) statistics.add(part.segment->text(), query);
+  const QueryWeights weights = weigh(query, statistics, options.bm25.value_or(reader_.spec().text->bm25));
+  return explain_weighted(reader_.parts()[hit.part].segment->text(), weights, 1, hit);
+}
+
+std::vector<ScorePart> Searcher::explain_sparse(std::span<const WeightedTerm> query, const Hit& hit) {
+  InvertedStatistics statistics;
+  for (const auto& part : reader_.parts()) statistics.add(part.segment->sparse(), query);
+  const QueryWeights weights = weigh(query, statistics, {});
+  const InvertedIndex& index = reader_.parts()[hit.part].segment->sparse();
+  return explain_weighted(index, weights, index.summary().unit, hit);
 }
 
 }  // namespace coppice

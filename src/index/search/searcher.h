@@ -45,6 +45,9 @@ class Searcher {
 
   // Only documents that pass the filter (filter.h) are found from now on; empty: all.
   void set_filter(const std::string& filter);
+  // Only these documents, of those that pass the filter, until lifted. Of windows, all of the same documents.
+  void restrict_to(std::span<const Hit> hits);
+  void lift_restriction();
 
   // Errors of usage say so if the index does not have the part.
   std::vector<Hit> text(std::span<const QueryClause> query, size_t k, const TextSearch& options = {});
@@ -55,9 +58,20 @@ class Searcher {
   std::vector<Hit> dense(std::span<const float> query, size_t k, const VectorSearchOptions& options = {});
   std::vector<Hit> late(const TokenMatrix& query, size_t k, const LateSearchOptions& options = {});
 
+  // Scores of single documents, as searches give them; nothing if a document has no vectors. Of text, 0 if it has none of
+  // the words.
+  double text_score(std::span<const QueryClause> query, const Hit& hit, const TextSearch& options = {});
+  double sparse_score(std::span<const WeightedTerm> query, const Hit& hit);
+  std::optional<double> dense_score(std::span<const float> query, const Hit& hit) const;
+  std::optional<double> late_score(const TokenMatrix& query, const Hit& hit,
+                                   std::span<const float> weights = {}) const;
+
   // Why a document has its score: the parts, in the query's order, and their sum.
   std::vector<ScorePart> explain_text(std::span<const QueryClause> query, const Hit& hit,
                                       const TextSearch& options = {});
+  // For `terms`.
+  std::vector<ScorePart> explain_terms(std::span<const WeightedTerm> query, const Hit& hit,
+                                       const TextSearch& options = {});
   std::vector<ScorePart> explain_sparse(std::span<const WeightedTerm> query, const Hit& hit);
 
   Analyzer& analyzer();
@@ -65,6 +79,8 @@ class Searcher {
 
  private:
   const DocSet* allowed(size_t part) const;
+  std::vector<ScorePart> explain_weighted(const InvertedIndex& index, const QueryWeights& weights,
+                                          double unit, const Hit& hit) const;
   std::vector<Hit> weighted(std::span<const WeightedTerm> query, bool sparse, size_t k,
                             const TextSearch& options);
   template <class SearchPart>
@@ -72,8 +88,8 @@ class Searcher {
 
   IndexReader& reader_;
   std::unique_ptr<Analyzer> analyzer_;
-  std::vector<DocSet> filtered_;
-  bool filtering_ = false;
+  std::vector<DocSet> filtered_, restricted_;
+  bool filtering_ = false, restricting_ = false;
 };
 
 // Best first, then by name, falling; cut to k.

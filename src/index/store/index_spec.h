@@ -77,12 +77,24 @@ struct LatePartSpec {
   }
 };
 
+// Texts cut into overlapping pieces, each searched by itself.
+struct WindowSpec {
+  int64_t words = 150, step = 75;
+
+  static void fields(auto& self, auto&& field) {
+    field("words", self.words, Field{.help = "words of a window", .min = 1, .max = 1 << 20});
+    field("step", self.step,
+          Field{.help = "words from one window's beginning to the next", .min = 1, .max = 1 << 20});
+  }
+};
+
 struct IndexSpec {
   std::optional<TextPartSpec> text;
   std::optional<SparsePartSpec> sparse;
   std::optional<DensePartSpec> dense;
   std::optional<LatePartSpec> late;
   bool keep_fields = true;
+  std::optional<WindowSpec> windows;
 
   static void fields(auto& self, auto&& field) {
     field("text", self.text, Field{.help = "analysed text, searched by BM25"});
@@ -90,6 +102,8 @@ struct IndexSpec {
     field("dense", self.dense, Field{.help = "dense vectors"});
     field("late", self.late, Field{.help = "token vectors, searched by late interaction"});
     field("keep_fields", self.keep_fields, Field{.help = "keep the documents' own texts, to show them"});
+    field("windows", self.windows,
+          Field{.help = "documents are windows of longer ones, whose ids stand before the #"});
   }
 };
 

@@ -96,8 +96,11 @@ void IndexWriter::begin() {
 }
 
 std::optional<LateCodebook> IndexWriter::codebook() const {
-  if (!spec_.late || segments_.empty()) return std::nullopt;
-  return segments_.front().segment->late().codebook();
+  if (!spec_.late) return std::nullopt;
+  // All segments with tokens have the same; one without has none that is worth sharing.
+  for (const Open& open : segments_)
+    if (open.segment->late().tokens() > 0) return open.segment->late().codebook();
+  return std::nullopt;
 }
 
 void IndexWriter::add(std::span<const IndexedDocument> documents) {

@@ -68,14 +68,17 @@ bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
         place[doc] = next++;
       });
       sources[i].segment->dense().for_each([&](DocOrdinal doc, std::span<const float> vector) {
-        if (place[doc] != dropped) dense.add(place[doc], vector);
+        if (place[doc] != dropped) dense.add_stored(place[doc], vector);
       });
     }
     dense.write(folder / "dense", order);
   }
   if (spec.late) {
-    LateIndexBuilder late(spec.late->index, spec.late->dim, names.size(),
-                          sources[0].segment->late().codebook());
+    const auto with_tokens = std::find_if(sources.begin(), sources.end(), [](const LiveSegment& source) {
+      return source.segment->late().tokens() > 0;
+    });
+    const Segment& trained = *(with_tokens == sources.end() ? sources.front() : *with_tokens).segment;
+    LateIndexBuilder late(spec.late->index, spec.late->dim, names.size(), trained.late().codebook());
     std::vector<DocOrdinal> order(names.size());
     DocOrdinal next = 0;
     for (size_t i = 0; i < sources.size(); ++i) {
@@ -84,9 +87,9 @@ bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
         order[new_ordinals[i][doc]] = next;
         place[doc] = next++;
       });
-      sources[i].segment->late().for_each([&](DocOrdinal doc, const TokenMatrix& tokens) {
-        if (place[doc] != dropped) late.add(place[doc], tokens);
-      });
+      const LateIndex& from = sources[i].segment->late();
+      for (DocOrdinal doc = 0; doc < place.size(); ++doc)
+        if (place[doc] != dropped) late.add_stored(place[doc], from, doc);
     }
     late.write(folder / "late", order);
   }

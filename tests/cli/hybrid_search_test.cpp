@@ -1,0 +1,182 @@
+// Vectors on the command line: indexed from files, searched by every mode, fused; and what is refused.
+
+#include <gmock/gmock.h>
+
+#include "base/json.h"
+#include "process.h"
+
+namespace coppice {
+namespace {
+
+using test::Outcome;
+using test::run_coppice;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+
+class HybridSearch : public testing::Test {
+ protected:
+  HybridSearch() {
+    write_file(folder_ / "docs.jsonl",
+               "{\"_id\": \"a\", \"title\": \"Apples\", \"text\": \"red apples and green apples\"}\n"
+               "{\"_id\": \"b\", \"title\": \"Pears\", \"text\": \"pears are like an apple\"}\n"
+               "{\"_id\": \"c\", \"title\": \"Stones\", \"text\": \"grey stones\"}\n");
+    write_file(folder_ / "dense.jsonl",
+               "{\"id\": \"a\", \"vector\": [1, 0]}\n{\"id\": \"b\", \"vector\": [[0.6, 0.8], [0, 1]]}\n"
+               "{\"id\": \"c\", \"vector\": [-1, 0.1]}\n");
+    write_file(folder_ / "late.jsonl",
+               "{\"id\": \"a\", \"tokens\": [[1, 0], [0.8, 0.6]]}\n{\"id\": \"b\", \"tokens\": [[0, 1]]}\n"
+               "{\"id\": \"c\", \"tokens\": []}\n");
+    write_file(folder_ / "queries.tsv.jsonl",
+               "{\"_id\": \"1\", \"text\": \"apple\"}\n{\"_id\": \"2\", \"text\": \"stone\"}\n");
+    write_file(folder_ / "qd.jsonl",
+               "{\"id\": \"1\", \"vector\": [0, 1]}\n{\"id\": \"2\", \"vector\": [-1, 0]}\n");
+    write_file(folder_ / "ql.jsonl",
+               "{\"id\": \"1\", \"tokens\": [[0, 1]]}\n{\"id\": \"2\", \"tokens\": [[1, 0]]}\n");
+    write_file(folder_ / "one.jsonl", "{\"id\": \"q\", \"vector\": [0, 1]}\n");
+    write_file(folder_ / "one_late.jsonl", "{\"id\": \"q\", \"tokens\": [[0, 1]]}\n");
+  }
+
+  Outcome make_index(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {
+        "index",   path("docs.jsonl"),  "-o",     path("index"),      "--overwrite",
+        "--dense", path("dense.jsonl"), "--late", path("late.jsonl"), "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_coppice(words);
+  }
+  Outcome search(std::vector<std::string> words) {
+    words.insert(words.begin(), {"search", path("index")});
+    return run_coppice(words);
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  const TemporaryFolder folder_;
+};
+
+std::vector<std::string> ids(const Outcome& outcome) {
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::vector<std::string> found;
+  const Json json = parse_json(outcome.out, "out");
+  for (const auto& hit : json["hits"]) found.push_back(hit["id"].get<std::string>());
+  return found;
+}
+
+TEST_F(HybridSearch, EveryModeFindsAndExplains) {
+  ASSERT_EQ(make_index().exit_code, 0);
+  EXPECT_THAT(ids(search({"apple", "--json"})), testing::ElementsAre("a", "b"));
+  const std::vector<std::string> dense = {"--query-dense", path("one.jsonl")},
+                                 late = {"--query-late", path("one_late.jsonl")};
+  EXPECT_THAT(ids(search({"--mode", "dense", dense[0], dense[1], "--json"})),
+              testing::ElementsAre("b", "c", "a"));
+  EXPECT_THAT(ids(search({"--mode", "late", late[0], late[1], "--json"})), testing::ElementsAre("b", "a"));
+  const auto hybrid =
+      search({"apple", "--mode", "hybrid", dense[0], dense[1], late[0], late[1], "--explain"});
+  EXPECT_EQ(hybrid.exit_code, 0) << hybrid.err;
+  EXPECT_THAT(hybrid.out,
+              testing::AllOf(HasSubstr("bm25, rank 1"), HasSubstr("dense, rank 1"), HasSubstr("Pears")));
+  EXPECT_THAT(search({"--mode", "dense", dense[0], dense[1], "--explain"}).out,
+              HasSubstr("nearest of 2 vectors"));
+  EXPECT_THAT(search({"--mode", "late", late[0], late[1], "--explain"}).out, HasSubstr("query token 0"));
+  EXPECT_THAT(ids(search({"apple", "--mode", "hybrid", "--fuse", "product", "--parts", "bm25", "dense",
+                          dense[0], dense[1], "--json"})),
+              testing::ElementsAre("b", "c", "a"));
+  EXPECT_THAT(ids(search({"apple", "--mode", "hybrid", "--parts", "bm25", "dense", "--weights", "1,0",
+                          dense[0], dense[1], "--json"})),
+              testing::ElementsAre("a", "b"));
+  EXPECT_THAT(ids(search({"apple", "--mode", "late", "--first", "bm25", late[0], late[1], "--json"})),
+              testing::ElementsAre("b", "a"));
+}
+
+TEST_F(HybridSearch, RunsAreFusedAsSearchesAre) {
+  ASSERT_EQ(make_index().exit_code, 0);
+  const auto run = [&](const std::string& mode) {
+    const auto outcome =
+        search({"--queries", path("queries.tsv.jsonl"), "--mode", mode, "--query-dense", path("qd.jsonl"),
+                "--query-late", path("ql.jsonl"), "-o", path(mode + ".run"), "--quiet"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_file(folder_ / (mode + ".run"));
+  };
+  run("bm25");
+  run("dense");
+  run("late");
+  const std::string hybrid = run("hybrid");
+  const auto fused = run_coppice({"fuse", path("bm25.run"), path("dense.run"), path("late.run")});
+  EXPECT_EQ(fused.exit_code, 0) << fused.err;
+  EXPECT_EQ(fused.out, hybrid);
+  const auto neutral = run_coppice({"fuse", path("bm25.run"), path("dense.run"), "--weights", "0,1"});
+  EXPECT_EQ(neutral.out, read_file(folder_ / "dense.run"));
+  EXPECT_EQ(run_coppice({"fuse", path("bm25.run"), path("dense.run"), "--weights", "1"}).exit_code, 2);
+  write_file(folder_ / "twice.run", "1 Q0 a 1 2 x\n1 Q0 a 2 1 x\n");
+  EXPECT_THAT(run_coppice({"fuse", path("twice.run"), path("bm25.run")}).err, HasSubstr("'a' twice"));
+}
+
+TEST_F(HybridSearch, VectorsAreAddedLater) {
+  ASSERT_EQ(make_index({"--dense-method", "hnsw", "--dense-type", "int8"}).exit_code, 0);
+  write_file(folder_ / "more.jsonl", "{\"_id\": \"d\", \"text\": \"more apples\"}\n");
+  write_file(folder_ / "more_dense.jsonl", "{\"id\": \"d\", \"vector\": [0.1, 1]}\n");
+  write_file(folder_ / "more_late.jsonl", "{\"id\": \"d\", \"tokens\": [[0, 1]]}\n");
+  EXPECT_THAT(run_coppice({"index", "add", path("index"), path("more.jsonl")}).err, HasSubstr("--dense"));
+  const auto added = run_coppice({"index", "add", path("index"), path("more.jsonl"), "--dense",
+                                  path("more_dense.jsonl"), "--late", path("more_late.jsonl")});
+  ASSERT_EQ(added.exit_code, 0) << added.err;
+  EXPECT_THAT(ids(search({"--mode", "dense", "--query-dense", path("one.jsonl"), "--json"})),
+              testing::ElementsAre("b", "d", "c", "a"));
+  EXPECT_EQ(run_coppice({"index", "verify", path("index")}).exit_code, 0);
+}
+
+TEST_F(HybridSearch, WindowsAreRankedByTheirBest) {
+  write_file(folder_ / "long.jsonl",
+             "{\"_id\": \"x\", \"text\": \"one two three four apple apple seven eight\"}\n"
+             "{\"_id\": \"y\", \"text\": \"an apple\"}\n");
+  ASSERT_EQ(
+      run_coppice({"index", path("long.jsonl"), "-o", path("index"), "--window", "4", "--quiet"}).exit_code,
+      0);
+  EXPECT_THAT(ids(search({"apple", "--json"})), testing::UnorderedElementsAre("x", "y"));
+  EXPECT_THAT(ids(search({"apple", "--json", "--passages"})),
+              testing::UnorderedElementsAre("x#2", "x#3", "y#1"));
+  EXPECT_THAT(ids(search({"apple", "--json", "--passages", "--first", "bm25", "--first-depth", "1"})),
+              testing::UnorderedElementsAre("x#2", "x#3"))
+      << "passages of the best document";
+  write_file(folder_ / "short.jsonl", "{\"_id\": \"x\", \"text\": \"pears\"}\n");
+  ASSERT_EQ(run_coppice({"index", "add", path("index"), path("short.jsonl"), "--quiet"}).exit_code, 0);
+  EXPECT_THAT(ids(search({"apple", "--json"})), testing::ElementsAre("y"));
+  ASSERT_EQ(run_coppice({"index", "delete", path("index"), "y"}).exit_code, 0);
+  EXPECT_THAT(ids(search({"apple", "--json"})), testing::ElementsAre());
+}
+
+TEST_F(HybridSearch, AProgramRanksAnew) {
+  ASSERT_EQ(make_index().exit_code, 0);
+  EXPECT_THAT(ids(search({"apple", "--json", "--rerank", "awk '/Pears/ {print 2; next} {print 1}'"})),
+              testing::ElementsAre("b", "a"));
+  const auto few = search({"apple", "--rerank", "head -n 1 | sed 's/.*/1/'"});
+  EXPECT_EQ(few.exit_code, 3);
+  EXPECT_THAT(few.err, HasSubstr("1 scores"));
+  EXPECT_THAT(search({"apple", "--rerank", "cat"}).err, HasSubstr("a finite number a line"));
+  EXPECT_THAT(search({"apple", "--rerank", "exit 9"}).err, HasSubstr("exit status 9"));
+}
+
+TEST_F(HybridSearch, BadVectorsAreRefused) {
+  const auto refused = [&](const std::string& name, const std::string& bytes, const std::string& message) {
+    SCOPED_TRACE(message);
+    write_file(folder_ / name, bytes);
+    const auto outcome = make_index({"--dense", path(name)});
+    EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "index"));
+  };
+  const std::string a = "{\"id\": \"a\", \"vector\": [1, 0]}\n", b = "{\"id\": \"b\", \"vector\": [1, 0]}\n",
+                    c = "{\"id\": \"c\", \"vector\": [1, 0]}\n";
+  refused("bad.jsonl", a + b, "no vector of document 'c'");
+  refused("bad.jsonl", a + b + c + "{\"id\": \"z\", \"vector\": [1, 0]}\n", "'z' is no document");
+  refused("bad.jsonl", a + b + "{\"id\": \"c\", \"vector\": [1, 0, 3]}\n", "3 dimensions");
+  refused("bad.jsonl", a + b + "{\"id\": \"c\", \"vector\": [1, 1e99]}\n", "inf");
+  refused("bad.jsonl", a + b + "{\"id\": \"c\", \"vec", "bad.jsonl:3");
+  ASSERT_EQ(make_index().exit_code, 0);
+  write_file(folder_ / "wide.jsonl", "{\"id\": \"q\", \"vector\": [0, 1, 2]}\n");
+  EXPECT_THAT(search({"--mode", "dense", "--query-dense", path("wide.jsonl")}).err,
+              HasSubstr("2 dimensions"));
+  EXPECT_THAT(search({"--mode", "dense", "x"}).err, HasSubstr("--query-dense"));
+  EXPECT_THAT(search({"--mode", "sparse", "x"}).err, HasSubstr("bm25, dense, late"));
+}
+
+}  // namespace
+}  // namespace coppice
