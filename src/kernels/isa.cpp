@@ -6,6 +6,10 @@
 
 #include "kernels/tables.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace coppice::kernels {
 namespace {
 
@@ -20,6 +24,14 @@ Isa choose() {
   return isa;
 }
 
+#if defined(__x86_64__)
+// F16C, for which there is no builtin. Every processor with AVX2 has it.
+bool converts_halves() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 }  // namespace
 
 bool is_supported(Isa isa) {
@@ -29,10 +41,14 @@ bool is_supported(Isa isa) {
     case Isa::baseline:
       return true;
     case Isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && converts_halves();
     case Isa::avx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case Isa::avx512_vnni:
+      return is_supported(Isa::avx512) && __builtin_cpu_supports("avx512vnni");
+    case Isa::avx512_bf16:
+      return is_supported(Isa::avx512_vnni) && __builtin_cpu_supports("avx512bf16");
   }
   return false;
 #else
@@ -60,6 +76,8 @@ const Kernels& kernels_for(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
     case Isa::avx512:
+    case Isa::avx512_vnni:
+    case Isa::avx512_bf16:
       return avx512::table();
     case Isa::avx2:
       return avx2::table();

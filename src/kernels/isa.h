@@ -1,6 +1,7 @@
 #pragma once
 // Which instruction set the kernels use: the best that the processor and the operating system support, or the
-// one that COPPICE_ISA=baseline|avx2|avx512 names. An unknown or unsupported one is an Error, never a crash.
+// one that COPPICE_ISA=baseline|avx2|avx512|avx512_vnni|avx512_bf16 names. Each has what those before it have. An unknown
+// or unsupported one is an Error, never a crash.
 
 #include <vector>
 
@@ -10,13 +11,17 @@
 namespace coppice {
 
 namespace kernels {
-enum class Isa { baseline, avx2, avx512 };
+enum class Isa { baseline, avx2, avx512, avx512_vnni, avx512_bf16 };
 }
 
 template <>
 struct EnumNames<kernels::Isa> {
-  static constexpr auto values = std::to_array<std::pair<kernels::Isa, const char*>>(
-      {{kernels::Isa::baseline, "baseline"}, {kernels::Isa::avx2, "avx2"}, {kernels::Isa::avx512, "avx512"}});
+  static constexpr auto values =
+      std::to_array<std::pair<kernels::Isa, const char*>>({{kernels::Isa::baseline, "baseline"},
+                                                           {kernels::Isa::avx2, "avx2"},
+                                                           {kernels::Isa::avx512, "avx512"},
+                                                           {kernels::Isa::avx512_vnni, "avx512_vnni"},
+                                                           {kernels::Isa::avx512_bf16, "avx512_bf16"}});
 };
 
 namespace kernels {

@@ -8,6 +8,8 @@ const PostingKernels& posting_kernels() {
   switch (active_isa()) {
 #if defined(__x86_64__)
     case Isa::avx512:
+    case Isa::avx512_vnni:
+    case Isa::avx512_bf16:
       return avx512::posting_table();
     case Isa::avx2:
       return avx2::posting_table();

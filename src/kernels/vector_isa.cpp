@@ -9,19 +9,14 @@ namespace {
 
 std::atomic<const VectorKernels*> forced{nullptr};
 
-bool multiplies_bytes() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512vnni");
-#else
-  return false;
-#endif
-}
-
 const VectorKernels& table_for(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
+    case Isa::avx512_vnni:
+    case Isa::avx512_bf16:
+      return avx512_vnni_vectors::vector_table();
     case Isa::avx512:
-      return multiplies_bytes() ? avx512_vnni_vectors::vector_table() : avx512_vectors::vector_table();
+      return avx512_vectors::vector_table();
     case Isa::avx2:
       return avx2_vectors::vector_table();
 #endif
@@ -36,10 +31,8 @@ std::vector<const VectorKernels*> supported_vector_kernels() {
   std::vector<const VectorKernels*> supported = {&baseline_vectors::vector_table()};
 #if defined(__x86_64__)
   if (is_supported(Isa::avx2)) supported.push_back(&avx2_vectors::vector_table());
-  if (is_supported(Isa::avx512)) {
-    supported.push_back(&avx512_vectors::vector_table());
-    if (multiplies_bytes()) supported.push_back(&avx512_vnni_vectors::vector_table());
-  }
+  if (is_supported(Isa::avx512)) supported.push_back(&avx512_vectors::vector_table());
+  if (is_supported(Isa::avx512_vnni)) supported.push_back(&avx512_vnni_vectors::vector_table());
 #endif
   return supported;
 }

@@ -54,9 +54,11 @@ struct FfnLoader {
 struct Decoder::State {
   State(std::shared_ptr<const ModelFiles> files, WeightType type)
       : spec(files->spec()), weights(std::move(files), type) {
-    embedding = weights.matrix("model.embed_tokens.weight");
-    if (spec.learned_positions) positions = weights.matrix("model.embed_positions.weight");
-    if (spec.token_types > 0) token_types = weights.matrix("model.embed_token_types.weight");
+    const bool multiplied = spec.head != HeadKind::none && spec.tied_embeddings;
+    embedding =
+        multiplied ? weights.matrix("model.embed_tokens.weight") : weights.table("model.embed_tokens.weight");
+    if (spec.learned_positions) positions = weights.table("model.embed_positions.weight");
+    if (spec.token_types > 0) token_types = weights.table("model.embed_token_types.weight");
     if (spec.embedding_norm) embedding_norm = Norm(spec, weights, "model.embed_norm");
     if (spec.encoder) {
       load_blocks(encoder, spec.encoder->blocks, "model.encoder.");

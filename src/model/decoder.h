@@ -17,12 +17,18 @@ class KvCache;
 struct KvOptions;
 class EncodedSource;
 
-enum class WeightType { as_stored, f32, bf16 };
+// What matrices are multiplied as. Activations meet f32 and f16 as floats; bf16 as bf16 where the processor multiplies
+// them (avx512_bf16), else as floats; integers as bytes with a scale for every 32.
+enum class WeightType { as_stored, f32, bf16, q8_0, q4_0 };
 
 template <>
 struct EnumNames<WeightType> {
-  static constexpr auto values = std::to_array<std::pair<WeightType, const char*>>(
-      {{WeightType::as_stored, "as-stored"}, {WeightType::f32, "f32"}, {WeightType::bf16, "bf16"}});
+  static constexpr auto values =
+      std::to_array<std::pair<WeightType, const char*>>({{WeightType::as_stored, "as-stored"},
+                                                         {WeightType::f32, "f32"},
+                                                         {WeightType::bf16, "bf16"},
+                                                         {WeightType::q8_0, "q8_0"},
+                                                         {WeightType::q4_0, "q4_0"}});
 };
 
 // Which experts tokens went to; one per MoE layer.

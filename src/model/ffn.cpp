@@ -1,6 +1,7 @@
 #include "model/ffn.h"
 
 #include <algorithm>
+#include <array>
 
 namespace coppice {
 
@@ -22,8 +23,11 @@ FfnBank load_bank(WeightStore& weights, const std::string& prefix, bool gated, b
                   Activation activation, bool transpose_down) {
   FfnBank bank{.gated = gated, .down_is_transposed = transpose_down, .unit = unit_of(activation)};
   const std::string down = prefix + "down_proj.weight";
-  if (gated) bank.gate = weights.matrix(prefix + "gate_proj.weight");
-  bank.up = weights.matrix(prefix + "up_proj.weight");
+  const auto load = [&](const std::string& name) {
+    return transpose_down ? weights.in_rows(prefix + name) : weights.matrix(prefix + name);
+  };
+  if (gated) bank.gate = load("gate_proj.weight");
+  bank.up = load("up_proj.weight");
   bank.down = transpose_down ? weights.transposed(down) : weights.matrix(down);
   if (bias) {
     if (gated) bank.gate_bias = weights.vector(prefix + "gate_proj.bias");
@@ -35,9 +39,15 @@ FfnBank load_bank(WeightStore& weights, const std::string& prefix, bool gated, b
 
 namespace {
 
-// Hidden neurons [begin, end) of a job for all its tokens; `hidden` has job.width() floats per token.
-void hidden_task(const Pass& pass, const FfnJob& job, int64_t begin, int64_t end, const float* x,
-                 float* hidden) {
+constexpr int64_t panel_rows = kernels::panel_rows;
+
+bool in_panels(const FfnJob& job) {
+  return job.bank->up.form == MatrixForm::panels;
+}
+
+// Hidden neurons [begin, end) of a job in rows for all its tokens; `hidden` has job.width() floats per token.
+void hidden_of_rows(const Pass& pass, const FfnJob& job, int64_t begin, int64_t end, const float* x,
+                    float* hidden) {
   const FfnBank& bank = *job.bank;
   const int64_t tokens = job.tokens(pass), width = job.width(), count = end - begin;
   const auto project = [&](const Matrix& w, const std::vector<float>& bias, float* y, int64_t stride) {
@@ -53,8 +63,7 @@ void hidden_task(const Pass& pass, const FfnJob& job, int64_t begin, int64_t end
                           .in = w.columns,
                           .y = y,
                           .y_stride = stride});
-    if (bias.empty()) return;
-    for (int64_t t = 0; t < tokens; ++t) pass.kernels.add(y + t * stride, bias.data() + begin, 1, count);
+    add_bias(pass.kernels, bias, begin, count, tokens, y, stride);
   };
   float* out = hidden + begin;
   if (!bank.gated) {
@@ -70,92 +79,213 @@ void hidden_task(const Pass& pass, const FfnJob& job, int64_t begin, int64_t end
     pass.kernels.activate(bank.unit, out + t * width, up.data() + t * count, count);
 }
 
-// Columns [begin, end) of a job's output for all its tokens, into `out` with `stride` floats per token.
-void down_task(const Pass& pass, const FfnJob& job, int64_t begin, int64_t end, const float* hidden,
-               float* out, int64_t stride) {
+// Columns [begin, end) of the output of a job in rows for all its tokens, into `out` with `stride` floats per token.
+void down_of_rows(const Pass& pass, const FfnJob& job, int64_t begin, int64_t end, const float* hidden,
+                  float* out, int64_t stride) {
   const Matrix& w = job.bank->down;
-  const auto* data = static_cast<const std::byte*>(w.data);
-  if (job.bank->down_is_transposed) {
-    pass.kernels.combine({.h = hidden,
-                          .h_stride = job.width(),
-                          .tokens = job.tokens(pass),
-                          .w = data + begin * (w.row_bytes() / w.columns),
-                          .element = w.element,
-                          .w_stride = w.columns,
-                          .w_rows = job.neurons.empty() ? nullptr : job.neurons.data(),
-                          .neurons = job.width(),
-                          .columns = end - begin,
-                          .y = out,
-                          .y_stride = stride});
-  } else {
-    pass.kernels.product({.x = hidden,
-                          .x_stride = job.width(),
-                          .tokens = job.tokens(pass),
-                          .w = data + begin * w.row_bytes(),
-                          .element = w.element,
-                          .rows = end - begin,
-                          .in = w.columns,
-                          .y = out,
-                          .y_stride = stride});
+  pass.kernels.combine({.h = hidden,
+                        .h_stride = job.width(),
+                        .tokens = job.tokens(pass),
+                        .w = static_cast<const std::byte*>(w.data) + begin * (w.row_bytes() / w.columns),
+                        .element = w.element,
+                        .w_stride = w.columns,
+                        .w_rows = job.neurons.empty() ? nullptr : job.neurons.data(),
+                        .neurons = job.width(),
+                        .columns = end - begin,
+                        .y = out,
+                        .y_stride = stride});
+  add_bias(pass.kernels, job.bank->down_bias, begin, end - begin, job.tokens(pass), out, stride);
+}
+
+using PanelOutput = std::array<float, kernels::largest_tile * panel_rows>;
+
+// All jobs of one call, and the tiles of those in panels.
+class Run {
+ public:
+  Run(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y)
+      : pass_(pass), jobs_(jobs), x_(x), y_(y) {}
+
+  void run();
+
+ private:
+  // Tiles of one form for all jobs that want it.
+  struct Tiles {
+    std::array<PackedRows, 3> of_type;  // by RowsType
+    const PackedRows& of(kernels::RowsType type) const { return of_type[static_cast<size_t>(type)]; }
+    PackedRows& of(kernels::RowsType type) { return of_type[static_cast<size_t>(type)]; }
+  };
+
+  // Columns of y, and how they lie in what is added to them.
+  struct Columns {
+    int64_t begin = 0, count = 0, stride = 0;
+    bool writes = false;  // they hold nothing yet
+  };
+
+  kernels::RowsType rows_type(const Matrix& w) const { return rows_for(packed_, w.packed); }
+  void arrange();
+  void hidden_panels(size_t index, int64_t begin, int64_t end) const;
+  void down_panels(size_t index, int64_t begin, int64_t end, bool writes) const;
+  void add_output(const FfnJob& job, int64_t first_token, int64_t tokens, const Columns& columns,
+                  const float* out) const;
+  void outputs(int64_t begin, int64_t end) const;
+
+  const Pass& pass_;
+  std::span<const FfnJob> jobs_;
+  const float* x_;
+  float* y_;
+  const kernels::PackedKernels& packed_ = kernels::active_packed();
+  std::vector<int64_t> offsets_;  // of each job in rows in `hidden_`
+  std::vector<float> hidden_;
+  Tiles* inputs_ = nullptr;
+  Tiles* middles_ = nullptr;
+};
+
+// Cuts tokens into tiles, and packs the inputs.
+void Run::arrange() {
+  thread_local Tiles inputs, middles;  // kept for their memory
+  inputs_ = &inputs;
+  middles_ = &middles;
+  std::array<bool, 3> wants_input{}, wants_middle{};
+  std::vector<std::span<const int32_t>> rows;
+  for (const auto& job : jobs_) {
+    rows.push_back(job.rows);
+    if (!in_panels(job)) continue;
+    wants_input[static_cast<size_t>(rows_type(job.bank->up))] = true;
+    if (job.bank->gated) wants_input[static_cast<size_t>(rows_type(job.bank->gate))] = true;
+    wants_middle[static_cast<size_t>(rows_type(job.bank->down))] = true;
   }
-  if (job.bank->down_bias.empty()) return;
-  for (int64_t t = 0; t < job.tokens(pass); ++t)
-    pass.kernels.add(out + t * stride, job.bank->down_bias.data() + begin, 1, end - begin);
+  std::vector<TokenList> lists(jobs_.size());
+  for (const auto type : {kernels::RowsType::f32, kernels::RowsType::bf16, kernels::RowsType::int8}) {
+    const auto index = static_cast<size_t>(type);
+    const auto arranged = [&](PackedRows& tiles, bool middle) {
+      for (size_t i = 0; i < jobs_.size(); ++i) {
+        const FfnJob& job = jobs_[i];
+        const bool used =
+            in_panels(job) && (middle ? rows_type(job.bank->down) == type
+                                      : rows_type(job.bank->up) == type ||
+                                            (job.bank->gated && rows_type(job.bank->gate) == type));
+        lists[i] = {used ? job.tokens(pass_) : 0, middle ? job.width() : pass_.width};
+      }
+      tiles.arrange(packed_, type, lists);
+    };
+    if (wants_middle[index]) arranged(middles.of_type[index], true);
+    if (!wants_input[index]) continue;
+    arranged(inputs.of_type[index], false);
+    inputs.of_type[index].fill(packed_, x_, pass_.width, rows);
+  }
+}
+
+// Hidden neurons [begin, end) in whole panels: gate, up, unit, and the form that `down` takes.
+void Run::hidden_panels(size_t index, int64_t begin, int64_t end) const {
+  const FfnJob& job = jobs_[index];
+  const FfnBank& bank = *job.bank;
+  const kernels::RowsType middle_type = rows_type(bank.down);
+  const auto middles = middles_->of(middle_type).tiles(index);
+  alignas(64) PanelOutput gate, up;
+  const auto project = [&](const Matrix& w, const std::vector<float>& bias, int64_t row, size_t i,
+                           PanelOutput& out) {
+    const Tile& tile = inputs_->of(rows_type(w)).tiles(index)[i];
+    packed_.product(w.packed, w.panel(row / panel_rows), kernels::packed_groups(w.packed, w.columns),
+                    tile.data, tile.tokens, out.data());
+    add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tile.tokens, out.data(),
+             panel_rows);
+  };
+  for (int64_t row = begin; row < end; row += panel_rows)
+    for (size_t i = 0; i < middles.size(); ++i) {
+      const int64_t tokens = middles[i].tokens;
+      project(bank.up, bank.up_bias, row, i, up);
+      if (bank.gated) project(bank.gate, bank.gate_bias, row, i, gate);
+      PanelOutput& out = bank.gated ? gate : up;
+      pass_.kernels.activate(bank.unit, out.data(), bank.gated ? up.data() : nullptr, tokens * panel_rows);
+      std::array<const float*, kernels::largest_tile> neurons{};
+      for (int64_t t = 0; t < tokens; ++t) neurons[static_cast<size_t>(t)] = out.data() + t * panel_rows;
+      packed_.pack_rows(middle_type, neurons.data(), tokens, std::min(panel_rows, job.width() - row),
+                        middles[i].group(row / panel_rows, middle_type));
+    }
+}
+
+// Adds what a job gives its tokens [first_token, first_token + tokens) to columns of y, or writes it.
+void Run::add_output(const FfnJob& job, int64_t first_token, int64_t tokens, const Columns& columns,
+                     const float* out) const {
+  for (int64_t t = 0; t < tokens; ++t) {
+    const auto token = static_cast<size_t>(first_token + t);
+    const int64_t row = job.rows.empty() ? first_token + t : job.rows[token];
+    float* y = y_ + row * pass_.width + columns.begin;
+    const float* from = out + t * columns.stride;
+    if (columns.writes)
+      std::copy_n(from, columns.count, y);
+    else
+      pass_.kernels.add(y, from, job.weights.empty() ? 1.0f : job.weights[token], columns.count);
+  }
+}
+
+void Run::down_panels(size_t index, int64_t begin, int64_t end, bool writes) const {
+  const FfnJob& job = jobs_[index];
+  const Matrix& w = job.bank->down;
+  const int64_t groups = kernels::packed_groups(w.packed, w.columns);
+  alignas(64) PanelOutput out;
+  for (int64_t row = begin; row < end; row += panel_rows) {
+    const int64_t count = std::min(panel_rows, w.rows - row);
+    for (const Tile& tile : middles_->of(rows_type(w)).tiles(index)) {
+      packed_.product(w.packed, w.panel(row / panel_rows), groups, tile.data, tile.tokens, out.data());
+      add_bias(pass_.kernels, job.bank->down_bias, row, count, tile.tokens, out.data(), panel_rows);
+      add_output(job, tile.first, tile.tokens, {row, count, panel_rows, writes}, out.data());
+    }
+  }
 }
 
 // Columns [begin, end) of y: every job's output, in order.
-void sum_task(const Pass& pass, std::span<const FfnJob> jobs, const std::vector<int64_t>& offsets,
-              const float* hidden, int64_t begin, int64_t end, float* y) {
+void Run::outputs(int64_t begin, int64_t end) const {
   thread_local std::vector<float> part;
-  const int64_t columns = end - begin;
   bool written = false;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    const FfnJob& job = jobs[i];
-    if (!written && job.rows.empty() && job.weights.empty()) {
-      down_task(pass, job, begin, end, hidden + offsets[i], y + begin, pass.width);
-      written = true;
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    const FfnJob& job = jobs_[i];
+    if (job.width() == 0) continue;
+    const bool writes = !written && job.rows.empty() && job.weights.empty();
+    if (!written && !writes)
+      for (int64_t row = 0; row < pass_.rows; ++row)
+        std::fill_n(y_ + row * pass_.width + begin, end - begin, 0.0f);
+    written = true;
+    if (in_panels(job)) {
+      down_panels(i, begin, end, writes);
       continue;
     }
-    if (!written)
-      for (int64_t row = 0; row < pass.rows; ++row) std::fill_n(y + row * pass.width + begin, columns, 0.0f);
-    written = true;
-    const int64_t tokens = job.tokens(pass);
-    part.resize(static_cast<size_t>(tokens * columns));
-    down_task(pass, job, begin, end, hidden + offsets[i], part.data(), columns);
-    for (int64_t t = 0; t < tokens; ++t) {
-      const int64_t row = job.rows.empty() ? t : job.rows[static_cast<size_t>(t)];
-      const float weight = job.weights.empty() ? 1.0f : job.weights[static_cast<size_t>(t)];
-      pass.kernels.add(y + row * pass.width + begin, part.data() + t * columns, weight, columns);
-    }
+    const int64_t tokens = job.tokens(pass_);
+    part.resize(static_cast<size_t>(tokens * (end - begin)));
+    down_of_rows(pass_, job, begin, end, hidden_.data() + offsets_[i], part.data(), end - begin);
+    add_output(job, 0, tokens, {begin, end - begin, end - begin, writes}, part.data());
   }
+}
+
+void Run::run() {
+  std::vector<JobSize> sizes;
+  int64_t in_rows = 0, work = 0;
+  for (const auto& job : jobs_) {
+    const int64_t neurons = job.width() * job.tokens(pass_);
+    sizes.push_back({job.width(), pass_.width * job.tokens(pass_) * (job.bank->gated ? 2 : 1)});
+    offsets_.push_back(in_rows);
+    if (!in_panels(job)) in_rows += neurons;
+    work += neurons;
+  }
+  if (work == 0) std::fill_n(y_, pass_.rows * pass_.width, 0.0f);
+  if (jobs_.empty()) return;
+  hidden_.resize(static_cast<size_t>(in_rows));
+  arrange();
+  run_in_tasks(sizes, [&](const RowTask& task) {
+    const auto i = static_cast<size_t>(task.job);
+    if (in_panels(jobs_[i]))
+      hidden_panels(i, task.begin, task.end);
+    else
+      hidden_of_rows(pass_, jobs_[i], task.begin, task.end, x_, hidden_.data() + offsets_[i]);
+  });
+  const JobSize output[] = {{pass_.width, work}};
+  run_in_tasks(output, [&](const RowTask& task) { outputs(task.begin, task.end); });
 }
 
 }  // namespace
 
 void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y) {
-  std::vector<JobSize> sizes;
-  std::vector<int64_t> offsets;
-  int64_t hidden_size = 0, down_work = 0;
-  for (const auto& job : jobs) {
-    const int64_t neurons = job.width() * job.tokens(pass);
-    sizes.push_back({job.width(), pass.width * job.tokens(pass) * (job.bank->gated ? 2 : 1)});
-    offsets.push_back(hidden_size);
-    hidden_size += neurons;
-    down_work += neurons;
-  }
-  if (hidden_size == 0) {
-    std::fill_n(y, pass.rows * pass.width, 0.0f);
-    if (jobs.empty()) return;
-  }
-  std::vector<float> hidden(static_cast<size_t>(hidden_size));
-  run_in_tasks(sizes, [&](const RowTask& task) {
-    const auto job = static_cast<size_t>(task.job);
-    hidden_task(pass, jobs[job], task.begin, task.end, x, hidden.data() + offsets[job]);
-  });
-  const JobSize output[] = {{pass.width, down_work}};
-  run_in_tasks(output, [&](const RowTask& task) {
-    sum_task(pass, jobs, offsets, hidden.data(), task.begin, task.end, y);
-  });
+  Run(pass, jobs, x, y).run();
 }
 
 void DenseFfn::forward(const Pass& pass, const float* x, float* y) {

@@ -1,6 +1,7 @@
 #pragma once
 // Feed-forward banks, dense or one of many experts, run together: every bank's hidden neurons in one parallel
-// loop, then all outputs in a second one.
+// loop, then all outputs in a second one. Where weights lie in panels, the first loop leaves a panel's neurons as the
+// second one multiplies them: 32 neurons are a group of the hidden tiles.
 
 #include <span>
 #include <string>
@@ -13,8 +14,8 @@ namespace coppice {
 
 kernels::Unit unit_of(Activation activation);
 
-// The weights of down(act(gate x) * up x), or down(act(up x)). `down` is (model width, neurons) as stored, or
-// transposed, (neurons, model width), when experts pick neurons from it.
+// The weights of down(act(gate x) * up x), or down(act(up x)). `down` is (model width, neurons) as stored; or
+// transposed, (neurons, model width), when experts pick neurons from the bank, whose matrices then lie in rows.
 struct FfnBank {
   Matrix gate, up, down;
   std::vector<float> gate_bias, up_bias, down_bias;

@@ -18,7 +18,7 @@ LatentAttention::LatentAttention(const LatentAttentionSpec& spec, WeightStore& w
     : spec_(spec),
       norm_epsilon_(static_cast<float>(spec.norm_epsilon)),
       latent_(weights.matrix(prefix + "kv_a_proj_with_mqa.weight")),
-      expand_(weights.matrix(prefix + "kv_b_proj.weight")),
+      expand_(weights.in_rows(prefix + "kv_b_proj.weight")),
       output_(weights.matrix(prefix + "o_proj.weight")),
       latent_norm_(weights.vector(prefix + "kv_a_layernorm.weight")),
       rope_(ropes.get(spec.rope, spec.rotary_dim)) {

@@ -1,6 +1,7 @@
 #include "model/linear.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/parallel.h"
 
@@ -8,7 +9,7 @@ namespace coppice {
 
 void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const RowTask& task)>& run) {
   constexpr int64_t least_work = 1 << 16;  // multiply-adds that take longer than handing a task to a thread
-  constexpr int64_t row_multiple = 16;     // whole tiles and whole cache lines of output
+  constexpr int64_t row_multiple = kernels::panel_rows;  // whole panels
   int64_t total = 0;
   for (const auto& job : jobs) total += job.rows * job.work_per_row;
   const int64_t wanted = std::max(least_work, total / (8 * thread_count()));
@@ -26,9 +27,15 @@ void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const 
   });
 }
 
+void add_bias(const kernels::Kernels& kernels, const std::vector<float>& bias, int64_t first, int64_t count,
+              int64_t tokens, float* y, int64_t stride) {
+  if (bias.empty()) return;
+  for (int64_t t = 0; t < tokens; ++t) kernels.add(y + t * stride, bias.data() + first, 1, count);
+}
+
 namespace {
 
-void run_task(const kernels::Kernels& kernels, const LinearJob& job, const RowTask& task, int64_t tokens) {
+void run_rows(const kernels::Kernels& kernels, const LinearJob& job, const RowTask& task, int64_t tokens) {
   const Matrix& w = job.weights;
   float* y = job.y + task.begin;
   kernels.product({.x = job.x,
@@ -40,18 +47,66 @@ void run_task(const kernels::Kernels& kernels, const LinearJob& job, const RowTa
                    .in = w.columns,
                    .y = y,
                    .y_stride = w.rows});
-  if (job.bias.empty()) return;
-  for (int64_t t = 0; t < tokens; ++t)
-    kernels.add(y + t * w.rows, job.bias.data() + task.begin, 1, task.end - task.begin);
+  add_bias(kernels, job.bias, task.begin, task.end - task.begin, tokens, y, w.rows);
 }
+
+void run_panels(const kernels::Kernels& kernels, const kernels::PackedKernels& packed, const LinearJob& job,
+                const RowTask& task, const PackedRows& x) {
+  constexpr int64_t panel_rows = kernels::panel_rows;
+  const Matrix& w = job.weights;
+  const int64_t groups = kernels::packed_groups(w.packed, w.columns);
+  alignas(64) std::array<float, kernels::largest_tile * panel_rows> out;
+  for (int64_t row = task.begin; row < task.end; row += panel_rows) {
+    const int64_t count = std::min(panel_rows, w.rows - row);
+    for (const Tile& tile : x.tiles(0)) {
+      packed.product(w.packed, w.panel(row / panel_rows), groups, tile.data, tile.tokens, out.data());
+      add_bias(kernels, job.bias, row, count, tile.tokens, out.data(), panel_rows);
+      for (int64_t t = 0; t < tile.tokens; ++t)
+        std::copy_n(out.data() + t * panel_rows, count, job.y + (tile.first + t) * w.rows + row);
+    }
+  }
+}
+
+// Inputs of jobs, each packed once for all jobs that read it.
+struct PackedInput {
+  const float* x = nullptr;
+  int64_t columns = 0;
+  PackedRows rows;
+};
 
 }  // namespace
 
 void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens) {
+  const kernels::PackedKernels& packed = kernels::active_packed();
+  thread_local std::vector<PackedInput> inputs;  // kept for their memory
+  size_t used = 0;
   std::vector<JobSize> sizes;
-  for (const auto& job : jobs) sizes.push_back({job.weights.rows, job.weights.columns * tokens});
+  std::vector<size_t> input_of(jobs.size());
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const Matrix& w = jobs[i].weights;
+    sizes.push_back({w.rows, w.columns * tokens});
+    if (w.form != MatrixForm::panels) continue;
+    const kernels::RowsType type = rows_for(packed, w.packed);
+    size_t& input = input_of[i];
+    while (input < used && (inputs[input].x != jobs[i].x || inputs[input].columns != w.columns ||
+                            inputs[input].rows.type() != type))
+      ++input;
+    if (input < used) continue;
+    if (++used > inputs.size()) inputs.emplace_back();
+    inputs[input].x = jobs[i].x;
+    inputs[input].columns = w.columns;
+    const TokenList list[] = {{tokens, w.columns}};
+    const std::span<const int32_t> all[] = {{}};
+    inputs[input].rows.arrange(packed, type, list);
+    inputs[input].rows.fill(packed, jobs[i].x, w.columns, all);
+  }
+  const std::vector<PackedInput>& packed_inputs = inputs;  // the tasks' threads have vectors of their own
   run_in_tasks(sizes, [&](const RowTask& task) {
-    run_task(kernels, jobs[static_cast<size_t>(task.job)], task, tokens);
+    const auto i = static_cast<size_t>(task.job);
+    if (jobs[i].weights.form == MatrixForm::panels)
+      run_panels(kernels, packed, jobs[i], task, packed_inputs[input_of[i]].rows);
+    else
+      run_rows(kernels, jobs[i], task, tokens);
   });
 }
 

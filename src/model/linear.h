@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "model/packed_rows.h"
 #include "model/weights.h"
 
 namespace coppice {
@@ -24,6 +25,10 @@ struct JobSize {
 // thread and to read memory in long streams, small enough that threads end together. The cut never changes
 // results.
 void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const RowTask& task)>& run);
+
+// y[t, i] += bias[first + i] for i below `count`; nothing if there is no bias.
+void add_bias(const kernels::Kernels& kernels, const std::vector<float>& bias, int64_t first, int64_t count,
+              int64_t tokens, float* y, int64_t stride);
 
 // y[t, r] = sum over k of x[t, k] * w[r, k] (+ bias[r]).
 struct LinearJob {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,14 @@ struct StoredTensor {
   int64_t bytes = 0;
 };
 
+// A matrix as it lies in a file of blocks of integers (format/gguf_types.h), row after row.
+struct StoredBlocks {
+  uint32_t type = 0;  // a number of find_ggml_type
+  std::vector<int64_t> shape;
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> memory;  // owns the bytes of a tensor that is not mapped
+};
+
 class ModelFiles {
  public:
   virtual ~ModelFiles() = default;
@@ -28,6 +37,8 @@ class ModelFiles {
   // A tensor by its name in tensor_table(spec()), in that shape; valid while this is open, or while its
   // `memory` is held.
   virtual TensorView tensor(const std::string& canonical_name) const = 0;
+  // The same tensor before it is made floats, if it lies in blocks.
+  virtual std::optional<StoredBlocks> blocks(const std::string& /*canonical_name*/) const { return {}; }
   virtual std::vector<StoredTensor> stored() const = 0;
   virtual int64_t total_bytes() const = 0;
   // Tensors of the files that the model has no use for.

@@ -18,7 +18,7 @@ Moe::Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix) :
   if (spec.shared_width > 0)
     shared_ = std::make_unique<FfnBank>(
         load_bank(weights, prefix + "shared_expert.", spec.gated, false, spec.activation));
-  if (spec.shared_gate) shared_gate_ = weights.matrix(prefix + "shared_expert_gate.weight");
+  if (spec.shared_gate) shared_gate_ = weights.in_rows(prefix + "shared_expert_gate.weight");
   router_.emplace(spec, banks_, weights, prefix + "gate.");
 }
 

@@ -105,15 +105,15 @@ Router::Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStor
     : spec_(spec.router), experts_(spec.experts()), unit_(unit_of(spec.activation)) {
   switch (spec_.source) {
     case RouterSource::linear:
-      first_ = weights.matrix(prefix + "weight");
+      first_ = weights.in_rows(prefix + "weight");
       break;
     case RouterSource::mlp_tanh:
-      first_ = weights.matrix(prefix + "hidden.weight");
-      second_ = weights.matrix(prefix + "output.weight");
+      first_ = weights.in_rows(prefix + "hidden.weight");
+      second_ = weights.in_rows(prefix + "output.weight");
       break;
     case RouterSource::neurons:
-      first_ = weights.matrix(prefix + "gate.weight");
-      second_ = weights.matrix(prefix + "up.weight");
+      first_ = weights.in_rows(prefix + "gate.weight");
+      second_ = weights.in_rows(prefix + "up.weight");
       break;
     case RouterSource::sparsity:
       column_statistics_ = column_statistics(experts);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 #include <new>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/parallel.h"
 #include "format/float16.h"
@@ -14,6 +16,7 @@ namespace coppice {
 namespace {
 
 using kernels::Element;
+using kernels::PackedType;
 
 template <class T>
 T element_at(const TensorView& view, int64_t index) {
@@ -54,36 +57,152 @@ int64_t size_of(Element element) {
 
 }  // namespace
 
+namespace {
+
+// Gives the memory of mapped bytes back to the system, which would read them from the file again.
+void release_pages(std::span<const std::byte> mapped) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (std::bit_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
+  const auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size()) / page * page;
+  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace
+
+int64_t Matrix::row_bytes() const {
+  switch (form) {
+    case MatrixForm::rows:
+      return columns * size_of(element);
+    case MatrixForm::panels:
+      return kernels::panel_bytes(packed, columns) / kernels::panel_rows;
+    case MatrixForm::stored:
+      return columns / ggml_type_info(type).block_elements * ggml_type_info(type).block_bytes;
+  }
+  COPPICE_CHECK(false, "every form has a size");
+}
+
+int64_t Matrix::bytes() const {
+  return form == MatrixForm::panels ? panels() * kernels::panel_bytes(packed, columns) : rows * row_bytes();
+}
+
 void copy_row(const Matrix& matrix, int64_t row, float* out) {
-  const auto* bytes = static_cast<const std::byte*>(matrix.data) + row * matrix.row_bytes();
-  if (matrix.element == Element::bf16)
+  const auto* data = static_cast<const std::byte*>(matrix.data);
+  if (matrix.form == MatrixForm::panels) return unpack_row(matrix.packed, data, matrix.columns, row, out);
+  const auto* bytes = data + row * matrix.row_bytes();
+  if (matrix.form == MatrixForm::stored) {
+    const auto floats = dequantize(static_cast<uint32_t>(matrix.type),
+                                   {bytes, static_cast<size_t>(matrix.row_bytes())}, "embedding");
+    std::copy(floats.begin(), floats.end(), out);
+  } else if (matrix.element == Element::bf16) {
     kernels::active().widen(reinterpret_cast<const uint16_t*>(bytes), out, matrix.columns);
-  else
+  } else {
     std::memcpy(out, bytes, static_cast<size_t>(matrix.row_bytes()));
+  }
 }
 
 WeightStore::WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type)
     : files_(std::move(files)), type_(type) {}
 
-void WeightStore::Free::operator()(std::byte* memory) const {
-  std::free(memory);
+void WeightStore::Unmap::operator()(std::byte* memory) const {
+  ::munmap(memory, size);
 }
 
 std::byte* WeightStore::allocate(int64_t bytes) {
-  constexpr size_t alignment = 64;
-  const size_t size = (static_cast<size_t>(bytes) + alignment) / alignment * alignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
-  if (memory == nullptr) throw std::bad_alloc();
-  owned_.emplace_back(memory);
+  constexpr size_t alignment = 64, page = size_t{2} << 20, piece = size_t{32} << 20;
+  const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
+  if (pieces_.empty() || pieces_.back().get_deleter().size - used_ < size) {
+    const size_t whole = std::max(piece, (size + page - 1) / page * page);
+    void* memory =
+        ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    ::madvise(memory, whole, MADV_HUGEPAGE);
+    pieces_.emplace_back(static_cast<std::byte*>(memory), Unmap{whole});
+    used_ = 0;
+  }
+  std::byte* memory = pieces_.back().get() + used_;
+  used_ += size;
   return memory;
 }
 
 Element WeightStore::element_for(const TensorView& view) const {
-  if (type_ == WeightType::as_stored) return view.dtype == DType::bf16 ? Element::bf16 : Element::f32;
-  return type_ == WeightType::bf16 ? Element::bf16 : Element::f32;
+  if (type_ == WeightType::f32) return Element::f32;
+  if (type_ == WeightType::bf16) return Element::bf16;
+  return view.dtype == DType::bf16 ? Element::bf16 : Element::f32;
+}
+
+namespace {
+
+GgmlType type_of(const TensorView& view) {
+  switch (view.dtype) {
+    case DType::f32:
+      return GgmlType::f32;
+    case DType::bf16:
+      return GgmlType::bf16;
+    case DType::f16:
+      return GgmlType::f16;
+    case DType::f64:
+      return GgmlType::f64;
+    default:
+      throw Error({.where = view.name,
+                   .found = "elements of type " + dtype_name(view.dtype),
+                   .expected = "floating point"});
+  }
+}
+
+// The panels for a matrix of that type. Blocks of which there are no panels become bytes, which cost them less than a
+// hundredth of the largest weight of 32 (Q5_1, Q5_K).
+PackedType panels_for(WeightType wanted, GgmlType type) {
+  switch (wanted) {
+    case WeightType::f32:
+      return PackedType::f32;
+    case WeightType::bf16:
+      return PackedType::bf16;
+    case WeightType::q8_0:
+      return PackedType::q8_0;
+    case WeightType::q4_0:
+      return PackedType::q4_0;
+    case WeightType::as_stored:
+      if (type == GgmlType::f64) return PackedType::f32;
+      return panels_of(type).value_or(PackedType::q8_0);
+  }
+  COPPICE_CHECK(false, "every type of weights has panels");
+}
+
+}  // namespace
+
+std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
+  if (const auto blocks = files_->blocks(name))
+    return {{name, static_cast<GgmlType>(blocks->type), blocks->shape[0], blocks->shape[1], blocks->bytes},
+            blocks->memory};
+  const TensorView view = files_->tensor(name);
+  COPPICE_CHECK(view.shape.size() == 2, name);
+  return {{name, type_of(view), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
 Matrix WeightStore::matrix(const std::string& name) {
+  const auto [source, memory] = stored(name);
+  Matrix matrix{.form = MatrixForm::panels,
+                .packed = panels_for(type_, source.type),
+                .rows = source.rows,
+                .columns = source.columns};
+  std::byte* out = allocate(matrix.bytes());
+  matrix.data = out;
+  pack_matrix(matrix.packed, source, out);
+  if (memory == nullptr) release_pages(source.bytes);
+  return matrix;
+}
+
+Matrix WeightStore::table(const std::string& name) {
+  const auto [source, memory] = stored(name);
+  if (memory != nullptr) used_in_place_.push_back(memory);
+  return {.data = source.bytes.data(),
+          .form = MatrixForm::stored,
+          .type = source.type,
+          .rows = source.rows,
+          .columns = source.columns};
+}
+
+Matrix WeightStore::in_rows(const std::string& name) {
   const TensorView view = files_->tensor(name);
   COPPICE_CHECK(view.shape.size() == 2, name);
   Matrix matrix{.element = element_for(view), .rows = view.shape[0], .columns = view.shape[1]};

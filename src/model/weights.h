@@ -1,27 +1,44 @@
 #pragma once
-// Weights as the runtime computes with them: matrices of f32 or bf16, mapped from the file where they can be
-// used as they lie there, else converted once at load, in parallel.
+// Weights as the runtime computes with them. What is multiplied by lies in panels, packed once at load in parallel from the
+// mapped file, whose pages are then given back; what is only looked up, or gathered row by row, lies in rows, mapped where
+// they can be used as they are.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernels.h"
 #include "model/decoder.h"
 #include "model/model_files.h"
+#include "model/packed_matrix.h"
 
 namespace coppice {
 
-// A matrix of `rows` times `columns` without gaps; the memory belongs to a WeightStore.
+enum class MatrixForm {
+  rows,    // f32 or bf16, row after row without gaps
+  panels,  // kernels/packed_kernels.h
+  stored,  // rows as a file has them, of any type: only for copy_row
+};
+
+// A matrix; the memory belongs to a WeightStore.
 struct Matrix {
   const void* data = nullptr;
-  kernels::Element element = kernels::Element::f32;
+  MatrixForm form = MatrixForm::rows;
+  kernels::Element element = kernels::Element::f32;       // of rows
+  kernels::PackedType packed = kernels::PackedType::f32;  // of panels
+  GgmlType type = GgmlType::f32;                          // of stored rows
   int64_t rows = 0, columns = 0;
 
-  int64_t row_bytes() const { return columns * (element == kernels::Element::bf16 ? 2 : 4); }
-  int64_t bytes() const { return rows * row_bytes(); }
+  // Of panels a share of the panel.
+  int64_t row_bytes() const;
+  int64_t bytes() const;
+  int64_t panels() const { return (rows + kernels::panel_rows - 1) / kernels::panel_rows; }
+  const std::byte* panel(int64_t index) const {
+    return static_cast<const std::byte*>(data) + index * kernels::panel_bytes(packed, columns);
+  }
 };
 
 // Row `row` of a matrix as floats.
@@ -31,9 +48,13 @@ class WeightStore {
  public:
   WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type);
 
-  // The tensor of that canonical name, (out, in) as stored.
+  // The tensor of that canonical name, (out, in), in panels of the wanted type.
   Matrix matrix(const std::string& name);
-  // The same transposed: (in, out).
+  // The same in rows of f32 or bf16.
+  Matrix in_rows(const std::string& name);
+  // The same for looking up rows only: nothing is converted before a row is asked for.
+  Matrix table(const std::string& name);
+  // In rows, transposed: (in, out).
   Matrix transposed(const std::string& name);
   std::vector<float> vector(const std::string& name) const;
   // An ascending list of row numbers below `limit`; anything else is an Error.
@@ -42,14 +63,19 @@ class WeightStore {
  private:
   std::byte* allocate(int64_t bytes);
   kernels::Element element_for(const TensorView& view) const;
+  // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
+  std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
 
   std::shared_ptr<const ModelFiles> files_;
   std::vector<std::shared_ptr<const void>> used_in_place_;  // memory of matrices that are not mapped
   WeightType type_;
-  struct Free {
+  struct Unmap {
+    size_t size = 0;
     void operator()(std::byte* memory) const;
   };
-  std::vector<std::unique_ptr<std::byte, Free>> owned_;
+  // Memory is taken in large pieces, which the system can back with large pages.
+  std::vector<std::unique_ptr<std::byte, Unmap>> pieces_;
+  size_t used_ = 0;  // of the last piece
 };
 
 }  // namespace coppice

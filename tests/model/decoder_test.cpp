@@ -98,7 +98,13 @@ TEST_F(DecoderTest, MatchesTheReferenceForEveryStoredType) {
       const auto want = model.reference_logits(tokens);
       for (const WeightType type : {WeightType::as_stored, WeightType::f32}) {
         Decoder decoder(model.open(), type);
-        ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), want), 1e-4) << dtype_name(dtype);
+        for (const kernels::Isa isa : kernels::supported_isas()) {
+          kernels::use_isa(isa);
+          const bool rounds =
+              type == WeightType::as_stored && dtype == DType::bf16 && isa == kernels::Isa::avx512_bf16;
+          ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), want), rounds ? 0.05 : 1e-4)
+              << dtype_name(dtype) << ' ' << to_string(isa);
+        }
       }
     }
 }
@@ -114,7 +120,32 @@ TEST_F(DecoderTest, Bf16WeightsAreThoseOfARoundedModel) {
   NumericModel want(spec, 1);
   for (const auto& tensor : tensor_table(spec))
     if (tensor.shape.size() == 2) want.floats(tensor.name) = NumericModel(half).floats(tensor.name);
-  EXPECT_LT(test::relative_difference(all_logits(rounded, tokens), want.reference_logits(tokens)), 1e-4);
+  for (const kernels::Isa isa : kernels::supported_isas()) {
+    kernels::use_isa(isa);
+    EXPECT_LT(test::relative_difference(all_logits(rounded, tokens), want.reference_logits(tokens)),
+              isa == kernels::Isa::avx512_bf16 ? 0.05 : 1e-4)
+        << to_string(isa);
+  }
+}
+
+// Weights and activations of eight bits, and of four: the latter's error is that of the weights.
+TEST_F(DecoderTest, IntegerWeightsStayNearTheReference) {
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    Rng rng(seed);
+    const ModelSpec spec = test::random_spec(rng);
+    const NumericModel model(spec, seed);
+    const auto tokens = test::random_tokens(spec, 4, rng);
+    const auto want = model.reference_logits(tokens);
+    Decoder bytes(model.open(), WeightType::q8_0), nibbles(model.open(), WeightType::q4_0);
+    for (const kernels::Isa isa : kernels::supported_isas()) {
+      kernels::use_isa(isa);
+      const double with_bytes = test::relative_difference(all_logits(bytes, tokens), want),
+                   with_nibbles = test::relative_difference(all_logits(nibbles, tokens), want);
+      EXPECT_LT(with_bytes, 0.1) << seed << ' ' << to_string(isa);
+      EXPECT_GT(with_bytes, 1e-5) << "weights were not rounded";
+      EXPECT_LT(with_nibbles, 0.8) << seed << ' ' << to_string(isa);
+    }
+  }
 }
 
 TEST_F(DecoderTest, MatchesTheReferenceForLatentAttention) {
@@ -191,9 +222,13 @@ TEST_F(DecoderTest, CachedDecodingIsTheFullPassBitForBit) {
 }
 
 TEST_F(DecoderTest, RaggedBatchIsEachSequenceAloneBitForBit) {
-  for (const bool indexed : {false, true}) {
+  for (const auto& [indexed, type] : {std::pair{false, WeightType::bf16},
+                                      {true, WeightType::bf16},
+                                      {false, WeightType::q8_0},
+                                      {false, WeightType::q4_0},
+                                      {false, WeightType::f32}}) {
     const NumericModel model(wide_spec(indexed), 12);
-    Decoder decoder(model.open(), WeightType::bf16);
+    Decoder decoder(model.open(), type);
     Rng rng(2);
     std::vector<std::vector<int32_t>> sequences;
     for (const int64_t length : {1, 17, 4, 40})

@@ -29,8 +29,8 @@ std::optional<DType> plain_dtype(uint32_t type) {
   }
 }
 
-template <class T>
-void hold(TensorView& view, std::vector<T> values) {
+template <class View, class T>
+void hold(View& view, std::vector<T> values) {
   auto memory = std::make_shared<const std::vector<T>>(std::move(values));
   view.bytes = std::as_bytes(std::span(*memory));
   view.memory = std::move(memory);
@@ -242,6 +242,22 @@ TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, b
   return view;
 }
 
+std::optional<StoredBlocks> read_gguf_blocks(const GgufBinding& binding, const ModelSpec& spec,
+                                             bool interleaved, const std::string& where) {
+  if (binding.values != nullptr || plain_dtype(binding.tensor->type) || binding.wanted.shape.size() != 2)
+    return std::nullopt;
+  StoredBlocks blocks{.type = binding.tensor->type,
+                      .shape = binding.wanted.shape,
+                      .bytes = slice_of(binding, spec, where),
+                      .memory = nullptr};
+  if (interleaved && binding.name.rotary && !blocks.bytes.empty()) {
+    const auto head_dim = std::get<AttentionSpec>(spec.blocks.front().mixer).head_dim;
+    const size_t row_bytes = blocks.bytes.size() / static_cast<size_t>(blocks.shape.front());
+    hold(blocks, reorder_rotary_rows(blocks.bytes, row_bytes, head_dim, RowOrder::pairs_to_halves));
+  }
+  return blocks;
+}
+
 GgufModel::GgufModel(const std::filesystem::path& path)
     : path_(path),
       file_(path),
@@ -253,6 +269,12 @@ TensorView GgufModel::tensor(const std::string& canonical_name) const {
   const auto found = bindings_.find(canonical_name);
   COPPICE_CHECK(found != bindings_.end(), "tensor_table has " + canonical_name);
   return read_gguf_tensor(found->second, spec_, interleaved_, path_.string());
+}
+
+std::optional<StoredBlocks> GgufModel::blocks(const std::string& canonical_name) const {
+  const auto found = bindings_.find(canonical_name);
+  COPPICE_CHECK(found != bindings_.end(), "tensor_table has " + canonical_name);
+  return read_gguf_blocks(found->second, spec_, interleaved_, path_.string());
 }
 
 std::vector<StoredTensor> GgufModel::stored() const {

@@ -1,6 +1,6 @@
 #pragma once
-// A model in one GGUF file. Weights are dequantized when they are asked for; plain ones that lie as Hugging
-// Face has them are used in place.
+// A model in one GGUF file. Weights are given as floats or as the blocks that they are; those that lie as Hugging Face has
+// them are used in place.
 
 #include <filesystem>
 #include <map>
@@ -40,6 +40,10 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
 TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
                             const std::string& where);
 
+// The same as blocks; nothing for plain numbers and for what is put together from two tensors.
+std::optional<StoredBlocks> read_gguf_blocks(const GgufBinding& binding, const ModelSpec& spec,
+                                             bool interleaved, const std::string& where);
+
 class GgufModel : public ModelFiles {
  public:
   explicit GgufModel(const std::filesystem::path& path);
@@ -47,6 +51,7 @@ class GgufModel : public ModelFiles {
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   TensorView tensor(const std::string& canonical_name) const override;
+  std::optional<StoredBlocks> blocks(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override;
   const GgufMetadata& metadata() const { return file_.metadata(); }

@@ -1,0 +1,96 @@
+#pragma once
+// Products with weight matrices in panels, which is how the runtime keeps what it multiplies by.
+//
+// A panel holds 32 rows of a matrix (out, in), group after group of 32 columns, so that a thread that computes 32 outputs
+// reads one stretch of memory from its first byte to its last. Rows that are missing in the last panel and columns that
+// are missing in the last group are zeros. With r the row in the panel and k the column in the group, a group is
+//
+//   f32    float [k][r]                                                                           4096 bytes
+//   f16    half [k][r]                                                                            2048
+//   bf16   bf16 [k / 2][r][k % 2]                                                                 2048
+//   q8_0   half scale[r]; byte [k / 4][r][k % 4] of code + 128                                    1088
+//   q4_0   half scale[r]; nibbles                                                                  576
+//   q4_1   half scale[r], half minimum[r]; nibbles                                                 640
+//   q4_k   byte scale[r], byte minimum[r]; nibbles                                                 576
+//   q6_k   int8 scale[k / 16][r]; nibbles; byte [k / 16][r][k % 4], whose bits 2s and 2s + 1 are
+//          those above the nibble of column 16 (k / 16) + 4s + k % 4                               832
+//
+// where nibbles are byte [k / 8][r][k % 4], the low half of column 8 (k / 8) + k % 4 and the high half of the one four
+// further. Eight groups of q4_k follow half scale[r], half minimum[r] (128 bytes), eight groups of q6_k half scale[r] (64
+// bytes). A weight is
+//
+//   q8_0  scale (byte - 128)      q4_0  scale (nibble - 8)      q4_1  scale nibble + minimum
+//   q4_k  scale_8 scale nibble - minimum_8 minimum              q6_k  scale_8 scale (code - 32)
+//
+// The codes are unsigned because that is what VNNI multiplies by signed bytes.
+//
+// The other operand is a tile: some tokens side by side, group after group of 32 columns, in the form that the weights'
+// type asks for (`rows_for`). With n tokens a group is
+//
+//   f32    float [k][n]
+//   bf16   bf16 [k / 2][n][k % 2], rounded to nearest even
+//   int8   float scale[n], float scale * -sum[n], int32 -sum[n], int32 -sum of the first 16 codes[n];
+//          int8 [k / 4][n][k % 4], code = round(x / scale) to nearest even, scale = max |x| / 127
+//
+// The sums take back what the unsigned codes of the weights added: nothing more is read of the weights.
+//
+// An output is computed by the same operations in the same order whatever else is in its tile, so that decoding one token
+// and prefilling five hundred give the same bits. Error bounds, with u = 2^-24, n columns and the activations as they lie
+// in the tile:
+//   f32, f16, and bf16 with f32 activations: |y - exact| <= (n / 32 + 34) u sum |w x|
+//   bf16 with bf16 activations:              |y - exact| <= (n + 2) u sum |w x|
+//   integers: the products and sums of a group are exact; |y - exact| <= (n / 32 + 6) u sum over groups of |term|
+//
+// Like kernels.h, this header has no inline functions and no std:: templates.
+
+#include <cstdint>
+
+namespace coppice::kernels {
+
+enum class PackedType : uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q4_k, q6_k };
+enum class RowsType : uint8_t { f32, bf16, int8 };
+
+enum : int64_t {
+  panel_rows = 32,
+  group_columns = 32,
+  k_groups = 8,  // groups that share the scales of q4_k and q6_k
+  largest_tile = 8,
+};
+
+// Groups of a panel of so many columns, and the bytes of the panel.
+int64_t packed_groups(PackedType type, int64_t columns);
+int64_t panel_bytes(PackedType type, int64_t columns);
+int64_t panel_group_bytes(PackedType type);
+// Bytes that one token adds to a group of a tile.
+int64_t tile_group_bytes(RowsType type);
+
+struct PackedKernels {
+  const char* name;
+  RowsType bf16_rows;   // what activations are for weights of bf16
+  int64_t tile_tokens;  // most tokens of a tile
+
+  // out[t * 32 + r] = sum over columns of tile[t] * panel[r], for `groups` groups of both.
+  void (*product)(PackedType type, const void* panel, int64_t groups, const void* tile, int64_t tokens,
+                  float* out);
+  // Columns [0, columns) of the tokens that `x` points to, as groups of a tile.
+  void (*pack_rows)(RowsType type, const float* const* x, int64_t tokens, int64_t columns, void* tile);
+};
+
+// The table of each isa_packed_*.cpp.
+namespace baseline_packed {
+const PackedKernels& packed_table();
+}
+namespace avx2_packed {
+const PackedKernels& packed_table();
+}
+namespace avx512_packed {
+const PackedKernels& packed_table();
+}
+namespace avx512_vnni_packed {
+const PackedKernels& packed_table();
+}
+namespace avx512_bf16_packed {
+const PackedKernels& packed_table();
+}
+
+}  // namespace coppice::kernels

@@ -1,0 +1,81 @@
+#pragma once
+// See simd/packed_baseline.h. With COPPICE_PACKED_VNNI bytes are multiplied by vpdpbusd, with COPPICE_PACKED_BF16 pairs
+// of bf16 by vdpbf16ps.
+
+#include "kernels/simd/avx512.h"
+
+namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
+
+using N = __m512i;
+
+COPPICE_INLINE N load_codes(const void* p) {
+  return _mm512_loadu_si512(p);
+}
+COPPICE_INLINE N load_bytes(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)));
+}
+COPPICE_INLINE N load_bytes(const int8_t* p) {
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)));
+}
+COPPICE_INLINE N spread(int32_t v) {
+  return _mm512_set1_epi32(v);
+}
+COPPICE_INLINE N shift_left(N v, unsigned bits) {
+  return _mm512_slli_epi32(v, bits);
+}
+COPPICE_INLINE N shift_right(N v, unsigned bits) {
+  return _mm512_srli_epi32(v, bits);
+}
+COPPICE_INLINE N both(N a, N b) {
+  return _mm512_and_si512(a, b);
+}
+COPPICE_INLINE N either(N a, N b) {
+  return _mm512_or_si512(a, b);
+}
+COPPICE_INLINE F to_floats(N v) {
+  return _mm512_cvtepi32_ps(v);
+}
+COPPICE_INLINE F low_half(N v) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
+}
+COPPICE_INLINE F high_half(N v) {
+  return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(static_cast<int>(0xFFFF0000u))));
+}
+COPPICE_INLINE F load_half(const uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p)));
+}
+
+#if defined(COPPICE_PACKED_VNNI)
+using X = __m512i;
+COPPICE_INLINE X spread_codes(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return _mm512_set1_epi32(four);
+}
+COPPICE_INLINE N dot4(N sum, N w, X x) {
+  return _mm512_dpbusd_epi32(sum, w, x);
+}
+#else
+struct X {
+  N even, odd;
+};
+COPPICE_INLINE X spread_codes(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  const N v = _mm512_set1_epi32(four);
+  return {_mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8), _mm512_srai_epi16(v, 8)};
+}
+COPPICE_INLINE N dot4(N sum, N w, const X& x) {
+  const N even = _mm512_and_si512(w, _mm512_set1_epi16(255)), odd = _mm512_srli_epi16(w, 8);
+  return _mm512_add_epi32(_mm512_add_epi32(sum, _mm512_madd_epi16(even, x.even)),
+                          _mm512_madd_epi16(odd, x.odd));
+}
+#endif
+
+#if defined(COPPICE_PACKED_BF16)
+COPPICE_INLINE F dot_pairs(F sum, N w, N x) {
+  return _mm512_dpbf16_ps(sum, (__m512bh)w, (__m512bh)x);
+}
+#endif
+
+}  // namespace coppice::kernels::COPPICE_ISA_NAMESPACE

@@ -1,0 +1,74 @@
+#pragma once
+// What packed products need besides simd/baseline.h. All of simd/packed_*.h define the same names:
+//
+//   N                      a vector of as many int32 as F has floats
+//   X, spread_codes        four signed bytes, repeated over a vector in the form that dot4 wants
+//   dot4(sum, w, x)        sum + the products of the four unsigned bytes of each int32 of w by those of x, exact
+//   low_half(v), high_half(v)      of bf16 pairs, as floats
+//   dot_pairs              sum + products of bf16 pairs, where the instruction set has it
+
+#include "kernels/simd/baseline.h"
+
+namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
+
+using N = I;
+
+COPPICE_INLINE N load_codes(const void* p) {
+  N v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+COPPICE_INLINE N load_bytes(const uint8_t* p) {
+  return N{p[0], p[1], p[2], p[3]};
+}
+COPPICE_INLINE N load_bytes(const int8_t* p) {
+  return N{p[0], p[1], p[2], p[3]};
+}
+COPPICE_INLINE N spread(int32_t v) {
+  return N{v, v, v, v};
+}
+COPPICE_INLINE N shift_left(N v, int bits) {
+  return v << bits;
+}
+COPPICE_INLINE N shift_right(N v, int bits) {
+  return (N)((U)v >> bits);
+}
+COPPICE_INLINE N both(N a, N b) {
+  return a & b;
+}
+COPPICE_INLINE N either(N a, N b) {
+  return a | b;
+}
+COPPICE_INLINE F to_floats(N v) {
+  return __builtin_convertvector(v, F);
+}
+COPPICE_INLINE F low_half(N v) {
+  return (F)(v << 16);
+}
+COPPICE_INLINE F high_half(N v) {
+  return (F)(v & spread(static_cast<int32_t>(0xFFFF0000u)));
+}
+COPPICE_INLINE F load_half(const uint16_t* p) {
+  H h;
+  __builtin_memcpy(&h, p, sizeof h);
+  const U bits = __builtin_convertvector(h, U);
+  // Exponents of both kinds differ by 112; multiplying also widens denormals. Infinity and NaN get float's exponent.
+  const U magnitude = (bits & 0x7FFFu) << 13;
+  const F scaled = (F)magnitude * 0x1p112f;
+  const U high = (U)((bits & 0x7C00u) == 0x7C00u) & 0x7F800000u;
+  return (F)((U)scaled | high | (bits & 0x8000u) << 16);
+}
+
+struct X {
+  N byte[4];
+};
+COPPICE_INLINE X spread_codes(const int8_t* p) {
+  return {{spread(p[0]), spread(p[1]), spread(p[2]), spread(p[3])}};
+}
+COPPICE_INLINE N dot4(N sum, N w, const X& x) {
+  const U u = (U)w;
+  return sum + (N)(u & 255u) * x.byte[0] + (N)(u >> 8 & 255u) * x.byte[1] + (N)(u >> 16 & 255u) * x.byte[2] +
+         (N)(u >> 24) * x.byte[3];
+}
+
+}  // namespace coppice::kernels::COPPICE_ISA_NAMESPACE

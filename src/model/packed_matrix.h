@@ -1,0 +1,42 @@
+#pragma once
+// Matrices as they lie in files -> the panels that kernels multiply by (kernels/packed_kernels.h).
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "format/gguf_types.h"
+#include "kernels/packed_isa.h"
+
+namespace coppice {
+
+// A matrix without gaps, row after row, of plain numbers or blocks.
+struct StoredRows {
+  std::string name;
+  GgmlType type = GgmlType::f32;
+  int64_t rows = 0, columns = 0;
+  std::span<const std::byte> bytes;
+
+  int64_t row_bytes() const;
+  std::span<const std::byte> row(int64_t row) const;
+};
+
+// The panels that hold that type without loss, if there are any.
+std::optional<kernels::PackedType> panels_of(GgmlType type);
+
+// Bytes of all panels.
+int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t columns);
+
+// Packs into `out`, in parallel, reading each row once: without loss from a type that panels_of gives `type` for, from
+// another one by rounding: plain numbers to plain ones, anything to integers as `quantize` does. Columns that do not fill
+// the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error.
+void pack_matrix(kernels::PackedType type, const StoredRows& source, std::byte* out);
+
+// One row of packed panels as floats.
+void unpack_row(kernels::PackedType type, const std::byte* panels, int64_t columns, int64_t row, float* out);
+
+}  // namespace coppice
