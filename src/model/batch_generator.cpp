@@ -135,9 +135,10 @@ void BatchGenerator::admit() {
       continue;
     }
     if (!next.cache) start(next);
-    // Room for the whole text so far, or at least for itself alone.
+    // Room for the whole text so far and some more, so that it is not sent back at once.
     const auto room = [&] {
-      return pool_->most() == 0 || pool_->lent() + next.cache->bytes_to_grow(next.unread()) <= pool_->most();
+      const int64_t count = next.unread() + kernels::block_positions;
+      return pool_->most() == 0 || pool_->lent() + next.cache->bytes_to_grow(count) <= pool_->most();
     };
     while (!room() && !prefixes_.empty()) prefixes_.pop_front();
     if (!room() && !running_.empty()) {
