@@ -202,6 +202,13 @@ TEST_F(FolderTest, TrecFilesWithoutExtension) {
   EXPECT_THAT(read(of_format(trec)), ElementsAre("1|text=a", "2|text=b"));
 }
 
+TEST_F(FolderTest, NumbersOfLinesInSeveralFilesDiffer) {
+  put("a.txt", "one\ntwo\n");
+  put("b.txt", "three\n");
+  EXPECT_THAT(read(of_format(lines)),
+              ElementsAre("a.txt:1|text=one", "a.txt:2|text=two", "b.txt:1|text=three"));
+}
+
 TEST_F(FolderTest, BytesReadReachTheTotal) {
   put("a.txt", std::string(5000, 'a'));
   put("b.txt.gz", test::gzipped(std::string(50000, 'b')));
