@@ -19,9 +19,6 @@ bool is_utf8(std::string_view text);
 // The text with every malformed byte sequence replaced by U+FFFD.
 std::string to_utf8(std::string_view bytes);
 
-// Appends a character; it must be one that UTF-8 has.
-void append_utf8(std::string& text, char32_t c);
-
 std::string html_escape(std::string_view text);
 
 }  // namespace coppice

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -203,6 +205,7 @@ struct ByteSource::State {
   RawBytes raw;
   std::unique_ptr<Unpacker> unpacker;
   bool ended = false;
+  std::exception_ptr failure;  // to be thrown when what came before has been read
 };
 
 ByteSource::ByteSource(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {}
@@ -213,6 +216,7 @@ ByteSource& ByteSource::operator=(ByteSource&&) noexcept = default;
 ByteSource::~ByteSource() = default;
 
 size_t ByteSource::read(char* into, size_t size) {
+  if (state_->failure) std::rethrow_exception(std::exchange(state_->failure, nullptr));
   size_t count = 0;
   while (count < size && !state_->ended) try {
       const size_t some = state_->unpacker->read(state_->raw, into + count, size - count);
@@ -220,7 +224,8 @@ size_t ByteSource::read(char* into, size_t size) {
       count += some;
     } catch (...) {
       state_->ended = true;
-      throw;
+      if (count == 0) throw;
+      state_->failure = std::current_exception();
     }
   return count;
 }
@@ -237,15 +242,16 @@ std::string read_unpacked(ByteSource& source, size_t most) {
   std::string bytes;
   for (size_t size = 0;;) {
     bytes.resize(std::min(std::max(2 * size, block), most + 1));
-    size += source.read(bytes.data() + size, bytes.size() - size);
+    const size_t more = source.read(bytes.data() + size, bytes.size() - size);
+    size += more;
+    if (more == 0) {
+      bytes.resize(size);
+      return bytes;
+    }
     if (size > most)
       throw Error({.where = source.where(),
                    .found = "more than " + human_bytes(static_cast<double>(most)) + " of text in one file",
                    .expected = "at most so much"});
-    if (size < bytes.size()) {
-      bytes.resize(size);
-      return bytes;
-    }
   }
 }
 

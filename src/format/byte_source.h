@@ -19,8 +19,8 @@ class ByteSource {
   ByteSource& operator=(ByteSource&&) noexcept;
   ~ByteSource();
 
-  // Fills `into` as far as there are bytes; fewer than `size` only at the end. Errors: a file that is cut short or
-  // damaged, after which the source is at its end.
+  // Fills `into` as far as there are bytes; 0 at the end. Errors: a file that is cut short or damaged, once what came
+  // before has been read; then the source is at its end.
   size_t read(char* into, size_t size);
 
   const std::string& where() const;

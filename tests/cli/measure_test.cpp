@@ -77,7 +77,7 @@ TEST_F(MeasureFiles, ComparesRunsAndTestsDifferences) {
 
 TEST_F(MeasureFiles, AnswersInPassages) {
   const auto outcome = run_coppice({"measure", "answers", file("answers.tsv"), file("one"), file("two"),
-                                    "--passages", file("set"), "-k", "1", "2", "--json"});
+                                    "--passages", file("set"), "-k", "1", "-k", "2", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto json = parse_json(outcome.out, "out");
   EXPECT_EQ(json["runs"][0]["measures"], Json({{"answer@1", 0.0}, {"answer@2", 1.0}}));
@@ -86,7 +86,7 @@ TEST_F(MeasureFiles, AnswersInPassages) {
 
 TEST_F(MeasureFiles, RecallByBudget) {
   const auto outcome = run_coppice({"measure", "budget", file("set"), file("one"), "--passages", file("set"),
-                                    "--budget", "3", "8", "9", "--json"});
+                                    "--budget", "3", "--budget", "8", "--budget", "9", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto json = parse_json(outcome.out, "out");
   EXPECT_EQ(json["runs"][0]["measures"],

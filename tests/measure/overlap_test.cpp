@@ -90,7 +90,9 @@ TEST(Overlap, KendallCountsPairs) {
       }
     const auto tau = kendall_tau_of_common(a, b);
     ASSERT_EQ(tau.has_value(), same + opposite > 0);
-    if (tau) EXPECT_NEAR(*tau, static_cast<double>(same - opposite) / (same + opposite), 1e-12);
+    if (tau) {
+      EXPECT_NEAR(*tau, static_cast<double>(same - opposite) / (same + opposite), 1e-12);
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "format/collection/detect_format.h"
 #include "format/collection/document_reader.h"
 #include "format/collection/line_reader.h"
+#include "format/collection/record_names.h"
 
 namespace coppice {
 namespace {
@@ -104,7 +105,10 @@ class Files final : public CollectionReader {
         document.fields.clear();
         document.sparse.clear();
         document.metadata = nullptr;
-        if (reader_->next(document)) return true;
+        if (reader_->next(document)) {
+          if (numbers_repeat()) document.id = files_[at_ - 1].id + ":" + document.id;
+          return true;
+        }
         done_ += reader_->bytes_read();
         reader_.reset();
       } catch (const Error& error) {
@@ -121,6 +125,12 @@ class Files final : public CollectionReader {
   uint64_t bytes_total() const override { return total_; }
 
  private:
+  // Lines of several files have the same numbers.
+  bool numbers_repeat() const {
+    return files_.size() > 1 &&
+           (files_[at_ - 1].format == CollectionFormat::lines || options_.id_field == numbered);
+  }
+
   bool open() {
     if (at_ == files_.size()) return false;
     const CollectionFile& file = files_[at_++];

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/strings.h"
+#include "format/collection/append_utf8.h"
 
 namespace coppice {
 namespace {

@@ -1,7 +1,7 @@
 #include "format/collection/json_record.h"
 
 #include "base/error.h"
-#include "base/strings.h"
+#include "format/collection/append_utf8.h"
 
 namespace coppice {
 namespace {

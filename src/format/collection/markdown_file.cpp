@@ -121,7 +121,7 @@ class Inline {
     ++at_;
     const char open = at_ < text_.size() ? text_[at_] : ' ';
     if (open != '(' && open != '[') return;
-    constexpr size_t longest = 4096;
+    constexpr size_t longest = 1024;
     int64_t depth = 0;
     for (size_t at = at_; at < std::min(text_.size(), at_ + longest); ++at) {
       if (text_[at] == open) ++depth;

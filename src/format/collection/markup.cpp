@@ -55,7 +55,7 @@ std::string squeezed(std::string_view text) {
 
 // A '>' within quotes does not end a tag. Quotes that are never closed are no quotes.
 size_t MarkupReader::end_of_tag(size_t from) const {
-  constexpr size_t longest = 1 << 16;
+  constexpr size_t longest = 2048;
   const std::string_view tag = text_.substr(from, longest);
   for (size_t at = 0;;) {
     at = tag.find_first_of("\"'>", at);

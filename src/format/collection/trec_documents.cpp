@@ -27,21 +27,19 @@ class TrecDocuments final : public DocumentReader {
     document.where = begun_at_;
     raw_.clear();
     for (;;) {
-      const size_t end = find_ignoring_case(line_, "</doc>"), again = find_ignoring_case(line_, "<doc>");
-      if (again < end) {
-        line_.erase(0, again);
+      const size_t end = find_ignoring_case(line_, "</doc>", at_);
+      const auto part = std::string_view(line_).substr(at_, end == line_.npos ? end : end - at_);
+      if (const size_t again = find_ignoring_case(part, "<doc>"); again != part.npos) {
+        at_ += again;
         bad_document(document.where, "a <DOC> that is not closed before the next", "</DOC>");
       }
-      if (raw_.size() <= max_document_bytes) raw_.append(line_, 0, end);
+      if (raw_.size() <= max_document_bytes) raw_ += part;
       if (end != line_.npos) {
-        line_.erase(0, end + 6);
+        at_ = end + 6;
         break;
       }
       raw_ += '\n';
-      std::string_view line;
-      const bool more = lines_.next(line);
-      line_ = line;
-      if (!more) bad_document(document.where, "a <DOC> that is never closed", "</DOC>");
+      if (!next_line()) bad_document(document.where, "a <DOC> that is never closed", "</DOC>");
     }
     if (raw_.size() > max_document_bytes)
       bad_document(
@@ -55,20 +53,26 @@ class TrecDocuments final : public DocumentReader {
   uint64_t bytes_read() const override { return lines_.source().bytes_read(); }
 
  private:
-  // Leaves in line_ what stands behind the next <DOC>.
+  bool next_line() {
+    line_.clear();
+    at_ = 0;
+    std::string_view line;
+    const bool more = lines_.next(line);
+    line_ = line;
+    return more;
+  }
+
+  // Leaves at_ behind the next <DOC>.
   bool find_begin() {
     for (;;) {
-      const size_t begin = find_ignoring_case(line_, "<doc>");
+      const size_t begin = find_ignoring_case(line_, "<doc>", at_);
       if (begin != line_.npos) {
-        line_.erase(0, begin + 5);
+        at_ = begin + 5;
         begun_at_ = lines_.where();
         any_ = true;
         return true;
       }
-      std::string_view line;
-      const bool more = lines_.next(line);
-      line_ = line;
-      if (more) continue;
+      if (next_line()) continue;
       if (!any_ && lines_.number() > 0) {
         any_ = true;
         throw Error({.where = lines_.source().where(), .found = "no <DOC>", .expected = "documents of TREC"});
@@ -152,6 +156,7 @@ class TrecDocuments final : public DocumentReader {
   LineReader lines_;
   CollectionOptions options_;
   std::string line_, raw_, begun_at_;
+  size_t at_ = 0;  // in line_
   bool any_ = false;
 };
 

@@ -126,7 +126,9 @@ TEST(CorruptCollection, IsSkippedAndCountedWhenAsked) {
     for (const auto& document : all.documents) ids.push_back(document.id);
     EXPECT_EQ(ids, corrupt.remaining);
     EXPECT_EQ(all.bad, corrupt.message.empty() ? 0 : 1);
-    if (!corrupt.message.empty()) EXPECT_THAT(all.bad_examples, ElementsAre(HasSubstr(corrupt.message)));
+    if (!corrupt.message.empty()) {
+      EXPECT_THAT(all.bad_examples, ElementsAre(HasSubstr(corrupt.message)));
+    }
   }
 }
 

@@ -33,7 +33,7 @@ TEST(ManPage, Macros) {
   EXPECT_EQ(text_of(page),
             "input|title=ls - list directory|text=THE OPTIONS\nWords of one line, ls(1) and bold "
             "words\n\n-a, --all\ndo not "
-            "ignore\n\n• bullet\n  code  x\n  more\nended.\na site <http://x.y>.");
+            "ignore\n\n• bullet\n  code  x\n  more\nended. a site <http://x.y>.");
 }
 
 TEST(ManPage, RequestsAndConditions) {
@@ -68,7 +68,7 @@ TEST(ManPage, Mdoc) {
   EXPECT_EQ(text_of(page),
             "input|title=cat — concatenate files|text=SYNOPSIS\ncat [-benstuv] [file "
             "...]\n\nDESCRIPTION\nThe cat utility reads "
-            "file, see head(1), tail(1).\n\n-num\nNumber (“the output.”)\n\n• one\n\nread(int fd, void *buf) "
+            "file, see head(1), tail(1).\n\n-num\nNumber (“the output”).\n\n• one\n\nread(int fd, void *buf) "
             "The cat utility exits "
             "0 on success, and >0 if an error occurs. A 4.4BSD feature [-x]\n\n  a  b");
 }

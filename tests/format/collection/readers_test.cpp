@@ -61,7 +61,7 @@ TEST(Csv, QuotesAsInRfc4180) {
               ElementsAre("1|title=a, b|text=two\nlines \"quoted\"", "2|text=plain"));
 }
 
-std::string quoted(const std::string& value) {
+std::string in_quotes(const std::string& value) {
   std::string text = "\"";
   for (const char c : value) text += c == '"' ? std::string("\"\"") : std::string(1, c);
   return text + "\"";
@@ -76,7 +76,7 @@ TEST(Csv, RandomTablesComeBack) {
     std::string value = "x";
     for (uint64_t i = rng.below(12); i > 0; --i) value += letters[rng.below(6)];
     const bool plain = value.find_first_of("\",\n") == value.npos && rng.chance(0.5);
-    text += fmt::format("{},{}\n", row, plain ? value : quoted(value));
+    text += fmt::format("{},{}\n", row, plain ? value : in_quotes(value));
     expected.push_back(fmt::format("{}|text={}", row, value));
   }
   EXPECT_EQ(shown(text, of_format(csv)), expected);
@@ -200,6 +200,13 @@ TEST_F(FolderTest, TrecFilesWithoutExtension) {
   put("disk4/ft911_2.gz", test::gzipped("<DOC><DOCNO>2</DOCNO><TEXT>b</TEXT></DOC>"));
   EXPECT_THAT(read(), ElementsAre("1|text=a", "2|text=b"));
   EXPECT_THAT(read(of_format(trec)), ElementsAre("1|text=a", "2|text=b"));
+}
+
+TEST_F(FolderTest, NumbersOfLinesInSeveralFilesDiffer) {
+  put("a.txt", "one\ntwo\n");
+  put("b.txt", "three\n");
+  EXPECT_THAT(read(of_format(lines)),
+              ElementsAre("a.txt:1|text=one", "a.txt:2|text=two", "b.txt:1|text=three"));
 }
 
 TEST_F(FolderTest, BytesReadReachTheTotal) {

@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "support.h"
 #include "text/analysis/language_fit.h"
+#include "text/analysis/porter.h"
 #include "text/analysis/stemmer.h"
 #include "text/analysis/stop_words.h"
 #include "text/analysis/word_break.h"
@@ -75,36 +76,36 @@ TEST(Analyzer, PositionsCountStopWordsAndPlacesAreOfTheText) {
   EXPECT_EQ(text.substr(analyzed.tokens[1].begin, analyzed.tokens[1].end - analyzed.tokens[1].begin), "Mats");
 }
 
-// Words on which Porter's program and Snowball's "porter" must agree are all words: libstemmer has the same algorithm.
+// The published algorithm is libstemmer's "porter".
 TEST(Analyzer, PorterIsSnowballsPorter) {
-  const auto stemmer = make_stemmer("porter", "test");
   sb_stemmer* snowball = sb_stemmer_new("porter", "UTF_8");
   ASSERT_NE(snowball, nullptr);
   Rng rng(1);
-  const std::vector<std::string> ends = {"",        "s",      "es",    "ies",   "ed",   "ing",    "eed",
-                                         "ational", "tional", "izer",  "ness",  "ical", "ful",    "ement",
-                                         "ment",    "ion",    "able",  "ity",   "ive",  "ly",     "y",
-                                         "e",       "ance",   "ousli", "ation", "sses", "fulness"};
-  int64_t same = 0, all = 0;
+  const std::vector<std::string> ends = {
+      "",     "s",   "es",   "ies",  "ed",   "ing",   "eed",   "ational", "tional", "izer",
+      "ness", "ful", "ical", "ment", "ion",  "able",  "ity",   "ive",     "ly",     "y",
+      "e",    "bly", "logy", "ance", "sses", "ement", "ousli", "ation",   "fulness"};
   std::string stem;
   for (int i = 0; i < 50000; ++i) {
     std::string word;
     for (uint64_t letters = 1 + rng.below(7); letters > 0; --letters)
       word += rng.chance(0.4) ? "aeiouy"[rng.below(6)] : static_cast<char>('a' + rng.below(26));
     word += ends[rng.below(ends.size())];
-    stemmer->stem(word, stem);
+    if (word.size() < 3) continue;
+    porter_stem(word, stem, true);
     const auto* theirs = sb_stemmer_stem(snowball, reinterpret_cast<const sb_symbol*>(word.data()),
                                          static_cast<int>(word.size()));
-    const std::string expected(reinterpret_cast<const char*>(theirs),
-                               static_cast<size_t>(sb_stemmer_length(snowball)));
-    ++all;
-    same += stem == expected;
-    // Porter's own program leaves words of two letters, and has logi -> log; nothing else differs.
-    if (stem != expected && word.size() > 2 && word.find("logi") == word.npos)
-      ADD_FAILURE() << word << " " << stem << " " << expected;
+    EXPECT_EQ(stem, std::string(reinterpret_cast<const char*>(theirs),
+                                static_cast<size_t>(sb_stemmer_length(snowball))))
+        << word;
   }
   sb_stemmer_delete(snowball);
-  EXPECT_GT(same, all * 98 / 100);
+  const auto ours = make_stemmer("porter", "test");
+  for (const auto& [word, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"archaeology", "archaeolog"}, {"sensibli", "sensibl"}, {"is", "is"}, {"caresses", "caress"}}) {
+    ours->stem(word, stem);
+    EXPECT_EQ(stem, expected);
+  }
 }
 
 // The words of ICU's breaker that have a letter or digit, on text of many languages; scripts of which Lucene departs from it

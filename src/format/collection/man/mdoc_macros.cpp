@@ -1,8 +1,8 @@
 #include "format/collection/man/mdoc_macros.h"
 
 #include <algorithm>
-#include <utility>
 #include <optional>
+#include <utility>
 
 #include "base/strings.h"
 

@@ -86,6 +86,7 @@ std::string RoffEscapes::register_value(std::string_view name) const {
 std::string RoffEscapes::expanded(std::string_view raw, const std::vector<std::string>* arguments) {
   std::string into;
   for (size_t at = 0; at < raw.size();) {
+    if (into.size() > max_expansion) break;  // which spend() refuses
     if (raw[at] != '\\' || at + 1 == raw.size()) {
       into += raw[at++];
       continue;

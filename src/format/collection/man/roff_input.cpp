@@ -226,6 +226,12 @@ bool RoffInput::holds(std::string_view& rest) {
     // The expression goes up to a blank outside of parentheses.
     size_t end = 0;
     for (int64_t depth = 0; end < rest.size() && (depth > 0 || !is_blank(rest[end])); ++end) {
+      if (rest.substr(end, 2) == "\\n") {  // the name of a register may hold a parenthesis
+        end += 2;
+        escape_name(rest, end);
+        --end;
+        continue;
+      }
       depth += rest[end] == '(';
       depth -= rest[end] == ')';
       if (depth <= 0 && rest.substr(end, 2) == "\\{") break;

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "base/strings.h"
+#include "format/collection/append_utf8.h"
 
 namespace coppice::man {
 namespace {
