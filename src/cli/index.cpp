@@ -126,6 +126,13 @@ std::string sentence(const IngestReport& report) {
 }  // namespace
 
 int run_index(const IndexOptions& options) {
+  if (const std::string name = options.source.filename().string();
+      name.ends_with(".ciff") || name.ends_with(".ciff.gz"))
+    throw Error({.where = options.source.string(),
+                 .found = "an index, not a collection",
+                 .advice = fmt::format("coppice index import {} -o {}", options.source.string(),
+                                       options.output.string())},
+                Fault::usage);
   Attachments attachments(options.from, options.encoder);
   const IndexSpec spec = spec_of(options, attachments);
   const auto reader = open_documents(options.source, options.from, spec);

@@ -9,6 +9,7 @@
 #include "cli/export_options.h"
 #include "cli/fuse_options.h"
 #include "cli/index_check_options.h"
+#include "cli/index_exchange_options.h"
 #include "cli/index_options.h"
 #include "cli/info_options.h"
 #include "cli/measure_options.h"
@@ -41,6 +42,8 @@ int main(int argc, char** argv) {
                               make_verb<IndexOptions>(index_verb, run_index),
                               make_verb<IndexAddOptions>(index_add_verb, run_index_add),
                               make_verb<IndexDeleteOptions>(index_delete_verb, run_index_delete),
+                              make_verb<IndexImportOptions>(index_import_verb, run_index_import),
+                              make_verb<IndexExportOptions>(index_export_verb, run_index_export),
                               make_verb<IndexPathOptions>(index_merge_verb, run_index_merge),
                               make_verb<IndexCheckOptions>(index_check_verb, run_index_check),
                               make_verb<IndexPathOptions>(index_verify_verb, run_index_verify),

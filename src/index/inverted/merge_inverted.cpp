@@ -42,8 +42,8 @@ class Gathered {
     }
   }
 
-  void write(std::string_view term, bool positions, InvertedWriter& writer) {
-    if (postings_.empty()) return;
+  // Brings what was gathered into order; false if nothing is left.
+  bool settle(bool positions) {
     std::sort(postings_.begin(), postings_.end(), [](const auto& a, const auto& b) { return a.doc < b.doc; });
     docs_out_.clear();
     values_out_.clear();
@@ -58,8 +58,11 @@ class Gathered {
                            position_bytes_.begin() + static_cast<std::ptrdiff_t>(posting.positions_end));
       places_.ends.push_back(places_.bytes.size());
     }
-    writer.add(term, docs_out_, values_out_, positions ? &places_ : nullptr);
+    return !postings_.empty();
   }
+  std::span<const DocOrdinal> docs() const { return docs_out_; }
+  std::span<const uint32_t> values() const { return values_out_; }
+  const TermPositions& positions() const { return places_; }
 
   uint64_t live_total() const {
     return std::accumulate(postings_.begin(), postings_.end(), uint64_t{0},
@@ -148,9 +151,16 @@ InvertedSummary merge_inverted(std::span<const MergeSource> sources, DocOrdinal 
   }
   InvertedWriter writer(folder, name, summary, std::move(lengths), static_cast<uint32_t>(highest));
   for_each_term(sources, [&](const std::string& term, Gathered& gathered) {
-    gathered.write(term, like.positions, writer);
+    if (gathered.settle(like.positions))
+      writer.add(term, gathered.docs(), gathered.values(), like.positions ? &gathered.positions() : nullptr);
   });
   return writer.finish();
+}
+
+void for_each_merged_list(std::span<const MergeSource> sources, const MergedListVisitor& visit) {
+  for_each_term(sources, [&](const std::string& term, Gathered& gathered) {
+    if (gathered.settle(false)) visit(term, gathered.docs(), gathered.values());
+  });
 }
 
 }  // namespace coppice

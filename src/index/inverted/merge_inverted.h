@@ -1,6 +1,8 @@
 #pragma once
 // Several inverted indexes become one; deleted documents stay behind.
 
+#include <functional>
+
 #include "index/inverted/inverted_index.h"
 
 namespace coppice {
@@ -17,5 +19,11 @@ struct MergeSource {
 InvertedSummary merge_inverted(std::span<const MergeSource> sources, DocOrdinal documents,
                                const std::filesystem::path& folder, const std::string& name,
                                const Bm25& bm25);
+
+// Calls visit(term, documents, values) for every term that is left, in the order of terms; ordinals are those of the
+// merged index.
+using MergedListVisitor =
+    std::function<void(const std::string&, std::span<const DocOrdinal>, std::span<const uint32_t>)>;
+void for_each_merged_list(std::span<const MergeSource> sources, const MergedListVisitor& visit);
 
 }  // namespace coppice

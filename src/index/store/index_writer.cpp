@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/parallel.h"
+#include "index/inverted/inverted_writer.h"
 #include "index/store/merge_segments.h"
 
 namespace coppice {
@@ -149,6 +150,34 @@ void IndexWriter::add_one(const IndexedDocument& document,
       .run();
   ++(known ? changes_.replaced : changes_.added);
   if (waiting_->memory() >= memory_limit_) flush();
+}
+
+void IndexWriter::add_segment(std::span<const std::string_view> names,
+                              const std::function<void(const std::filesystem::path&)>& write) {
+  flush();
+  begin();
+  std::vector<int64_t> keys;
+  for (const std::string_view name : names) {
+    bool known = false;
+    for (Open& open : segments_) known = erase(open, name) || known;
+    ++(known ? changes_.replaced : changes_.added);
+    keys.push_back(next_key_++);
+    insert_document_->bind(1, keys.back())
+        .bind(2, name)
+        .bind(3, std::string_view("{}"))
+        .bind(4, std::string_view("{}"))
+        .run();
+  }
+  const int64_t id = next_segment();
+  const auto folder = segment_folder(path_, id);
+  std::filesystem::create_directories(folder);
+  DocumentNames::write(folder / "names", names);
+  AppendFile key_file(folder / "keys");
+  key_file.write({reinterpret_cast<const uint8_t*>(keys.data()), 8 * keys.size()});
+  key_file.finish();
+  write(folder);
+  sync_folder(folder);
+  insert_segment(id);
 }
 
 bool IndexWriter::erase(Open& open, std::string_view id) {

@@ -34,6 +34,10 @@ class IndexWriter {
   // Adds documents; one with a known id replaces the older. Texts are analysed on all threads. An Error leaves out the
   // document that it names and those behind it.
   void add(std::span<const IndexedDocument> documents);
+  // Adds documents whose parts are there already: `write` makes their files in the segment's folder, but for names and
+  // keys. Names fall strictly; one that is known replaces the older document.
+  void add_segment(std::span<const std::string_view> names,
+                   const std::function<void(const std::filesystem::path&)>& write);
   // False if there is no such document.
   bool remove(std::string_view id);
   // Makes all changes since the last commit last. After an Error here or in merging, the writer is good for nothing more;

@@ -15,35 +15,40 @@ struct Origin {
 
 }  // namespace
 
-bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
-                    const std::filesystem::path& folder) {
+MergeOrder merge_order(std::span<const LiveSegment> sources, const std::string& where) {
   std::vector<Origin> origins;
   for (size_t i = 0; i < sources.size(); ++i)
     sources[i].live->for_each([&](DocOrdinal doc) { origins.push_back({i, doc}); });
-  if (origins.empty()) return false;
   const auto name_of = [&](const Origin& origin) {
     return sources[origin.source].segment->names()[origin.doc];
   };
   std::sort(origins.begin(), origins.end(),
             [&](const Origin& a, const Origin& b) { return name_of(a) > name_of(b); });
 
-  std::vector<std::vector<DocOrdinal>> new_ordinals;
-  for (const auto& [segment, live] : sources) new_ordinals.emplace_back(segment->documents(), dropped);
-  std::vector<std::string_view> names;
-  std::vector<int64_t> keys;
+  MergeOrder order;
+  for (const auto& [segment, live] : sources) order.new_ordinals.emplace_back(segment->documents(), dropped);
   for (const Origin& origin : origins) {
-    if (!names.empty() && names.back() == name_of(origin))
-      throw Error({.where = folder.parent_path().string(),
-                   .found = fmt::format("document '{}' in two segments", names.back()),
+    if (!order.names.empty() && order.names.back() == name_of(origin))
+      throw Error({.where = where,
+                   .found = fmt::format("document '{}' in two segments", order.names.back()),
                    .expected = "each document once"});
-    new_ordinals[origin.source][origin.doc] = static_cast<DocOrdinal>(names.size());
-    names.push_back(name_of(origin));
-    keys.push_back(sources[origin.source].segment->key(origin.doc));
+    order.new_ordinals[origin.source][origin.doc] = static_cast<DocOrdinal>(order.names.size());
+    order.names.push_back(name_of(origin));
+    order.keys.push_back(sources[origin.source].segment->key(origin.doc));
   }
+  return order;
+}
+
+bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
+                    const std::filesystem::path& folder) {
+  const MergeOrder merged = merge_order(sources, folder.parent_path().string());
+  const auto& new_ordinals = merged.new_ordinals;
+  const auto& names = merged.names;
+  if (names.empty()) return false;
   std::filesystem::create_directories(folder);
   DocumentNames::write(folder / "names", names);
   AppendFile key_file(folder / "keys");
-  key_file.write({reinterpret_cast<const uint8_t*>(keys.data()), 8 * keys.size()});
+  key_file.write({reinterpret_cast<const uint8_t*>(merged.keys.data()), 8 * merged.keys.size()});
   key_file.finish();
 
   const auto merge_lists = [&](const std::string& name, const Bm25& bm25, auto part_of) {

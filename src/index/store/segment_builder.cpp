@@ -19,15 +19,21 @@ SegmentBuilder::SegmentBuilder(const IndexSpec& spec, std::optional<LateCodebook
       text_(PostingKind::frequency, spec.text && spec.text->positions),
       sparse_(PostingKind::weight) {}
 
-void SegmentBuilder::check(const IndexedDocument& document) const {
+void check_document_id(std::string_view id, const std::string& where) {
   const auto fail = [&](std::string found, std::string expected) {
-    throw Error({.where = document.where.empty() ? "document " + document.id : document.where,
-                 .found = std::move(found),
-                 .expected = std::move(expected)});
+    throw Error({.where = where, .found = std::move(found), .expected = std::move(expected)});
   };
-  if (document.id.empty()) fail("a document without an id", "an id");
-  if (document.id.find_first_of(std::string_view("\0\n\r\t ", 5)) != std::string::npos)
-    fail(fmt::format("the id '{}'", document.id), "no white space in ids, as in TREC runs");
+  if (id.empty()) fail("a document without an id", "an id");
+  if (id.find_first_of(std::string_view("\0\n\r\t ", 5)) != std::string_view::npos)
+    fail(fmt::format("the id '{}'", id), "no white space in ids, as in TREC runs");
+}
+
+void SegmentBuilder::check(const IndexedDocument& document) const {
+  const std::string where = document.where.empty() ? "document " + document.id : document.where;
+  const auto fail = [&](std::string found, std::string expected) {
+    throw Error({.where = where, .found = std::move(found), .expected = std::move(expected)});
+  };
+  check_document_id(document.id, where);
   if (spec_.sparse)
     for (const auto& [term, weight] : document.sparse)
       if (!std::isfinite(weight) || weight < 0)

@@ -9,6 +9,9 @@
 
 namespace coppice {
 
+// An Error that begins with `where` unless the id can stand in a TREC run.
+void check_document_id(std::string_view id, const std::string& where);
+
 class SegmentBuilder {
  public:
   // Token vectors are encoded by `codebook` if there is one, else by one that this segment trains.

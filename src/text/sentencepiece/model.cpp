@@ -5,11 +5,12 @@
 #include <cmath>
 
 #include "base/strings.h"
-#include "text/sentencepiece/wire.h"
+#include "format/protobuf_wire.h"
 
 namespace coppice {
 namespace {
 
+constexpr const char* model_file = "a SentencePiece model";
 constexpr size_t max_piece_bytes = 4096;
 
 void expect(bool right, const WireReader& reader, const std::string& found) {
@@ -28,7 +29,7 @@ std::string read_text(const WireField& field, const WireReader& reader) {
 
 // SentencePiece: 1 piece, 2 score, 3 type
 ScoredPiece read_piece(std::string_view message, const std::string& where) {
-  WireReader reader(message, where);
+  WireReader reader(message, where, model_file);
   ScoredPiece piece;
   while (const auto field = reader.next()) {
     if (field->number == 1) {
@@ -50,7 +51,7 @@ ScoredPiece read_piece(std::string_view message, const std::string& where) {
 // escape_whitespaces
 void read_normalization(std::string_view message, SentencePieceNormalization& spec,
                         const std::string& where) {
-  WireReader reader(message, where);
+  WireReader reader(message, where, model_file);
   while (const auto field = reader.next()) {
     if (field->number == 2) {
       expect(field->type == 2, reader, "a normalization table that is no bytes");
@@ -68,7 +69,7 @@ void read_normalization(std::string_view message, SentencePieceNormalization& sp
 // TrainerSpec: 3 model_type, 24 treat_whitespace_as_suffix, 35 byte_fallback, 44 unk_surface, 46 bos_piece,
 // 47 eos_piece
 void read_training(std::string_view message, SentencePieceModel& model, const std::string& where) {
-  WireReader reader(message, where);
+  WireReader reader(message, where, model_file);
   while (const auto field = reader.next()) {
     if (field->number == 3) {
       expect(field->type == 0 && field->value >= 1 && field->value <= 4, reader, "an unknown model type");
@@ -103,7 +104,7 @@ void check_piece(const ScoredPiece& piece, const WireReader& reader) {
 }  // namespace
 
 void check_pieces(SentencePieceModel& model, const std::string& where) {
-  const WireReader reader("", where);
+  const WireReader reader("", where, model_file);
   expect(!model.pieces.empty(), reader, "no pieces");
   int bytes = 0;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
@@ -126,7 +127,7 @@ void check_pieces(SentencePieceModel& model, const std::string& where) {
 // ModelProto: 1 pieces, 2 trainer_spec, 3 normalizer_spec, 5 denormalizer_spec
 SentencePieceModel read_sentencepiece_model(std::string_view bytes, const std::string& where) {
   SentencePieceModel model;
-  WireReader reader(bytes, where);
+  WireReader reader(bytes, where, model_file);
   while (const auto field = reader.next()) {
     if (field->number > 5) continue;
     expect(field->type == 2, reader, "a part that is no message");

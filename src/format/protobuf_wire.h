@@ -1,6 +1,5 @@
 #pragma once
-// The protocol buffer wire format, as far as a SentencePiece model needs it: fields of a message one by one,
-// every length checked.
+// The protocol buffer wire format, as far as our readers need it: fields of a message one by one, every length checked.
 
 #include <bit>
 #include <cstdint>
@@ -20,11 +19,14 @@ struct WireField {
   std::string_view bytes;  // of type 2
 
   float as_float() const { return std::bit_cast<float>(static_cast<uint32_t>(value)); }
+  double as_double() const { return std::bit_cast<double>(value); }
 };
 
 class WireReader {
  public:
-  WireReader(std::string_view message, const std::string& where) : rest_(message), where_(where) {}
+  // `expected` is what the message is a part of, for Errors; `where` must outlive the reader.
+  WireReader(std::string_view message, const std::string& where, const char* expected)
+      : rest_(message), where_(where), expected_(expected) {}
 
   // The next field, nothing at the end; anything malformed is an Error.
   std::optional<WireField> next() {
@@ -52,10 +54,8 @@ class WireReader {
   }
 
   [[noreturn]] void fail(const std::string& found) const {
-    throw Error({.where = where_,
-                 .found = found,
-                 .expected = "a SentencePiece model",
-                 .advice = "perhaps an incomplete download"});
+    throw Error(
+        {.where = where_, .found = found, .expected = expected_, .advice = "perhaps an incomplete download"});
   }
 
  private:
@@ -87,6 +87,7 @@ class WireReader {
 
   std::string_view rest_;
   const std::string& where_;
+  const char* expected_;
 };
 
 }  // namespace coppice
