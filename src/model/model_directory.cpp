@@ -92,13 +92,9 @@ struct ModelDirectory::Rearranged {
     TensorSpec tensor;
     TensorLayout layout;
   };
-  struct Tensor {
-    std::vector<std::byte> bytes;
-    TensorView view;
-  };
   std::map<std::string, Source> sources;
   std::mutex mutex;  // guards `done`
-  std::map<std::string, Tensor> done;
+  std::map<std::string, TensorView> done;
 };
 
 ModelDirectory::~ModelDirectory() = default;
@@ -255,20 +251,21 @@ std::vector<StoredTensor> ModelDirectory::stored() const {
 const TensorView& ModelDirectory::rearranged(const std::string& canonical_name) const {
   const std::lock_guard lock(rearranged_->mutex);
   if (const auto done = rearranged_->done.find(canonical_name); done != rearranged_->done.end())
-    return done->second.view;
+    return done->second;
   const auto& [file_name, tensor, layout] = rearranged_->sources.at(canonical_name);
   const TensorView& stored = *tensors_.find(file_name);
   auto& result = rearranged_->done[canonical_name];
   if (!layout.transposed) {  // its rows lie together: nothing is copied
     const size_t size = static_cast<size_t>(tensor.count()) * byte_size(stored.dtype);
     const size_t row = size / static_cast<size_t>(std::max<int64_t>(1, tensor.shape[0]));
-    result.view = {file_name, stored.dtype, tensor.shape,
-                   stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size)};
-    return result.view;
+    result = {file_name, stored.dtype, tensor.shape,
+              stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size)};
+    return result;
   }
-  result.bytes = take_out(tensor, layout, stored.bytes, byte_size(stored.dtype));
-  result.view = {file_name, stored.dtype, tensor.shape, result.bytes};
-  return result.view;
+  auto bytes = std::make_shared<const std::vector<std::byte>>(
+      take_out(tensor, layout, stored.bytes, byte_size(stored.dtype)));
+  result = {file_name, stored.dtype, tensor.shape, *bytes, bytes};
+  return result;
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {
