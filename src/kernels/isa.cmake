@@ -17,11 +17,3 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set_source_files_properties(kernels/isa_vectors_avx512_vnni.cpp PROPERTIES
     COMPILE_OPTIONS "${COPPICE_AVX512_FLAGS};-mavx512vnni")
 endif()
-
-# Probes of the processor's peak.
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set_source_files_properties(kernels/isa_probe_vnni.cpp PROPERTIES
-    COMPILE_OPTIONS "${COPPICE_AVX512_FLAGS};-mavx512vnni")
-  set_source_files_properties(kernels/isa_probe_bf16.cpp PROPERTIES
-    COMPILE_OPTIONS "${COPPICE_AVX512_FLAGS};-mavx512bf16")
-endif()
