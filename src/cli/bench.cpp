@@ -15,6 +15,7 @@
 #include "kernels/isa.h"
 #include "kernels/probe.h"
 #include "model/kv_cache.h"
+#include "model/memory_plan.h"
 
 namespace coppice {
 namespace {
@@ -283,6 +284,47 @@ std::string table_of(const Json& rows, bool csv) {
   return table.markdown();
 }
 
+MemoryPlan plan_of(const ModelFiles& files, const Test& test) {
+  return plan_memory(files, test.batch, test.depth + test.prompt + test.generate,
+                     test.batch * std::max<int64_t>({test.prompt, test.depth, 1}));
+}
+
+// One row for every test: its memory, and for generation the speed at which the machine reads what a token needs.
+int show_plans(const BenchOptions& options, const std::vector<Test>& tests) {
+  Json rows = Json::array();
+  Table table({"model", "test", "weights", "keys and values", "activations", "bytes/token", "t/s at most"});
+  std::map<int, double> bandwidth;
+  for (const auto& test : tests)
+    if (!bandwidth.contains(test.threads))
+      bandwidth[test.threads] = kernels::measure_read_bandwidth(test.threads, 0.3);
+  const auto shown = [](int64_t bytes) { return human_bytes(static_cast<double>(bytes)); };
+  for (const auto& path : options.models) {
+    const auto files = open_model(path);
+    for (const auto& test : tests) {
+      const MemoryPlan plan = plan_of(*files, test);
+      // All sequences share the weights that they read, but each reads its own keys and values.
+      const double per_step =
+          static_cast<double>(plan.bytes_per_token + test.batch * plan.cache_read_per_token);
+      const double most = static_cast<double>(test.batch) * bandwidth[test.threads] / per_step;
+      rows.push_back({{"model", path.stem().string()},
+                      {"test", test.name()},
+                      {"n_threads", test.threads},
+                      {"weight_bytes", plan.weight_bytes},
+                      {"cache_bytes", plan.cache_bytes},
+                      {"pass_bytes", plan.pass_bytes},
+                      {"resident_bytes", plan.resident_bytes()},
+                      {"bytes_per_token", plan.bytes_per_token},
+                      {"read_bytes_per_s", bandwidth[test.threads]},
+                      {"most_ts", test.generate > 0 ? Json(most) : Json()}});
+      table.add_row({path.stem().string(), test.name(), shown(plan.weight_bytes), shown(plan.cache_bytes),
+                     shown(plan.pass_bytes), shown(plan.bytes_per_token),
+                     test.generate > 0 ? fmt::format("{:.1f}", most) : ""});
+    }
+  }
+  print_result(options.common, rows, table.markdown());
+  return 0;
+}
+
 void check_lengths(const ModelSpec& spec, const std::vector<Test>& tests, const fs::path& model) {
   for (const auto& test : tests)
     if (test.depth + test.prompt + test.generate > spec.context)
@@ -302,7 +344,11 @@ int run_bench(const BenchOptions& options) {
     const auto files = open_model(model);
     require_next_token_model(files->spec(), model.string());
     check_lengths(files->spec(), tests, model);
+    if (!options.dry_run)
+      for (const auto& test : tests)
+        require_memory(plan_of(*files, test), available_memory(), model.string());
   }
+  if (options.dry_run) return show_plans(options, tests);
   const BenchOutput output = options.common.json ? BenchOutput::json : options.output;
   Json rows = Json::array();
   Progress progress(

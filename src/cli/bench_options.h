@@ -21,6 +21,7 @@ struct BenchOptions {
   std::vector<WeightType> weights = {WeightType::as_stored};
   int64_t rounds = 5;
   BenchOutput output = BenchOutput::md;
+  bool dry_run = false;
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
@@ -62,6 +63,9 @@ struct BenchOptions {
                 .value_name = "N",
                 .short_name = "-r"});
     field("output", self.output, Field{.help = "form of the table", .short_name = "-o"});
+    field(
+        "dry_run", self.dry_run,
+        Field{.help = "load nothing: tell what memory every test takes and what speed the bandwidth allows"});
     field("json", self.common.json, Field{.help = "the same as -o json"});
     field("quiet", self.common.quiet, Field{.help = "no progress and no remarks on stderr"});
     field("threads", self.threads,

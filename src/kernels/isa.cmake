@@ -27,11 +27,3 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set_source_files_properties(kernels/isa_attention_avx512_bf16.cpp PROPERTIES
     COMPILE_OPTIONS "${COPPICE_AVX512_FLAGS};-mavx512bf16")
 endif()
-
-# Probes of the processor's peak.
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set_source_files_properties(kernels/isa_probe_vnni.cpp PROPERTIES
-    COMPILE_OPTIONS "${COPPICE_AVX512_FLAGS};-mavx512vnni")
-  set_source_files_properties(kernels/isa_probe_bf16.cpp PROPERTIES
-    COMPILE_OPTIONS "${COPPICE_AVX512_FLAGS};-mavx512bf16")
-endif()

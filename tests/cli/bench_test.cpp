@@ -56,6 +56,18 @@ TEST_F(Bench, TheSameRowsInEveryForm) {
   EXPECT_EQ(parse_json(rows[1], "line")["test"], "tg2");
 }
 
+TEST_F(Bench, ADryRunTellsWhatItWouldTake) {
+  const Outcome outcome =
+      run_coppice({"bench", model_, "-p", "64", "-n", "64", "-b", "1,8", "--dry-run", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json rows = parse_json(outcome.out, "stdout");
+  ASSERT_EQ(rows.size(), 4);
+  EXPECT_EQ(rows[1]["cache_bytes"].get<int64_t>(), 8 * rows[0]["cache_bytes"].get<int64_t>());
+  EXPECT_TRUE(rows[0]["most_ts"].is_null());
+  EXPECT_GT(rows[2]["most_ts"].get<double>(), 0);
+  EXPECT_EQ(rows[0]["weight_bytes"], 1040128);
+}
+
 TEST_F(Bench, RefusesBeforeItMeasures) {
   const Outcome nothing = run_coppice({"bench", model_, "-p", "0", "-n", "0"});
   EXPECT_EQ(nothing.exit_code, 2);
