@@ -32,16 +32,17 @@ Attachments::Attachments(const DocumentSourceOptions& from, const std::filesyste
     SparseVectors vectors;
     const auto reader = open_collection(from.sparse, options);
     for (SourceDocument document; reader->next(document);) vectors[document.id] = std::move(document.sparse);
-    sparse_.emplace(std::move(vectors), from.sparse);
+    sparse_ = Joined<SparseVectors>{std::move(vectors), from.sparse, {}};
   }
   if (!from.dense.empty()) {
     if (!encoder.empty())
       throw Error(
           {.where = "--dense", .found = "vectors of a file and an encoder", .expected = "one of them"},
           Fault::usage);
-    dense_.emplace(VectorFile::open(from.dense, VectorsOf::texts), from.dense);
+    dense_ = Joined<VectorFile>{VectorFile::open(from.dense, VectorsOf::texts), from.dense, {}};
   }
-  if (!from.late.empty()) late_.emplace(VectorFile::open(from.late, VectorsOf::tokens), from.late);
+  if (!from.late.empty())
+    late_ = Joined<VectorFile>{VectorFile::open(from.late, VectorsOf::tokens), from.late, {}};
   for (const auto* joined : {&dense_, &late_})
     if (*joined && (*joined)->file.vectors() == 0)
       throw Error({.where = (*joined)->path.string(), .found = "no vectors"});

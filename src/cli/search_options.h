@@ -56,7 +56,7 @@ struct SearchOptions {
           Field{.help = "part of the index to search (default: the only one, or bm25), or hybrid: several"});
     field("parts", self.parts,
           Field{.help = "hybrid: the parts, in the order of --weights (default: all that the index has)",
-                .value_name = "PART"});
+                .value_name = "PART,…"});
     FusionSpec::fields(self.fusion, field);
     field(
         "depth", self.depth,

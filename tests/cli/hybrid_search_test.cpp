@@ -76,11 +76,11 @@ TEST_F(HybridSearch, EveryModeFindsAndExplains) {
   EXPECT_THAT(search({"--mode", "dense", dense[0], dense[1], "--explain"}).out,
               HasSubstr("nearest of 2 vectors"));
   EXPECT_THAT(search({"--mode", "late", late[0], late[1], "--explain"}).out, HasSubstr("query token 0"));
-  EXPECT_THAT(ids(search({"apple", "--mode", "hybrid", "--fuse", "product", "--parts", "bm25", "dense",
-                          dense[0], dense[1], "--json"})),
+  EXPECT_THAT(ids(search({"apple", "--mode", "hybrid", "--fuse", "product", "--parts", "bm25,dense", dense[0],
+                          dense[1], "--json"})),
               testing::ElementsAre("b", "c", "a"));
-  EXPECT_THAT(ids(search({"apple", "--mode", "hybrid", "--parts", "bm25", "dense", "--weights", "1,0",
-                          dense[0], dense[1], "--json"})),
+  EXPECT_THAT(ids(search({"apple", "--mode", "hybrid", "--parts", "bm25,dense", "--weights", "1,0", dense[0],
+                          dense[1], "--json"})),
               testing::ElementsAre("a", "b"));
   EXPECT_THAT(ids(search({"apple", "--mode", "late", "--first", "bm25", late[0], late[1], "--json"})),
               testing::ElementsAre("b", "a"));

@@ -46,20 +46,19 @@ void missing(SearchMode mode) {
               Fault::usage);
 }
 
-std::string part_line(const ScorePart& part) {
-  return part.idf > 0 ? fmt::format("      {:>9.4f}  {}  (idf {:.4f}, {} times, weight {:g})\n", part.score,
-                                    part.term, part.idf, part.value, part.weight)
-                      : fmt::format("      {:>9.4f}  {}  ({} steps, weight {:g})\n", part.score, part.term,
-                                    part.value, part.weight);
+std::string part_line(const ScorePart& part, const char* unit) {
+  const std::string idf = part.idf > 0 ? fmt::format("idf {:.4f}, ", part.idf) : "";
+  return fmt::format("      {:>9.4f}  {}  ({}{} {}, weight {:g})\n", part.score, part.term, idf, part.value,
+                     unit, part.weight);
 }
 
-Explanation of_parts(const std::vector<ScorePart>& parts) {
+Explanation of_parts(const std::vector<ScorePart>& parts, const char* unit) {
   Explanation made = {Json::array(), ""};
   for (const ScorePart& part : parts) {
     Json one = {{"term", part.term}, {"value", part.value}, {"weight", part.weight}, {"score", part.score}};
     if (part.idf > 0) one["idf"] = part.idf;
     made.json.push_back(one);
-    made.text += part_line(part);
+    made.text += part_line(part, unit);
   }
   return made;
 }
@@ -200,7 +199,9 @@ void PlannedSearch::add_missing(SearchMode mode, const SearchQuery& query,
   std::map<std::string_view, const Hit*> there;
   for (const Hit& hit : hits) there[hit.id] = &hit;
   std::vector<Hit> added;
-  for (const auto& [id, hit] : all) {
+  for (const auto& entry : all) {
+    const std::string& id = entry.first;
+    const Hit& hit = entry.second;
     if (there.contains(id)) continue;
     std::optional<Hit> best;
     const auto offer = [&](size_t part, DocOrdinal doc) {
@@ -272,7 +273,7 @@ Explanation PlannedSearch::explain_part(SearchMode mode, const SearchQuery& quer
   Explanation made = {Json::array(), ""};
   switch (mode) {
     case SearchMode::sparse:
-      return of_parts(searcher_.explain_sparse(*query.sparse, hit));
+      return of_parts(searcher_.explain_sparse(*query.sparse, hit), "steps");
     case SearchMode::dense: {
       const auto& vector = has_feedback(mode) ? fed_vector_ : *query.dense;
       const size_t count = segment.dense().vectors_of(hit.doc).size();
@@ -306,8 +307,8 @@ Explanation PlannedSearch::explain_part(SearchMode mode, const SearchQuery& quer
     default:
       break;
   }
-  if (!has_feedback(mode)) return of_parts(searcher_.explain_text(query.clauses, hit, plan_.text));
-  return of_parts(searcher_.explain_terms(fed_terms_, hit, plan_.text));
+  if (!has_feedback(mode)) return of_parts(searcher_.explain_text(query.clauses, hit, plan_.text), "times");
+  return of_parts(searcher_.explain_terms(fed_terms_, hit, plan_.text), "times");
 }
 
 Explanation PlannedSearch::explain(const SearchQuery& query, const Hit& hit) {

@@ -2,7 +2,7 @@
 // (1 + ln tf) ln(N / df), of length 1, seen in the space of their `DIM` greatest singular values (latent semantic
 // indexing, Deerwester et al. 1990). The space is found by subspace iteration; cosines in it do not depend on its axes.
 //
-//   bench_svd_vectors COLLECTION QUERIES OUT [DIM]     writes OUT.docs.npy, .ids and OUT.queries.npy, .ids
+//   svd_vectors COLLECTION QUERIES OUT [DIM]     writes OUT.docs.npy, .ids and OUT.queries.npy, .ids
 
 #include <algorithm>
 #include <cmath>
@@ -106,7 +106,7 @@ void write(const std::string& path, const std::vector<std::string>& ids, const s
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::cerr << "bench_svd_vectors COLLECTION QUERIES OUT [DIM]\n";
+    std::cerr << "svd_vectors COLLECTION QUERIES OUT [DIM]\n";
     return 2;
   }
   try {
