@@ -39,7 +39,8 @@
 // in the tile:
 //   f32, f16, and bf16 with f32 activations: |y - exact| <= (n / 32 + 34) u sum |w x|
 //   bf16 with bf16 activations:              |y - exact| <= (n + 2) u sum |w x|
-//   integers: the products and sums of a group are exact; |y - exact| <= (n / 32 + 6) u sum over groups of |term|
+//   integers: the products and sums of a group are exact; |y - exact| <= (n / 32 + 6) u sum over groups of |term|, where a minimum
+//                                            is a term of its own
 //
 // Like kernels.h, this header has no inline functions and no std:: templates.
 

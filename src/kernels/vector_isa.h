@@ -1,5 +1,5 @@
 #pragma once
-// Which table of vector kernels is in use: that of the instruction set in isa.h, with VNNI where the processor has it.
+// Which table of vector kernels is in use: that of the instruction set in isa.h.
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 #pragma once
 // Kernels of vector search: similarities of queries with many rows, and the pieces of late interaction. One table per
-// instruction set, chosen together with that of kernels.h (COPPICE_ISA); on processors that multiply bytes (AVX-512
-// VNNI), avx512 means the table avx512_vnni.
+// instruction set, chosen together with that of kernels.h (COPPICE_ISA); avx512_vnni and
+// avx512_bf16 share the table that multiplies bytes.
 //
 // As kernels.h, this header has no inline functions and no std:: templates, because files that are compiled for other
 // instruction sets include it.

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -299,8 +300,10 @@ TEST_P(Packed, ExtremeCodesAreExact) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Packed, ::testing::ValuesIn(supported_isas()),
-                         [](const ::testing::TestParamInfo<Isa>& info) { return to_string(info.param); });
+std::string isa_name(const ::testing::TestParamInfo<Isa>& info) {
+  return to_string(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Isas, Packed, ::testing::ValuesIn(supported_isas()), isa_name);
 
 }  // namespace
 }  // namespace coppice::kernels
