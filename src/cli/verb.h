@@ -65,10 +65,12 @@ void set_from_words(T& value, const std::vector<std::string>& words, const std::
   if constexpr (is_optional<T>) {
     set_from_words(value.emplace(), words, where);
   } else if constexpr (is_vector<T>) {
-    // Numbers may also be given as one word, separated by commas.
+    // Numbers and names of values may also be given as one word, separated by commas.
     for (const auto& word : words)
       for (const auto& part :
-           std::is_arithmetic_v<typename T::value_type> ? split(word, ',') : std::vector{word})
+           std::is_arithmetic_v<typename T::value_type> || NamedEnum<typename T::value_type>
+               ? split(word, ',')
+               : std::vector{word})
         set_from_words(value.emplace_back(), {part}, where);
   } else if constexpr (std::same_as<T, bool>) {
     const std::string word = words.empty() ? "true" : words.back();
