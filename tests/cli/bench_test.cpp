@@ -22,7 +22,7 @@ class Bench : public ::testing::Test {
 
 TEST_F(Bench, OneRowForEveryCombination) {
   const Outcome outcome = run_coppice({"bench", model_, "-p", "8,16", "-n", "4", "-d", "0,8", "-b", "1,2",
-                                       "-t", "1,2", "-r", "2", "--weights", "f32", "bf16", "--json"});
+                                       "-t", "1,2", "-r", "2", "--weights", "f32,bf16", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const Json rows = parse_json(outcome.out, "stdout");
   ASSERT_EQ(rows.size(), (2 + 1) * 2 * 2 * 2 * 2);

@@ -447,7 +447,7 @@ TEST(Gguf, TypesOfTensors) {
 // Which blocks are finer in llama.cpp's mixtures, and what rows of other lengths become.
 TEST(Gguf, MixturesOfTypes) {
   ModelSpec spec = {
-      .vocabulary = 64,
+      .vocabulary = vocabulary,
       .width = 256,
       .context = 32,
       .tied_embeddings = false,
