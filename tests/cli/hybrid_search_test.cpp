@@ -155,21 +155,22 @@ TEST_F(HybridSearch, AProgramRanksAnew) {
 }
 
 TEST_F(HybridSearch, BadVectorsAreRefused) {
-  const auto refused = [&](const std::string& name, const std::string& bytes, const std::string& message) {
+  const auto refused = [&](const std::string& bytes, const std::string& message) {
     SCOPED_TRACE(message);
-    write_file(folder_ / name, bytes);
-    const auto outcome = make_index({"--dense", path(name)});
+    write_file(folder_ / "dense.jsonl", bytes);
+    const auto outcome = make_index();
     EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr(message));
     EXPECT_FALSE(std::filesystem::exists(folder_ / "index"));
   };
   const std::string a = "{\"id\": \"a\", \"vector\": [1, 0]}\n", b = "{\"id\": \"b\", \"vector\": [1, 0]}\n",
                     c = "{\"id\": \"c\", \"vector\": [1, 0]}\n";
-  refused("bad.jsonl", a + b, "no vector of document 'c'");
-  refused("bad.jsonl", a + b + c + "{\"id\": \"z\", \"vector\": [1, 0]}\n", "'z' is no document");
-  refused("bad.jsonl", a + b + "{\"id\": \"c\", \"vector\": [1, 0, 3]}\n", "3 dimensions");
-  refused("bad.jsonl", a + b + "{\"id\": \"c\", \"vector\": [1, 1e99]}\n", "inf");
-  refused("bad.jsonl", a + b + "{\"id\": \"c\", \"vec", "bad.jsonl:3");
+  refused(a + b, "no vector of document 'c'");
+  refused(a + b + c + "{\"id\": \"z\", \"vector\": [1, 0]}\n", "'z' is no document");
+  refused(a + b + "{\"id\": \"c\", \"vector\": [1, 0, 3]}\n", "3 dimensions");
+  refused(a + b + "{\"id\": \"c\", \"vector\": [1, 1e99]}\n", "inf");
+  refused(a + b + "{\"id\": \"c\", \"vec", "dense.jsonl:3");
+  write_file(folder_ / "dense.jsonl", a + b + c);
   ASSERT_EQ(make_index().exit_code, 0);
   write_file(folder_ / "wide.jsonl", "{\"id\": \"q\", \"vector\": [0, 1, 2]}\n");
   EXPECT_THAT(search({"--mode", "dense", "--query-dense", path("wide.jsonl")}).err,

@@ -196,9 +196,13 @@ std::vector<ScoredDoc> plaid_search(const LateFile& late, const LateQuery& query
                                     LateSearchReport& report) {
   const auto& spec = late.part.spec;
   const auto scores = centroid_scores(late, query);
-  auto docs = candidates_of(late, query, scores, options.nprobe.value_or(spec.nprobe), allowed);
-  report.candidates = static_cast<int64_t>(docs.size());
   const auto keep = std::max(static_cast<size_t>(options.candidates.value_or(spec.candidates)), 4 * k);
+  std::vector<DocOrdinal> docs;
+  if (allowed != nullptr && allowed->count() <= keep)  // no need to choose among them
+    allowed->for_each([&](DocOrdinal doc) { docs.push_back(doc); });
+  else
+    docs = candidates_of(late, query, scores, options.nprobe.value_or(spec.nprobe), allowed);
+  report.candidates = static_cast<int64_t>(docs.size());
   if (docs.size() > keep) {
     const auto threshold = static_cast<float>(options.threshold.value_or(spec.threshold));
     std::vector<uint8_t> kept(static_cast<size_t>(late.part.centroids));
