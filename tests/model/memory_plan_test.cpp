@@ -46,8 +46,10 @@ TEST(MemoryPlan, GrowsWithSequencesAndNotWithWindows) {
 TEST(MemoryPlan, TooMuchIsRefusedWithWhatToDo) {
   const MemoryPlan large_context{.weight_bytes = 10, .cache_bytes = 100, .pass_bytes = 5};
   EXPECT_NO_THROW(require_memory(large_context, 115, "m"));
-  EXPECT_THAT(error_of([&] { require_memory(large_context, 114, "m"); }), HasSubstr("shorter context"));
-  EXPECT_THAT(error_of([&] { require_memory({.weight_bytes = 200}, 114, "m"); }), HasSubstr("quantize"));
+  EXPECT_THAT(error_of([&] { require_memory(large_context, 114, "m"); }, Fault::resource),
+              HasSubstr("shorter context"));
+  EXPECT_THAT(error_of([&] { require_memory({.weight_bytes = 200}, 114, "m"); }, Fault::resource),
+              HasSubstr("quantize"));
   EXPECT_GT(available_memory(), 0);
 }
 
