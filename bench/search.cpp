@@ -245,7 +245,7 @@ void write_plain(const InvertedIndex& index, const std::vector<Query>& queries,
   }
 }
 
-// The JSON lines that a program prints.
+// The lines that a program prints of JSON objects; what else its libraries say is passed over.
 Json answers_of(const std::string& command) {
   std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   if (pipe == nullptr) throw system_error("cannot run", command);
@@ -256,7 +256,7 @@ Json answers_of(const std::string& command) {
     throw Error({.where = command, .found = fmt::format("exit status {}", WEXITSTATUS(status))});
   Json lines = Json::array();
   for (const auto& line : split(text, '\n'))
-    if (line.starts_with("{")) lines.push_back(parse_json(line, command));
+    if (line.starts_with("{\"") && line.ends_with("}")) lines.push_back(parse_json(line, command));
   return lines;
 }
 

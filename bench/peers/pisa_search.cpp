@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
               {"wand_s", wand_seconds},
               {"index_bytes", std::filesystem::file_size(index_path)},
               {"wand_bytes", std::filesystem::file_size(wand_path)}};
-          std::cout << line.dump() << std::endl;
+          std::cout << "\n" << line.dump() << std::endl;  // building leaves a line open
         }
     }
   }
