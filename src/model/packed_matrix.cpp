@@ -257,7 +257,7 @@ void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
   const int64_t bytes = kernels::panel_bytes(type, source.columns),
                 panels = (source.rows + panel_rows - 1) / panel_rows,
                 padding = kernels::packed_groups(type, source.columns) * group_columns - source.columns;
-  parallel_for(panels, std::max<int64_t>(1, (int64_t{1} << 16) / bytes), [&](int64_t begin, int64_t end) {
+  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       auto* panel = reinterpret_cast<uint8_t*>(out + p * bytes);
       const int64_t first = p * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);

