@@ -3,17 +3,6 @@
 #include "kernels/isa.h"
 
 namespace coppice::kernels {
-namespace {
-
-bool multiplies_bf16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
-
-}  // namespace
 
 int64_t cache_block_bytes(CacheElement element, int64_t width) {
   const int64_t elements = 2 * block_positions * width;
@@ -32,9 +21,11 @@ int64_t cache_block_bytes(CacheElement element, int64_t width) {
 const AttentionKernels& active_attention() {
   switch (active_isa()) {
 #if defined(__x86_64__)
+    case Isa::avx512_bf16:
+      return avx512_bf16_attention::attention_table();
+    case Isa::avx512_vnni:
     case Isa::avx512:
-      return multiplies_bf16() ? avx512_bf16_attention::attention_table()
-                               : avx512_attention::attention_table();
+      return avx512_attention::attention_table();
     case Isa::avx2:
       return avx2_attention::attention_table();
 #endif
@@ -48,10 +39,8 @@ const AttentionKernels* const* supported_attention_kernels() {
     std::vector<const AttentionKernels*> tables = {&baseline_attention::attention_table()};
 #if defined(__x86_64__)
     if (is_supported(Isa::avx2)) tables.push_back(&avx2_attention::attention_table());
-    if (is_supported(Isa::avx512)) {
-      tables.push_back(&avx512_attention::attention_table());
-      if (multiplies_bf16()) tables.push_back(&avx512_bf16_attention::attention_table());
-    }
+    if (is_supported(Isa::avx512)) tables.push_back(&avx512_attention::attention_table());
+    if (is_supported(Isa::avx512_bf16)) tables.push_back(&avx512_bf16_attention::attention_table());
 #endif
     tables.push_back(nullptr);
     return tables;

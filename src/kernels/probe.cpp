@@ -64,10 +64,9 @@ struct PeakProbe {
 PeakProbe probe_of(Multiplied kind) {
   if (kind == Multiplied::f32) return {active().fma_probe, active().fma_probe_flops};
 #if defined(__x86_64__)
-  if (active_isa() < Isa::avx512) return {};
-  if (kind == Multiplied::bf16 && __builtin_cpu_supports("avx512bf16"))
+  if (kind == Multiplied::bf16 && active_isa() >= Isa::avx512_bf16)
     return {bf16_probe, bf16_probe_operations};
-  if (kind == Multiplied::int8 && __builtin_cpu_supports("avx512vnni"))
+  if (kind == Multiplied::int8 && active_isa() >= Isa::avx512_vnni)
     return {int8_probe, int8_probe_operations};
 #endif
   return {};
