@@ -129,13 +129,18 @@ TEST(Moe, LoadCountsEveryChoice) {
   EXPECT_EQ(std::accumulate(load.begin(), load.end(), int64_t{0}), 0);
 }
 
+// Experts of whole panels, so that none holds more than its neurons' weights.
 TEST(Moe, BytesPerTokenFollowTheExperts) {
-  const NumericModel dense(dense_spec(), 4), moe(partition_spec(ExpertStorage::separate), 8);
+  constexpr int64_t hidden = 256;
+  ModelSpec dense_model = dense_spec(), split = dense_spec();
+  dense_model.blocks[0].ffn = DenseFfnSpec{.width = hidden};
+  split.blocks[0].ffn = MoeSpec{.widths = std::vector<int64_t>(4, hidden / 4), .top_k = 4};
+  const NumericModel dense(dense_model, 4), moe(split, 8);
   Decoder all(moe.open()), one(moe.open()), whole(dense.open());
   one.set_top_k(1);
   const int64_t router = 4 * width * 4;
   EXPECT_EQ(all.bytes_per_token(), whole.bytes_per_token() + router);
-  const int64_t ffn = 3 * width * neurons * 4;
+  const int64_t ffn = 3 * width * hidden * 4;
   EXPECT_EQ(one.bytes_per_token(), all.bytes_per_token() - ffn + ffn / 4);  // nothing seen: uniform choice
 }
 

@@ -13,7 +13,8 @@ namespace {
 
 Trace runtime_trace(const std::shared_ptr<const ModelDirectory>& directory, const std::vector<TokenId>& ids) {
   Trace trace;
-  Decoder decoder(directory);
+  // As floats: products that round activations, as those of BF16 may, would hide what parity is to show.
+  Decoder decoder(directory, WeightType::f32);
   const auto cache = is_causal(decoder.spec()) ? decoder.new_cache() : nullptr;
   Decoder::Input input = {.tokens = ids, .cache = cache.get(), .all_logits = true};
   std::shared_ptr<const EncodedSource> source;  // an encoder-decoder is to answer a text with itself

@@ -2,6 +2,8 @@
 
 #include "text/analysis/analyzer.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <libstemmer.h>
 #include <unicode/brkiter.h>
@@ -76,7 +78,8 @@ TEST(Analyzer, PositionsCountStopWordsAndPlacesAreOfTheText) {
   EXPECT_EQ(text.substr(analyzed.tokens[1].begin, analyzed.tokens[1].end - analyzed.tokens[1].begin), "Mats");
 }
 
-// The published algorithm is libstemmer's "porter".
+// The published algorithm is libstemmer's "porter", except that libstemmer takes back doubled consonants only of the letters
+// that English doubles; Porter's own program, which Lucene's is, takes back others too. No such word is asked for.
 TEST(Analyzer, PorterIsSnowballsPorter) {
   sb_stemmer* snowball = sb_stemmer_new("porter", "UTF_8");
   ASSERT_NE(snowball, nullptr);
@@ -91,7 +94,10 @@ TEST(Analyzer, PorterIsSnowballsPorter) {
     for (uint64_t letters = 1 + rng.below(7); letters > 0; --letters)
       word += rng.chance(0.4) ? "aeiouy"[rng.below(6)] : static_cast<char>('a' + rng.below(26));
     word += ends[rng.below(ends.size())];
-    if (word.size() < 3) continue;
+    const auto twin = std::ranges::adjacent_find(word);
+    if (word.size() < 3 ||
+        (twin != word.end() && std::string_view("chjkqvwxy").find(*twin) != std::string_view::npos))
+      continue;
     porter_stem(word, stem, true);
     const auto* theirs = sb_stemmer_stem(snowball, reinterpret_cast<const sb_symbol*>(word.data()),
                                          static_cast<int>(word.size()));
@@ -114,8 +120,11 @@ TEST(Analyzer, WordsAreThoseOfIcu) {
   COPPICE_NEEDS_DATA("multilingual-text");
   for (const char* language :
        {"eng", "fra", "pol", "rus", "tur", "vie", "heb", "arb", "hin", "amh", "tir", "nld", "spa", "kor"}) {
-    const std::string text =
+    std::string text =
         read_file(test::data_folder() / "multilingual-text/udhr" / (std::string(language) + ".txt"));
+    // ICU breaks Hangul at a middle dot; Unicode's rules do not.
+    for (size_t dot; (dot = text.find("·")) != std::string::npos && std::string_view(language) == "kor";)
+      text.replace(dot, std::string_view("·").size(), " ");
     std::vector<std::string> ours, theirs;
     WordBreaker breaker(text, 255);
     for (Word word; breaker.next(word);) ours.push_back(text.substr(word.begin, word.end - word.begin));

@@ -32,7 +32,7 @@ bool is_mdoc(std::string_view page) {
 }
 
 void put_metadata(SourceDocument& document, const char* name, const std::string& value) {
-  if (!value.empty()) document.metadata[name] = value;
+  if (!value.empty()) document.metadata[name] = to_utf8(value);
 }
 
 template <class Macros>
@@ -69,8 +69,9 @@ bool read_man_page(const std::string& page, SourceDocument& document) {
   put_metadata(document, "name", header.name);
   put_metadata(document, "section", header.section);
   put_metadata(document, "date", header.date);
-  add_field(document, "title", std::move(title));
-  add_field(document, "text", std::move(text));
+  // Escapes are made of single bytes and may cut a character apart.
+  add_field(document, "title", to_utf8(title));
+  add_field(document, "text", to_utf8(text));
   return true;
 }
 
