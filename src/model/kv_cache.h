@@ -28,7 +28,7 @@ struct EnumNames<KvType> {
 
 struct KvOptions {
   KvType type = KvType::f32;
-  int64_t rollback = 0;                      // `truncate` may take back so many positions read since the last one
+  int64_t rollback = 0;  // `truncate` may take back so many positions read since the last one
   std::shared_ptr<PagePool> pool = nullptr;  // nullptr: one of its own, without a limit
 };
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/profile.h"
 #include "base/parallel.h"
+#include "base/profile.h"
 
 namespace coppice {
 

@@ -21,8 +21,8 @@ struct FeedbackSpec {
   std::optional<int64_t> documents;  // else 10, and 3 for colbert_prf
   int64_t terms = 10;                // terms: of texts; of token vectors, centroids
   double original = 0.5;             // rm3: share of the original query
-  double alpha = 1;            // rocchio: weight of the query
-  std::optional<double> beta;  // and of the documents, else 0.75; of colbert_prf's centroids, else 1
+  double alpha = 1;                  // rocchio: weight of the query
+  std::optional<double> beta;        // and of the documents, else 0.75; of colbert_prf's centroids, else 1
 
   int64_t taken_documents() const { return documents.value_or(method == Feedback::colbert_prf ? 3 : 10); }
 

@@ -40,7 +40,7 @@ struct GgufExport {
   std::vector<std::string> not_blocks;  // matrices whose rows are no multiple of a block
   // Tensors on top of a text encoder, by their canonical names, and prompts, which GGUF has no place for.
   std::vector<std::string> left_out;
-  std::vector<WrittenTensor> written;   // all but rope's factors
+  std::vector<WrittenTensor> written;  // all but rope's factors
 };
 
 // An architecture or a tokenizer without a GGUF name is an Error that says why, before anything is written. `sentence`
