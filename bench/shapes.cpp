@@ -13,6 +13,7 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "bench/random_model.h"
 #include "format/float16.h"
 #include "kernels/isa.h"
 #include "kernels/probe.h"
@@ -57,24 +58,6 @@ struct Folder {
     return pattern;
   }
 };
-
-// Random weights: every tensor is another stretch of one random buffer.
-void write_random(const fs::path& path, const ModelSpec& spec) {
-  const auto table = tensor_table(spec);
-  int64_t longest = 0;
-  for (const auto& tensor : table) longest = std::max(longest, tensor.count());
-  constexpr int64_t shift = 4096;
-  std::vector<uint16_t> buffer(static_cast<size_t>(longest + shift));
-  Rng rng(1);
-  for (auto& bits : buffer) bits = float_to_bf16(static_cast<float>(rng.uniform(-0.04, 0.04)));
-  std::vector<TensorData> tensors;
-  for (const auto& tensor : table)
-    tensors.push_back(
-        {tensor.name, DType::bf16, tensor.shape,
-         std::as_bytes(std::span(buffer).subspan(rng.below(shift), static_cast<size_t>(tensor.count())))});
-  fs::create_directory(path);
-  write_model(path, spec, tensors);
-}
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -145,12 +128,13 @@ int run(int64_t rounds, const std::vector<std::string>& shapes, const std::vecto
     for (const auto& type : types)
       rows.push_back(measure(folder.path / "model", name, parse_enum<WeightType>(type, "TYPE"), rounds));
   }
-  std::cout << to_text(Json{{"benchmark", "shapes"},
-                            {"isa", to_string(kernels::active_isa())},
-                            {"threads", thread_count()},
-                            {"rounds", rounds},
-                            {"peak_f32_flops", kernels::measure_peak_flops(thread_count(), 0.2)},
-                            {"rows", rows}});
+  std::cout << to_text(Json{
+      {"benchmark", "shapes"},
+      {"isa", to_string(kernels::active_isa())},
+      {"threads", thread_count()},
+      {"rounds", rounds},
+      {"peak_f32_flops", kernels::measure_peak(kernels::Multiplied::f32, thread_count(), 0.2).value_or(0)},
+      {"rows", rows}});
   return 0;
 }
 
