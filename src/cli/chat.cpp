@@ -19,7 +19,7 @@ class Conversation {
         // Before the weights, which take longer: a model without a template is to fail at once.
         template_(load_chat_template(options.model)),
         tokenizer_(load_tokenizer(options.model)),
-        decoder_(open_decoder(options.model, options.runtime)),
+        decoder_(open_decoder(options.model, options.runtime, PackWhen::between_passes)),
         draftsman_(options, *tokenizer_, decoder_),
         generator_(decoder_, {.most_sequences = 1, .kept_prefixes = 1}) {
     settings_ = {.tokens = options.tokens,

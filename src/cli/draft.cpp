@@ -40,7 +40,7 @@ Draftsman::Draftsman(const RunOptions& options, const Tokenizer& tokenizer, cons
   check_tokenizers(*options.draft, tokenizer, *load_tokenizer(*options.draft));
   RuntimeOptions runtime = options.runtime;
   runtime.experts = std::nullopt;
-  decoder_.emplace(open_decoder(*options.draft, runtime));
+  decoder_.emplace(open_decoder(*options.draft, runtime, PackWhen::between_passes));
   require_next_token_model(model.spec(), options.model.string());
   require_same_vocabulary(model.spec(), decoder_->spec(), *options.draft);
 }

@@ -9,8 +9,8 @@
 
 namespace coppice {
 
-Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options) {
-  Decoder decoder(open_model(model), options.weights);
+Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options, PackWhen when) {
+  Decoder decoder(open_model(model), options.weights, when);
   if (options.experts) decoder.set_top_k(*options.experts);
   decoder.set_kv_options({.type = options.kv_type});
   return decoder;
@@ -37,7 +37,7 @@ int run_run(const RunOptions& options) {
   if (options.system)
     throw Error({.where = "--system", .found = "no conversation", .advice = "add --chat"}, Fault::usage);
   const auto tokenizer = load_tokenizer(options.model);
-  Decoder decoder = open_decoder(options.model, options.runtime);
+  Decoder decoder = open_decoder(options.model, options.runtime, PackWhen::between_passes);
   require_generator(decoder.spec(), options.model.string());
   const auto prompt = tokenizer->encode(options.prompt);
   Draftsman draftsman(options, *tokenizer, decoder);

@@ -77,6 +77,7 @@ inline const VerbInfo run_verb = {"run", "continue a prompt, printing the text a
 int run_run(const RunOptions& options);
 
 // The decoder that those options ask for.
-Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options);
+Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options,
+                     PackWhen when = PackWhen::at_load);
 
 }  // namespace coppice

@@ -183,17 +183,70 @@ bool pack_q6_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   return finite;
 }
 
+// Four rows at once, for types that most models come in: the panel is written in vectors.
+using PackFourRows = bool (*)(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel);
+
+using FourWords = uint32_t __attribute__((vector_size(16)));
+
+FourWords words_at(Bytes at) {
+  FourWords words;
+  std::memcpy(&words, at, sizeof words);
+  return words;
+}
+void put(uint8_t* at, FourWords words) {
+  std::memcpy(at, &words, sizeof words);
+}
+
+// Four words of each row from byte `at` on, whose bits `flipped` are inverted, into rows r to r + 3 of four columns of words.
+void put_four_words(const std::array<Bytes, 4>& rows, int64_t at, uint32_t flipped, int64_t r,
+                    uint8_t* columns) {
+  const FourWords a = words_at(rows[0] + at) ^ flipped, b = words_at(rows[1] + at) ^ flipped,
+                  c = words_at(rows[2] + at) ^ flipped, d = words_at(rows[3] + at) ^ flipped;
+  const FourWords ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                  ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                  cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                  cd23 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  put(columns + 4 * r, __builtin_shufflevector(ab01, cd01, 0, 1, 4, 5));
+  put(columns + 128 + 4 * r, __builtin_shufflevector(ab01, cd01, 2, 3, 6, 7));
+  put(columns + 256 + 4 * r, __builtin_shufflevector(ab23, cd23, 0, 1, 4, 5));
+  put(columns + 384 + 4 * r, __builtin_shufflevector(ab23, cd23, 2, 3, 6, 7));
+}
+
+bool pack_four_bf16_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
+  const int64_t whole = columns / 8 * 8;
+  for (int64_t k = 0; k < whole; k += 8) put_four_words(rows, 2 * k, 0, r, panel + k * 64);
+  for (int64_t i = 0; i < 4; ++i)
+    pack_bf16_row(rows[static_cast<size_t>(i)] + 2 * whole, columns - whole, r + i, panel + whole * 64);
+  return true;
+}
+
+bool pack_four_q8_0_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
+  bool finite = true;
+  int64_t block = 0;
+  for (int64_t k = 0; k < columns; k += group_columns, block += 34, panel += 1088) {
+    for (int64_t i = 0; i < 4; ++i) {
+      const uint16_t scale = half_at(rows[static_cast<size_t>(i)] + block);
+      finite &= is_finite_half(scale);
+      put(panel + 2 * (r + i), scale);
+    }
+    put_four_words(rows, block + 2, 0x80808080u, r, panel + 64);
+    put_four_words(rows, block + 18, 0x80808080u, r, panel + 64 + 512);
+  }
+  return finite;
+}
+
 // Types whose rows go into panels without loss.
 struct Packing {
   GgmlType from;
   PackedType to;
   PackRow pack;
+  PackFourRows pack_four = nullptr;
 };
 constexpr auto packings = std::to_array<Packing>({
     {GgmlType::f32, PackedType::f32, pack_f32_row},
     {GgmlType::f16, PackedType::f16, pack_f16_row},
-    {GgmlType::bf16, PackedType::bf16, pack_bf16_row},
-    {GgmlType::q8_0, PackedType::q8_0, pack_q8_0_row},
+    {GgmlType::bf16, PackedType::bf16, pack_bf16_row, pack_four_bf16_rows},
+    {GgmlType::q8_0, PackedType::q8_0, pack_q8_0_row, pack_four_q8_0_rows},
     {GgmlType::q5_0, PackedType::q8_0, pack_q5_0_row},
     {GgmlType::q4_0, PackedType::q4_0, pack_q4_0_row},
     {GgmlType::q4_1, PackedType::q4_1, pack_q4_1_row},
@@ -230,6 +283,12 @@ std::vector<std::byte> rounded_rows(GgmlType type, const StoredRows& source, int
   return quantize(type, wide, source.name);
 }
 
+// Asks for bytes that are soon read, or need not exist.
+void prefetch(Bytes at, int64_t bytes) {
+  constexpr int64_t line = 64;
+  for (int64_t i = 0; i < bytes; i += line) __builtin_prefetch(at + i);
+}
+
 }  // namespace
 
 int64_t StoredRows::row_bytes() const {
@@ -250,31 +309,71 @@ int64_t packed_bytes(PackedType type, int64_t rows, int64_t columns) {
   return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, columns);
 }
 
-void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
-  const Packing* packing = packing_of(source.type, type);
-  const bool rounds = packing == nullptr;
-  if (rounds) packing = packing_of(blocks_for(type));
-  const int64_t bytes = kernels::panel_bytes(type, source.columns),
-                panels = (source.rows + panel_rows - 1) / panel_rows,
-                padding = kernels::packed_groups(type, source.columns) * group_columns - source.columns;
-  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      auto* panel = reinterpret_cast<uint8_t*>(out + p * bytes);
-      const int64_t first = p * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
-      if (count < panel_rows || padding > 0) std::memset(panel, 0, static_cast<size_t>(bytes));
-      std::vector<std::byte> rounded;
-      if (rounds) rounded = rounded_rows(packing->from, source, first, count);
-      for (int64_t r = 0; r < count; ++r) {
-        const auto row = rounds ? std::span<const std::byte>(rounded).subspan(
-                                      static_cast<size_t>(r) * (rounded.size() / static_cast<size_t>(count)))
-                                : source.row(first + r);
-        if (!packing->pack(reinterpret_cast<Bytes>(row.data()), source.columns, r, panel))
-          throw Error({.where = source.name,
-                       .found = fmt::format("a scale in row {} that is not finite", first + r),
-                       .expected = "finite scales",
-                       .advice = "the file is damaged or was made wrongly"});
-      }
+namespace {
+
+// How a matrix goes into panels of a type: as it is, or rounded to blocks first.
+struct PackingPlan {
+  const Packing& packing;
+  bool rounds;
+};
+
+PackingPlan plan_for(PackedType type, GgmlType from) {
+  const Packing* lossless = packing_of(from, type);
+  if (lossless != nullptr) return {*lossless, false};
+  return {*packing_of(blocks_for(type)), true};
+}
+
+void pack_panel_by(const PackingPlan& plan, const StoredRows& source, int64_t index, std::byte* out) {
+  // All rows are packed before the next columns are, so that the part of the panel that they lie in stays in the
+  // first-level cache.
+  constexpr int64_t stretch = k_groups * group_columns;
+  const PackedType type = plan.packing.to;
+  const GgmlTypeInfo& info = ggml_type_info(plan.packing.from);
+  const int64_t stretch_bytes = stretch / info.block_elements * info.block_bytes;
+  auto* panel = reinterpret_cast<uint8_t*>(out);
+  const int64_t first = index * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
+  if (count < panel_rows || kernels::packed_groups(type, source.columns) * group_columns > source.columns)
+    std::memset(panel, 0, static_cast<size_t>(kernels::panel_bytes(type, source.columns)));
+  std::vector<std::byte> rounded;
+  if (plan.rounds) rounded = rounded_rows(plan.packing.from, source, first, count);
+  const Bytes rows = reinterpret_cast<Bytes>(plan.rounds ? rounded.data() : source.row(first).data());
+  const int64_t row_bytes =
+      plan.rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
+  for (int64_t column = 0; column < source.columns; column += stretch) {
+    const int64_t columns = std::min(stretch, source.columns - column);
+    const Bytes begin = rows + column / info.block_elements * info.block_bytes;
+    uint8_t* out_columns = panel + kernels::panel_bytes(type, column);
+    for (int64_t r = 0, taken = 0; r < count; r += taken) {
+      const Bytes row = begin + r * row_bytes;
+      const bool four = plan.packing.pack_four != nullptr && r + 4 <= count;
+      taken = four ? 4 : 1;
+      for (int64_t i = 0; i < taken; ++i) prefetch(row + i * row_bytes + stretch_bytes, stretch_bytes);
+      const bool finite =
+          four ? plan.packing.pack_four({row, row + row_bytes, row + 2 * row_bytes, row + 3 * row_bytes},
+                                        columns, r, out_columns)
+               : plan.packing.pack(row, columns, r, out_columns);
+      if (!finite)
+        throw Error({.where = source.name,
+                     .found = fmt::format("a scale in rows {} to {} that is not finite", first + r,
+                                          first + r + taken - 1),
+                     .expected = "finite scales",
+                     .advice = "the file is damaged or was made wrongly"});
     }
+  }
+}
+
+}  // namespace
+
+void pack_panel(PackedType type, const StoredRows& source, int64_t index, std::byte* out) {
+  pack_panel_by(plan_for(type, source.type), source, index, out);
+}
+
+void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
+  const PackingPlan plan = plan_for(type, source.type);
+  const int64_t bytes = kernels::panel_bytes(type, source.columns),
+                panels = (source.rows + panel_rows - 1) / panel_rows;
+  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, source, p, out + p * bytes);
   });
 }
 

@@ -36,6 +36,9 @@ int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t columns);
 // the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error.
 void pack_matrix(kernels::PackedType type, const StoredRows& source, std::byte* out);
 
+// Panel `index` alone, with the calling thread.
+void pack_panel(kernels::PackedType type, const StoredRows& source, int64_t index, std::byte* out);
+
 // One row of packed panels as floats.
 void unpack_row(kernels::PackedType type, const std::byte* panels, int64_t columns, int64_t row, float* out);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -85,9 +86,22 @@ int64_t Matrix::bytes() const {
   return form == MatrixForm::panels ? panels() * kernels::panel_bytes(packed, columns) : rows * row_bytes();
 }
 
+const std::byte* Matrix::panel(int64_t index, PanelRoom& room) const {
+  const int64_t size = kernels::panel_bytes(packed, columns);
+  const auto* begin = late == nullptr ? static_cast<const std::byte*>(data) : late->panels;
+  if (begin != nullptr) return begin + index * size;
+  room.resize((static_cast<size_t>(size) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
+  pack_panel(packed, late->source, index, room.front().bytes);
+  return room.front().bytes;
+}
+
 void copy_row(const Matrix& matrix, int64_t row, float* out) {
+  if (matrix.form == MatrixForm::panels) {
+    thread_local PanelRoom room;
+    const std::byte* panel = matrix.panel(row / kernels::panel_rows, room);
+    return unpack_row(matrix.packed, panel, matrix.columns, row % kernels::panel_rows, out);
+  }
   const auto* data = static_cast<const std::byte*>(matrix.data);
-  if (matrix.form == MatrixForm::panels) return unpack_row(matrix.packed, data, matrix.columns, row, out);
   const auto* bytes = data + row * matrix.row_bytes();
   if (matrix.form == MatrixForm::stored) {
     const auto floats = dequantize(static_cast<uint32_t>(matrix.type),
@@ -100,8 +114,8 @@ void copy_row(const Matrix& matrix, int64_t row, float* out) {
   }
 }
 
-WeightStore::WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type)
-    : files_(std::move(files)), type_(type) {}
+WeightStore::WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when)
+    : files_(std::move(files)), type_(type), when_(when) {}
 
 void WeightStore::Unmap::operator()(std::byte* memory) const {
   ::munmap(memory, size);
@@ -185,11 +199,36 @@ Matrix WeightStore::matrix(const std::string& name) {
                 .packed = panels_for(type_, source.type),
                 .rows = source.rows,
                 .columns = source.columns};
+  if (when_ == PackWhen::between_passes) {
+    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.packed});
+    matrix.late = late_.back().panels.get();
+    return matrix;
+  }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
   pack_matrix(matrix.packed, source, out);
   if (memory == nullptr) release_pages(source.bytes);
   return matrix;
+}
+
+void WeightStore::pack_more(double share) {
+  const auto bytes_of = [](const LateMatrix& matrix) {
+    const StoredRows& source = matrix.panels->source;
+    return packed_bytes(matrix.type, source.rows, source.columns);
+  };
+  int64_t all = 0;
+  for (const auto& matrix : late_) all += bytes_of(matrix);
+  int64_t left = std::llround(share * static_cast<double>(all));
+  for (; packed_late_ < late_.size() && left > 0; ++packed_late_) {
+    const LateMatrix& matrix = late_[packed_late_];
+    LatePanels& late = *matrix.panels;
+    std::byte* out = allocate(bytes_of(matrix));
+    pack_matrix(matrix.type, late.source, out);
+    late.panels = out;
+    if (late.memory == nullptr) release_pages(late.source.bytes);
+    late.memory.reset();
+    left -= bytes_of(matrix);
+  }
 }
 
 Matrix WeightStore::table(const std::string& name) {

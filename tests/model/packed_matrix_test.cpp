@@ -2,6 +2,7 @@
 
 #include "model/packed_matrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -39,13 +40,20 @@ TEST(PackedMatrix, KeepsEveryWeightOfTypesThatPanelsHold) {
   for (const GgmlType type : {GgmlType::f32, GgmlType::f16, GgmlType::bf16, GgmlType::q8_0, GgmlType::q5_0,
                               GgmlType::q4_0, GgmlType::q4_1, GgmlType::q4_k, GgmlType::q6_k})
     for (const int64_t rows : {1, 31, 32, 33, 70}) {
-      const int64_t block = ggml_type_info(type).block_elements, columns = block == 1 ? 45 : 2 * block;
+      const int64_t block = ggml_type_info(type).block_elements,
+                    columns = block == 1 ? 301 : block == 32 ? 320 : 2 * block;
       const auto bytes = random_blocks(type, rows * columns, rng);
       const StoredRows source{"w", type, rows, columns, bytes};
       const auto want = dequantize(static_cast<uint32_t>(type), bytes, "w");
       const PackedType packed = panels_of(type).value();
       std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(packed, rows, columns)));
       pack_matrix(packed, source, panels.data());
+      for (int64_t panel = 0; panel < (rows + 31) / 32; ++panel) {  // each alone is the same
+        std::vector<std::byte> alone(static_cast<size_t>(kernels::panel_bytes(packed, columns)));
+        pack_panel(packed, source, panel, alone.data());
+        ASSERT_TRUE(std::equal(alone.begin(), alone.end(),
+                               panels.begin() + panel * static_cast<int64_t>(alone.size())));
+      }
       std::vector<float> row(static_cast<size_t>(columns));
       for (int64_t r = 0; r < rows; ++r) {
         unpack_row(packed, panels.data(), columns, r, row.data());
