@@ -337,8 +337,7 @@ void pack_panel_by(const PackingPlan& plan, const StoredRows& source, int64_t in
   std::vector<std::byte> rounded;
   if (plan.rounds) rounded = rounded_rows(plan.packing.from, source, first, count);
   const Bytes rows = reinterpret_cast<Bytes>(plan.rounds ? rounded.data() : source.row(first).data());
-  const int64_t row_bytes =
-      plan.rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
+  const int64_t row_bytes = plan.rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
   for (int64_t column = 0; column < source.columns; column += stretch) {
     const int64_t columns = std::min(stretch, source.columns - column);
     const Bytes begin = rows + column / info.block_elements * info.block_bytes;

@@ -40,8 +40,9 @@ TEST(PackedMatrix, KeepsEveryWeightOfTypesThatPanelsHold) {
   for (const GgmlType type : {GgmlType::f32, GgmlType::f16, GgmlType::bf16, GgmlType::q8_0, GgmlType::q5_0,
                               GgmlType::q4_0, GgmlType::q4_1, GgmlType::q4_k, GgmlType::q6_k})
     for (const int64_t rows : {1, 31, 32, 33, 70}) {
-      const int64_t block = ggml_type_info(type).block_elements,
-                    columns = block == 1 ? 301 : block == 32 ? 320 : 2 * block;
+      const int64_t block = ggml_type_info(type).block_elements, columns = block == 1    ? 301
+                                                                           : block == 32 ? 320
+                                                                                         : 2 * block;
       const auto bytes = random_blocks(type, rows * columns, rng);
       const StoredRows source{"w", type, rows, columns, bytes};
       const auto want = dequantize(static_cast<uint32_t>(type), bytes, "w");
