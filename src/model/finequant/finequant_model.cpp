@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/nearest.h"
 #include "format/float16.h"
+#include "format/gguf_types.h"
 #include "model/arch/families.h"
 
 namespace coppice {
@@ -160,6 +161,22 @@ TensorView FinequantModel::tensor(const std::string& canonical_name) const {
           .shape = wanted.shape,
           .bytes = std::as_bytes(std::span(*values)),
           .memory = values};
+}
+
+std::optional<StoredBlocks> FinequantModel::blocks(const std::string& canonical_name) const {
+  const TensorView* integers = tensors_.find(integers_name(canonical_name));
+  if (integers == nullptr) return {};
+  const TensorView& scales = *tensors_.find(scales_name(canonical_name));
+  const std::vector<int64_t>& shape = shapes_.at(canonical_name);
+  if (shape[0] == 0 || shape[1] / scales.shape[1] % ggml_type_info(GgmlType::q4_0).block_elements != 0)
+    return {};
+  const bool four_bits = integers->dtype == DType::u8;
+  auto blocks = std::make_shared<const std::vector<std::byte>>(blocks_of_groups(
+      integers->bytes, numbers_at<uint16_t>(scales), shape[0], shape[1], four_bits ? 4 : 8));
+  return StoredBlocks{.type = static_cast<uint32_t>(four_bits ? GgmlType::q4_0 : GgmlType::q8_0),
+                      .shape = shape,
+                      .bytes = *blocks,
+                      .memory = blocks};
 }
 
 std::vector<StoredTensor> FinequantModel::stored() const {
