@@ -73,7 +73,11 @@ struct Decoder::State {
       pooler = weights.matrix("model.pooler.weight");
       pooler_bias = weights.vector("model.pooler.bias");
     }
-    if (spec.head == HeadKind::none) return;
+    if (spec.head != HeadKind::none) load_head();
+    weights.release_packed();
+  }
+
+  void load_head() {
     if (spec.head == HeadKind::masked) {
       head_dense = weights.matrix("lm_head.dense.weight");
       if (spec.head_dense_bias) head_dense_bias = weights.vector("lm_head.dense.bias");

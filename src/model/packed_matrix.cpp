@@ -367,12 +367,22 @@ void pack_panel(PackedType type, const StoredRows& source, int64_t index, std::b
   pack_panel_by(plan_for(type, source.type), source, index, out);
 }
 
-void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
+void pack_matrix(PackedType type, const StoredRows& source, std::byte* out,
+                 const std::function<void(std::span<const std::byte>)>& done) {
   const PackingPlan plan = plan_for(type, source.type);
   const int64_t bytes = kernels::panel_bytes(type, source.columns),
                 panels = (source.rows + panel_rows - 1) / panel_rows;
   parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, source, p, out + p * bytes);
+    constexpr int64_t reported_bytes = int64_t{4} << 20;
+    const int64_t step = std::max<int64_t>(1, reported_bytes / (panel_rows * source.row_bytes() + 1));
+    for (int64_t first = begin; first < end; first += step) {
+      const int64_t last = std::min(first + step, end);
+      for (int64_t p = first; p < last; ++p) pack_panel_by(plan, source, p, out + p * bytes);
+      const int64_t row = first * panel_rows, behind = std::min(last * panel_rows, source.rows);
+      if (done)
+        done(source.bytes.subspan(static_cast<size_t>(row * source.row_bytes()),
+                                  static_cast<size_t>((behind - row) * source.row_bytes())));
+    }
   });
 }
 

@@ -34,7 +34,9 @@ int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t columns);
 // Packs into `out`, in parallel, reading each row once: without loss from a type that panels_of gives `type` for, from
 // another one by rounding: plain numbers to plain ones, anything to integers as `quantize` does. Columns that do not fill
 // the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error.
-void pack_matrix(kernels::PackedType type, const StoredRows& source, std::byte* out);
+// `done` is called, from any thread, with stretches of the source that are read no more.
+void pack_matrix(kernels::PackedType type, const StoredRows& source, std::byte* out,
+                 const std::function<void(std::span<const std::byte>)>& done = {});
 
 // Panel `index` alone, with the calling thread.
 void pack_panel(kernels::PackedType type, const StoredRows& source, int64_t index, std::byte* out);

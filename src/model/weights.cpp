@@ -122,7 +122,7 @@ void WeightStore::Unmap::operator()(std::byte* memory) const {
 }
 
 std::byte* WeightStore::allocate(int64_t bytes) {
-  constexpr size_t alignment = 64, page = size_t{2} << 20, piece = size_t{32} << 20;
+  constexpr size_t alignment = 64, page = size_t{2} << 20, piece = size_t{256} << 20;
   const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
   if (pieces_.empty() || pieces_.back().get_deleter().size - used_ < size) {
     const size_t whole = std::max(piece, (size + page - 1) / page * page);
@@ -206,12 +206,21 @@ Matrix WeightStore::matrix(const std::string& name) {
   }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack_matrix(matrix.packed, source, out);
-  if (memory == nullptr) release_pages(source.bytes);
+  pack(matrix.packed, source, memory == nullptr, out);
   return matrix;
 }
 
+void WeightStore::pack(PackedType type, const StoredRows& source, bool mapped, std::byte* out) {
+  pack_matrix(type, source, out, mapped ? release_pages : nullptr);
+  if (mapped) packed_.push_back(source.bytes);
+}
+
+void WeightStore::release_packed() const {
+  for (const auto& bytes : packed_) release_pages(bytes);
+}
+
 void WeightStore::pack_more(double share) {
+  if (packed_late_ == late_.size()) return;
   const auto bytes_of = [](const LateMatrix& matrix) {
     const StoredRows& source = matrix.panels->source;
     return packed_bytes(matrix.type, source.rows, source.columns);
@@ -223,12 +232,12 @@ void WeightStore::pack_more(double share) {
     const LateMatrix& matrix = late_[packed_late_];
     LatePanels& late = *matrix.panels;
     std::byte* out = allocate(bytes_of(matrix));
-    pack_matrix(matrix.type, late.source, out);
+    pack(matrix.type, late.source, late.memory == nullptr, out);
     late.panels = out;
-    if (late.memory == nullptr) release_pages(late.source.bytes);
     late.memory.reset();
     left -= bytes_of(matrix);
   }
+  release_packed();
 }
 
 Matrix WeightStore::table(const std::string& name) {

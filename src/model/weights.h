@@ -72,11 +72,15 @@ class WeightStore {
   std::vector<float> vector(const std::string& name) const;
   // Packs more of what `between_passes` left for later: `share` of all of its bytes, in whole matrices.
   void pack_more(double share);
+  // Gives back what reading a matrix mapped of those beside it, which were packed: the system maps more than it is asked
+  // for.
+  void release_packed() const;
   // An ascending list of row numbers below `limit`; anything else is an Error.
   std::vector<int32_t> rows(const std::string& name, int64_t limit) const;
 
  private:
   std::byte* allocate(int64_t bytes);
+  void pack(kernels::PackedType type, const StoredRows& source, bool mapped, std::byte* out);
   kernels::Element element_for(const TensorView& view) const;
   // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
   std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
@@ -90,7 +94,8 @@ class WeightStore {
     kernels::PackedType type;
   };
   std::vector<LateMatrix> late_;
-  size_t packed_late_ = 0;  // the first so many are done
+  size_t packed_late_ = 0;                          // the first so many are done
+  std::vector<std::span<const std::byte>> packed_;  // mapped bytes that are read no more
   struct Unmap {
     size_t size = 0;
     void operator()(std::byte* memory) const;
