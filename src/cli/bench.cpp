@@ -274,14 +274,15 @@ std::string table_of(const Json& rows, bool csv) {
     }
     return text;
   }
-  Table table({"model", "size", "params", "weights", "cache", "threads", "test", "t/s", "bytes/token", "of bandwidth",
-               "of peak", "time"});
+  Table table({"model", "size", "params", "weights", "cache", "threads", "test", "t/s", "bytes/token",
+               "of bandwidth", "of peak", "time"});
   for (const auto& row : rows)
     table.add_row(
         {row["model"].get<std::string>(), human_bytes(row["bytes"].get<double>()),
          human_count(row["parameters"].get<double>()),
          row["weights"] == "as-stored" ? row["stored"].get<std::string>() : row["weights"].get<std::string>(),
-         row["kv_type"].get<std::string>(), fmt::format("{}", row["n_threads"].get<int>()), row["test"].get<std::string>(),
+         row["kv_type"].get<std::string>(), fmt::format("{}", row["n_threads"].get<int>()),
+         row["test"].get<std::string>(),
          fmt::format("{:.2f} ± {:.2f}", row["avg_ts"].get<double>(), row["stddev_ts"].get<double>()),
          row["bytes_per_token"].is_null() ? "" : human_bytes(row["bytes_per_token"].get<double>()),
          percent(row["share_of_bandwidth"]),

@@ -171,8 +171,8 @@ std::optional<StoredBlocks> FinequantModel::blocks(const std::string& canonical_
   if (shape[0] == 0 || shape[1] / scales.shape[1] % ggml_type_info(GgmlType::q4_0).block_elements != 0)
     return {};
   const bool four_bits = integers->dtype == DType::u8;
-  auto blocks = std::make_shared<const std::vector<std::byte>>(blocks_of_groups(
-      integers->bytes, numbers_at<uint16_t>(scales), shape[0], shape[1], four_bits ? 4 : 8));
+  auto blocks = std::make_shared<const std::vector<std::byte>>(
+      blocks_of_groups(integers->bytes, numbers_at<uint16_t>(scales), shape[0], shape[1], four_bits ? 4 : 8));
   return StoredBlocks{.type = static_cast<uint32_t>(four_bits ? GgmlType::q4_0 : GgmlType::q8_0),
                       .shape = shape,
                       .bytes = *blocks,
