@@ -54,6 +54,7 @@ size_t IndexReader::documents() const {
 }
 
 StoredDocument IndexReader::fetch(size_t part, DocOrdinal doc) {
+  const std::lock_guard lock(*turn_);
   fetch_->bind(1, parts_[part].segment->key(doc));
   if (!fetch_->step()) {
     fetch_->reset();
@@ -76,6 +77,7 @@ std::optional<IndexReader::Place> IndexReader::find(std::string_view id) const {
 }
 
 std::vector<DocSet> IndexReader::filtered(const std::string& filter) {
+  const std::lock_guard lock(*turn_);
   const SqlCondition condition = parse_filter(filter);
   Statement select(*database_, "SELECT key FROM documents WHERE " + condition.sql);
   condition.bind(select);
