@@ -164,6 +164,11 @@ class Session {
   SearchQuery query_;  // the last one
 };
 
+void leave_out_damaged(IndexReader& reader, const SearchOptions& options) {
+  if (options.degraded) reader.leave_out_damaged();
+  for (const auto& line : reader.left_out()) log_warning("left out: {}", line);
+}
+
 std::string plain_text(const Json& fields, const char* but) {
   std::string text;
   for (const auto& [name, content] : fields.items())
@@ -175,7 +180,7 @@ int search_one(const SearchOptions& options) {
   const QueryFiles files(options);
   IndexReader reader(options.index, options.degraded);
   Session session(options, files, reader);
-  for (const auto& line : reader.left_out()) log_warning("left out: {}", line);
+  leave_out_damaged(reader, options);
   SourceQuery query;
   query.id = files.only_id();
   query.text = options.query;
@@ -246,7 +251,7 @@ int search_all(SearchOptions options) {
 
   // Every share of the queries has a session of its own on the same state of the index.
   IndexReader reader(options.index, options.degraded);
-  for (const auto& line : reader.left_out()) log_warning("left out: {}", line);
+  leave_out_damaged(reader, options);
   std::vector<std::vector<Hit>> found(queries.size());
   std::vector<double> times(queries.size());
   std::mutex mutex;

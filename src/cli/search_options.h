@@ -121,7 +121,8 @@ struct SearchOptions {
     field("query_prompt_name", self.query_prompt_name,
           Field{.help = "the encoder's prompt for queries", .value_name = "NAME"});
     field("explain", self.explain, Field{.help = "say why a document has its score"});
-    field("degraded", self.degraded, Field{.help = "answer without segments that are damaged"});
+    field("degraded", self.degraded,
+          Field{.help = "answer without segments that are damaged; all are read first"});
     CommonOptions::fields(self.common, field);
   }
 };

@@ -26,6 +26,7 @@ bool IndexReader::open(bool degraded, bool last_try) {
   for (const SegmentRow& row : rows_) {
     const auto folder = segment_folder(path_, row.id);
     try {
+      check_sizes(folder, row.files);
       auto segment = std::make_shared<const Segment>(folder, row.id, spec_);
       if (segment->documents() != row.documents)
         throw Error({.where = folder.string(),
@@ -45,6 +46,19 @@ bool IndexReader::open(bool degraded, bool last_try) {
   }
   fetch_.emplace(*database_, "SELECT id, fields, metadata FROM documents WHERE key = ?");
   return true;
+}
+
+void IndexReader::leave_out_damaged() {
+  std::erase_if(parts_, [&](const Part& part) {
+    try {
+      for (const SegmentRow& row : rows_)
+        if (row.id == part.segment->id()) part.segment->verify(row.files);
+      return false;
+    } catch (const Error& error) {
+      left_out_.push_back(error.what());
+      return true;
+    }
+  });
 }
 
 size_t IndexReader::documents() const {

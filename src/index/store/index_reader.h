@@ -36,6 +36,9 @@ class IndexReader {
   const std::vector<std::string>& left_out() const { return left_out_; }
   size_t documents() const;
 
+  // Reads all segments, leaves out those whose checksums or contents are not right, and names them in `left_out`.
+  void leave_out_damaged();
+
   StoredDocument fetch(size_t part, DocOrdinal doc);
   // Where a document is; nothing if it is not there.
   struct Place {
