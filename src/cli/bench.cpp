@@ -156,7 +156,7 @@ const char* name_of(Multiplied kind) {
 
 // Multiply-adds with weights for the tokens of a test, twice; the head only where logits are wanted.
 double operations_of(const ModelSpec& spec, const Test& test) {
-  const double head = spec.head == HeadKind::none ? 0 : static_cast<double>(spec.vocabulary * spec.width);
+  const auto head = static_cast<double>(logit_count(spec) * spec.width);
   const double tables = static_cast<double>(spec.vocabulary * spec.width) * (spec.tied_embeddings ? 1 : 2);
   const double body = static_cast<double>(count_parameters(spec).active) - tables;
   const auto tokens = static_cast<double>(test.tokens());

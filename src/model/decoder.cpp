@@ -11,6 +11,7 @@
 #include "model/latent_attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
+#include "model/sentence/pooling.h"
 #include "model/short_conv.h"
 
 namespace coppice {
@@ -78,13 +79,15 @@ struct Decoder::State {
   }
 
   void load_head() {
-    if (spec.head == HeadKind::masked) {
-      head_dense = weights.matrix("lm_head.dense.weight");
-      if (spec.head_dense_bias) head_dense_bias = weights.vector("lm_head.dense.bias");
-      head_norm = Norm(spec, weights, "lm_head.norm");
+    const bool classifies = spec.head == HeadKind::classifier;
+    const std::string name = classifies ? "classifier" : "lm_head";
+    if (classifies || spec.head == HeadKind::masked) {
+      head_dense = weights.matrix(name + ".dense.weight");
+      if (spec.head_dense_bias) head_dense_bias = weights.vector(name + ".dense.bias");
+      if (!classifies || spec.head_norm) head_norm = Norm(spec, weights, name + ".norm");
     }
-    head = spec.tied_embeddings ? embedding : weights.matrix("lm_head.weight");
-    if (spec.head_bias) head_bias = weights.vector("lm_head.bias");
+    head = spec.tied_embeddings ? embedding : weights.matrix(name + ".weight");
+    if (spec.head_bias) head_bias = weights.vector(name + ".bias");
   }
 
   void load_blocks(std::vector<Block>& into, const std::vector<BlockSpec>& specs, const std::string& stack) {
@@ -119,6 +122,8 @@ struct Decoder::State {
   std::vector<float> encode(const Pass& first, std::span<const Input> inputs);
   // The hidden states behind the final norm.
   std::vector<float> run(Pass& pass, std::span<const Input> inputs);
+  std::vector<float> head_input(const Pass& pass, std::span<const Input> inputs,
+                                const std::vector<float>& hidden_states) const;
   std::vector<float> logits(const Pass& pass, std::span<const Input> inputs,
                             const std::vector<float>& hidden_states);
 
@@ -339,21 +344,34 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
   return x;
 }
 
+// The rows that logits are asked for: of tokens, or of a classifier one for each text.
+std::vector<float> Decoder::State::head_input(const Pass& pass, std::span<const Input> inputs,
+                                              const std::vector<float>& hidden_states) const {
+  std::vector<float> x;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Slice& slice = pass.slices[i];
+    if (inputs[i].no_logits || slice.count == 0) continue;
+    const float* rows = hidden_states.data() + slice.begin * pass.width;
+    if (spec.head == HeadKind::classifier && spec.head_pooling == HeadPooling::mean) {
+      const auto mean = pool_tokens(
+          Pooling::mean, std::span(rows, static_cast<size_t>(slice.count * pass.width)), pass.width);
+      x.insert(x.end(), mean.begin(), mean.end());
+      continue;
+    }
+    const bool first = spec.head == HeadKind::classifier;
+    const int64_t begin = first || inputs[i].all_logits ? 0 : slice.count - 1, end = first ? 1 : slice.count;
+    x.insert(x.end(), rows + begin * pass.width, rows + end * pass.width);
+  }
+  return x;
+}
+
 std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Input> inputs,
                                           const std::vector<float>& hidden_states) {
   const ProfiledPart timed(Part::head);
-  std::vector<float> x(hidden_states.size());  // the rows that are asked for
-  int64_t wanted = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const Slice& slice = pass.slices[i];
-    const int64_t last = inputs[i].no_logits ? slice.count : std::max<int64_t>(0, slice.count - 1);
-    const int64_t begin = inputs[i].all_logits ? 0 : last;
-    const float* from = hidden_states.data() + (slice.begin + begin) * pass.width;
-    std::copy_n(from, (slice.count - begin) * pass.width, x.data() + wanted * pass.width);
-    wanted += slice.count - begin;
-  }
+  std::vector<float> x = head_input(pass, inputs, hidden_states);
+  const int64_t wanted = static_cast<int64_t>(x.size()) / pass.width;
   if (wanted == 0) return {};
-  if (spec.head == HeadKind::masked) {
+  if (spec.head == HeadKind::masked || spec.head == HeadKind::classifier) {
     Pass part = pass;
     part.rows = wanted;
     std::vector<float> y(x.size());
@@ -363,15 +381,19 @@ std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Inpu
     for_each_row(part, [&](int64_t row) {
       pass.kernels.activate(unit, y.data() + row * pass.width, nullptr, pass.width);
     });
-    head_norm.forward(part, y.data(), x.data());
+    if (head_norm)
+      head_norm.forward(part, y.data(), x.data());
+    else
+      x = std::move(y);
     if (pass.trace) pass.trace("head", wanted, pass.width, x.data());
   }
   if (spec.logit_scale != 1)
     for (float& value : x) value *= static_cast<float>(spec.logit_scale);
-  std::vector<float> logits(static_cast<size_t>(wanted * spec.vocabulary));
+  const int64_t count = logit_count(spec);
+  std::vector<float> logits(static_cast<size_t>(wanted * count));
   const LinearJob output[] = {{head, head_bias, x.data(), logits.data()}};
   run_linear(pass.kernels, output, wanted);
-  if (pass.trace) pass.trace("logits", wanted, spec.vocabulary, logits.data());
+  if (pass.trace) pass.trace("logits", wanted, count, logits.data());
   return logits;
 }
 
@@ -436,7 +458,8 @@ void require_generator(const ModelSpec& spec, const std::string& where) {
   if (!is_causal(spec))
     found = "a text encoder, whose attention sees both ways";
   else if (spec.head != HeadKind::linear)
-    found = "a model without an output head";
+    found = spec.head == HeadKind::classifier ? "a model that classifies texts"
+                                              : "a model without an output head";
   if (found != nullptr)
     throw Error({.where = where,
                  .found = found,

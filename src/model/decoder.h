@@ -82,8 +82,8 @@ class Decoder {
   std::vector<std::shared_ptr<const EncodedSource>> encode(std::span<const std::span<const int32_t>> sources,
                                                            const TraceSink& trace = {});
 
-  // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats. An Input that
-  // would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways
+  // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats, or of a classifier one
+  // row of `labels` floats. An Input that would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways
   // (is_causal), is an Error before any work. A model without an output head is one too.
   std::vector<float> forward(std::span<const Input> inputs, const TraceSink& trace = {});
 

@@ -15,6 +15,8 @@ kernels::Unit unit_of(Activation activation) {
       return kernels::Unit::gelu_tanh;
     case Activation::relu:
       return kernels::Unit::relu;
+    case Activation::tanh:
+      return kernels::Unit::tanh;
   }
   COPPICE_CHECK(false, "every activation has a kernel");
 }

@@ -47,7 +47,7 @@ MemoryPlan plan_memory(const ModelFiles& files, int64_t sequences, int64_t lengt
   plan.cache_bytes = plan.cache_read_per_token * sequences;
   // The residual stream three times, queries, keys and values about as often, hidden neurons, and a row of logits for each
   // sequence.
-  plan.pass_bytes = 4 * (rows * (6 * spec.width + 2 * widest_ffn(spec)) + sequences * spec.vocabulary);
+  plan.pass_bytes = 4 * (rows * (6 * spec.width + 2 * widest_ffn(spec)) + sequences * logit_count(spec));
   const ParameterCount count = count_parameters(spec);
   const int64_t looked_up =
       spec.tied_embeddings || spec.head == HeadKind::none ? 0 : spec.vocabulary * spec.width;

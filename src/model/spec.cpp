@@ -333,7 +333,7 @@ void validate_size(const ModelSpec& spec, const std::string& where) {
   double parameters = 2.0 * width * static_cast<double>(spec.vocabulary);
   if (spec.learned_positions) parameters += width * static_cast<double>(spec.context + spec.position_offset);
   parameters += width * static_cast<double>(spec.token_types);
-  if (spec.head == HeadKind::masked) parameters += width * width;
+  if (spec.head == HeadKind::masked || spec.head == HeadKind::classifier) parameters += width * width;
   if (spec.pooler) parameters += width * width;
   int64_t experts = 0;
   for (const auto* block_of : blocks_of(spec)) {
@@ -368,6 +368,12 @@ class Collector {
     add_stack("model.", spec_.blocks);
     if (spec_.pooler) add_linear("model.pooler", spec_.width, spec_.width, true);
     if (spec_.head == HeadKind::none) return std::move(tensors_);
+    if (spec_.head == HeadKind::classifier) {
+      add_linear("classifier.dense", spec_.width, spec_.width, spec_.head_dense_bias);
+      if (spec_.head_norm) add_norm("classifier.norm");
+      add_linear("classifier", spec_.labels, spec_.width, spec_.head_bias);
+      return std::move(tensors_);
+    }
     if (spec_.head == HeadKind::masked) {
       add_linear("lm_head.dense", spec_.width, spec_.width, spec_.head_dense_bias);
       add_norm("lm_head.norm");
@@ -550,6 +556,11 @@ void validate(const ModelSpec& spec, const std::string& where) {
     throw Error({.where = where,
                  .found = spec.head_bias ? "a bias of the output head" : "a tied output head",
                  .expected = "an output head, or neither"});
+  if (spec.head == HeadKind::classifier && (spec.tied_embeddings || spec.encoder))
+    throw Error(
+        {.where = where,
+         .found = spec.encoder ? "a classifier on an encoder-decoder" : "a classifier tied to the embedding",
+         .expected = "an encoder with matrices of its own for the labels"});
   validate_size(spec, where);
 }
 
@@ -577,6 +588,11 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   }
   count.active = count.total - count.ffn_total + count.ffn_active;
   return count;
+}
+
+int64_t logit_count(const ModelSpec& spec) {
+  if (spec.head == HeadKind::none) return 0;
+  return spec.head == HeadKind::classifier ? spec.labels : spec.vocabulary;
 }
 
 bool is_causal(const ModelSpec& spec) {

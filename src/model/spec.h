@@ -16,7 +16,7 @@
 
 namespace coppice {
 
-enum class Activation { silu, gelu, gelu_tanh, relu };
+enum class Activation { silu, gelu, gelu_tanh, relu, tanh };
 
 template <>
 struct EnumNames<Activation> {
@@ -24,7 +24,8 @@ struct EnumNames<Activation> {
       std::to_array<std::pair<Activation, const char*>>({{Activation::silu, "silu"},
                                                          {Activation::gelu, "gelu"},
                                                          {Activation::gelu_tanh, "gelu_tanh"},
-                                                         {Activation::relu, "relu"}});
+                                                         {Activation::relu, "relu"},
+                                                         {Activation::tanh, "tanh"}});
 };
 
 // How rotary frequencies are stretched beyond the trained context.
@@ -474,15 +475,28 @@ struct EnumNames<NormKind> {
 
 // What makes predictions out of the last hidden states.
 enum class HeadKind {
-  linear,  // logits = W x + b
-  masked,  // logits = W norm(act(D x + d)) + b: predicts tokens that were masked (BERT)
-  none,    // nothing: a body whose hidden states are wanted
+  linear,      // logits = W x + b
+  masked,      // logits = W norm(act(D x + d)) + b: predicts tokens that were masked (BERT)
+  classifier,  // the same of one vector for the whole text, with or without the norm: a logit for each label
+  none,        // nothing: a body whose hidden states are wanted
 };
 
 template <>
 struct EnumNames<HeadKind> {
-  static constexpr auto values = std::to_array<std::pair<HeadKind, const char*>>(
-      {{HeadKind::linear, "linear"}, {HeadKind::masked, "masked"}, {HeadKind::none, "none"}});
+  static constexpr auto values =
+      std::to_array<std::pair<HeadKind, const char*>>({{HeadKind::linear, "linear"},
+                                                       {HeadKind::masked, "masked"},
+                                                       {HeadKind::classifier, "classifier"},
+                                                       {HeadKind::none, "none"}});
+};
+
+// The vector of a text that a classifier sees: the hidden state of its first token, or the mean of all.
+enum class HeadPooling { first, mean };
+
+template <>
+struct EnumNames<HeadPooling> {
+  static constexpr auto values = std::to_array<std::pair<HeadPooling, const char*>>(
+      {{HeadPooling::first, "first"}, {HeadPooling::mean, "mean"}});
 };
 
 // The encoder of an encoder-decoder: tokens of its own sequence, the model's embedding, blocks that see both ways, and
@@ -508,8 +522,11 @@ struct ModelSpec {
   bool embedding_norm = false;  // a norm before the first block
   bool final_norm = true;       // a norm behind the last block
   HeadKind head = HeadKind::linear;
-  Activation head_activation = Activation::gelu;  // of a masked head
-  bool head_dense_bias = true;                    // d of a masked head
+  Activation head_activation = Activation::gelu;  // of a masked head or a classifier
+  bool head_dense_bias = true;                    // d of a masked head or a classifier
+  int64_t labels = 1;                             // of a classifier
+  HeadPooling head_pooling = HeadPooling::first;  // of a classifier
+  bool head_norm = false;                         // a classifier has a norm
   bool pooler = false;           // tanh(W x + b) of the first token's hidden state stands for the text (BERT)
   bool tied_embeddings = false;  // the output head is the embedding matrix
   bool head_bias = false;        // the output head has a bias
@@ -545,8 +562,12 @@ struct ModelSpec {
     field("embedding_norm", self.embedding_norm, {.help = "there is a norm before the first block"});
     field("final_norm", self.final_norm, {.help = "there is a norm behind the last block"});
     field("head", self.head, {.help = "what makes predictions out of the last hidden states"});
-    field("head_activation", self.head_activation, {.help = "nonlinearity of a masked head"});
-    field("head_dense_bias", self.head_dense_bias, {.help = "the dense layer of a masked head has a bias"});
+    field("head_activation", self.head_activation, {.help = "nonlinearity of a masked head or a classifier"});
+    field("head_dense_bias", self.head_dense_bias,
+          {.help = "the dense layer of a masked head or a classifier has a bias"});
+    field("labels", self.labels, {.help = "logits of a classifier", .min = 1, .max = 1 << 20});
+    field("head_pooling", self.head_pooling, {.help = "vector of a text that a classifier sees"});
+    field("head_norm", self.head_norm, {.help = "a classifier has a norm behind its dense layer"});
     field("pooler", self.pooler,
           {.help = "a dense layer and tanh make a vector of the text out of its first token"});
     field("norm", self.norm, {.help = "kind of the norms: RMSNorm or LayerNorm"});
@@ -592,6 +613,7 @@ struct TensorSpec {
 //   model.embed_tokens.weight, model.embed_positions.weight (learned positions; context + position_offset rows),
 //   model.embed_token_types.weight, model.embed_norm.weight, model.norm.weight, model.pooler.{weight,bias},
 //   lm_head.dense.{weight,bias} and lm_head.norm.weight (masked head), lm_head.weight (unless tied or none), lm_head.bias,
+//   classifier.dense.{weight,bias}, classifier.norm.weight, classifier.{weight,bias} (classifier; (labels, width)),
 //   and per block model.layers.N.
 //     input_layernorm.weight, post_attention_layernorm.weight       norms before mixer and FFN; parallel: the first only
 //     post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after them; all these norms
@@ -635,6 +657,9 @@ struct ParameterCount {
   int64_t ffn_total = 0, ffn_active = 0;  // FFN weights alone, routers left out
 };
 ParameterCount count_parameters(const ModelSpec& spec);
+
+// Numbers in a row of logits: one for each token of the vocabulary, of a classifier for each label; 0 without a head.
+int64_t logit_count(const ModelSpec& spec);
 
 // Whether no token sees later ones, so that sequences can grow token by token. Not so for an encoder.
 bool is_causal(const ModelSpec& spec);

@@ -25,7 +25,8 @@ class FamilyReference : public testing::TestWithParam<const char*> {
  protected:
   FamilyReference()
       : expected_(read_json_file(fmt::format("{}/tests/data/families/{}.json", COPPICE_SOURCE, GetParam()))),
-        tokens_(expected_["tokens"].get<std::vector<int32_t>>()) {
+        tokens_(expected_["tokens"].get<std::vector<int32_t>>()),
+        texts_(expected_.value("texts", std::vector<int32_t>())) {
     for (const auto& row : expected_["logits"])
       for (const double logit : row) logits_.push_back(logit);
     std::vector<std::vector<float>> values;
@@ -41,13 +42,13 @@ class FamilyReference : public testing::TestWithParam<const char*> {
   }
 
   std::vector<float> run(Decoder& decoder) const {
-    const Decoder::Input input{.tokens = tokens_, .all_logits = true};
+    const Decoder::Input input{.tokens = tokens_, .all_logits = true, .texts = texts_};
     return decoder.forward({&input, 1});
   }
 
   TemporaryFolder folder_;
   Json expected_;
-  std::vector<int32_t> tokens_;
+  std::vector<int32_t> tokens_, texts_;
   std::vector<double> logits_;
 };
 
@@ -89,7 +90,8 @@ TEST_P(FamilyReference, CacheAndBatchChangeNoBit) {
   Decoder decoder(std::make_shared<ModelDirectory>(folder_.path()));
   const auto whole = run(decoder);
   const std::vector<int32_t> other = {1, 2, 3};
-  const Decoder::Input inputs[] = {{.tokens = other}, {.tokens = tokens_, .all_logits = true}};
+  const Decoder::Input inputs[] = {{.tokens = other},
+                                   {.tokens = tokens_, .all_logits = true, .texts = texts_}};
   const auto together = decoder.forward(inputs);
   EXPECT_EQ(std::vector<float>(together.end() - static_cast<std::ptrdiff_t>(whole.size()), together.end()),
             whole);
@@ -143,7 +145,9 @@ INSTANTIATE_TEST_SUITE_P(All, FamilyReference,
                                          "xlm-roberta", "deepseek", "deepseek_v2", "deepseek_v3",
                                          "PanguProMoE", "pangu_ultra_moe", "distilbert", "modernbert",
                                          "qwen3_gated_head", "qwen3_gated_element", "phimoe", "grinmoe",
-                                         "minicpm", "blockffn"),
+                                         "minicpm", "blockffn", "bert_classifier", "roberta_classifier",
+                                         "xlm-roberta_classifier", "distilbert_classifier",
+                                         "modernbert_classifier_cls", "modernbert_classifier_mean"),
                          [](const auto& family) {
                            std::string name = family.param;
                            std::ranges::replace(name, '-', '_');
@@ -294,8 +298,13 @@ TEST_F(EncoderFiles, AHeadsBiasMayLieUnderItsOtherName) {
 
 TEST_F(EncoderFiles, WhatIsNotUnderstoodIsRefused) {
   add("classifier.weight", {3, 12});
-  EXPECT_THAT(test::error_of([&] { open(); }), testing::HasSubstr("'classifier.weight'"));
+  EXPECT_THAT(test::error_of([&] { open(); }),
+              testing::HasSubstr("BertForMaskedLM with the tensors of a classifier, expected "
+                                 "BertForSequenceClassification"));
+  config_["architectures"] = Json::array();
+  EXPECT_THAT(test::error_of([&] { open(); }), testing::HasSubstr("no tensor 'classifier.bias'"));
   remove("classifier");
+  config_ = files_->config();
   remove("transform.LayerNorm");
   EXPECT_THAT(test::error_of([&] { open(); }),
               testing::HasSubstr("no tensor 'cls.predictions.transform.LayerNorm"));

@@ -340,6 +340,8 @@ class Reference {
         return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
       case Activation::relu:
         return std::max(0.0, x);
+      case Activation::tanh:
+        return std::tanh(x);
     }
     return NAN;
   }

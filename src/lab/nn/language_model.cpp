@@ -78,18 +78,18 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
 void LanguageModel::register_head(const ModelSpec& spec) {
   if (spec.head == HeadKind::none) return;
   head_ = embedding_;
-  const bool masked = spec.head == HeadKind::masked;
+  const bool masked = spec.head == HeadKind::masked, classifies = spec.head == HeadKind::classifier;
   if (!masked && spec.tied_embeddings && !spec.head_bias) return;
-  const auto owner = register_module("lm_head", std::make_shared<Group>());
-  if (masked) {
+  const auto owner = register_module(classifies ? "classifier" : "lm_head", std::make_shared<Group>());
+  if (masked || classifies)
     head_dense_ = owner->register_module(
         "dense", std::make_shared<Linear>(spec.width, spec.width, spec.head_dense_bias));
+  if (masked || spec.head_norm)
     head_norm_ = owner->register_module(
         "norm", std::make_shared<Norm>(spec.norm, spec.width, spec.norm_epsilon, spec.norm_bias));
-  }
-  if (!spec.tied_embeddings)
-    head_ = owner->register_parameter("weight", new_weight(spec.vocabulary, spec.width));
-  if (spec.head_bias) head_bias_ = owner->register_parameter("bias", torch::zeros({spec.vocabulary}));
+  const int64_t rows = logit_count(spec);
+  if (!spec.tied_embeddings) head_ = owner->register_parameter("weight", new_weight(rows, spec.width));
+  if (spec.head_bias) head_bias_ = owner->register_parameter("bias", torch::zeros({rows}));
 }
 
 void depth_scaled_start(LanguageModel& model, const DepthScaledStart& start) {
@@ -114,10 +114,11 @@ void depth_scaled_start(LanguageModel& model, const DepthScaledStart& start) {
   }
 }
 
-torch::Tensor LanguageModel::embed(const torch::Tensor& ids) const {
+torch::Tensor LanguageModel::embed(const torch::Tensor& ids, const torch::Tensor& texts) const {
   torch::Tensor x = torch::embedding(embedding_, ids);
   if (spec_.embedding_scale != 1) x = x * spec_.embedding_scale;
-  if (token_types_.defined()) x = x + token_types_[0];
+  if (token_types_.defined())
+    x = x + (texts.defined() ? torch::embedding(token_types_, texts) : token_types_[0]);
   if (spec_.learned_positions) x = x + positions_.narrow(0, spec_.position_offset, ids.size(1));
   return embedding_norm_ == nullptr ? x : embedding_norm_->forward(x);
 }
@@ -136,8 +137,18 @@ Source LanguageModel::encode(const torch::Tensor& ids, const torch::Tensor& leng
   return {x, lengths};
 }
 
+// What a classifier sees: [batch, length, width] -> [batch, width].
+torch::Tensor LanguageModel::text_vectors(const torch::Tensor& states, const torch::Tensor& lengths) const {
+  if (spec_.head_pooling == HeadPooling::first) return states.select(1, 0);
+  if (!lengths.defined()) return states.mean(1);
+  const auto places = torch::arange(states.size(1), lengths.options());
+  const auto there = (places.unsqueeze(0) < lengths.unsqueeze(1)).to(states.dtype()).unsqueeze(2);
+  return (states * there).sum(1) / lengths.to(states.dtype()).unsqueeze(1);
+}
+
 torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& trace,
-                                     const torch::Tensor& lengths, const Source& source) {
+                                     const torch::Tensor& lengths, const Source& source,
+                                     const torch::Tensor& texts) {
   if (spec_.encoder && !source.states.defined())
     throw Error({.where = "model",
                  .found = "an encoder-decoder",
@@ -146,13 +157,16 @@ torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& 
     if (trace) report(trace, name, value);
     return value;
   };
-  torch::Tensor x = named("embedding", embed(ids));
+  torch::Tensor x = named("embedding", embed(ids, texts));
   for (size_t i = 0; i < blocks_.size(); ++i)
     x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, lengths, source);
   if (norm_ != nullptr) x = named("norm", norm_->forward(x));
   if (spec_.head == HeadKind::none) return x;
-  if (head_dense_ != nullptr)
-    x = named("head", head_norm_->forward(activate(spec_.head_activation, head_dense_->forward(x))));
+  if (spec_.head == HeadKind::classifier) x = text_vectors(x, lengths);
+  if (head_dense_ != nullptr) {
+    x = activate(spec_.head_activation, head_dense_->forward(x));
+    x = named("head", head_norm_ == nullptr ? x : head_norm_->forward(x));
+  }
   if (spec_.logit_scale != 1) x = x * spec_.logit_scale;
   return named("logits", torch::linear(x, head_, head_bias_));
 }

@@ -69,19 +69,21 @@ class LanguageModel : public torch::nn::Module {
   // blocks have sandwich norms, depth_scaled_start with its defaults instead.
   explicit LanguageModel(const ModelSpec& spec);
 
-  // ids [batch, length] int64 -> logits [batch, length, vocabulary], or without an output head the hidden
-  // states. Position 0 is the first column. Rows of unequal length are padded at the end. Causality keeps
+  // ids [batch, length] int64 -> logits [batch, length, vocabulary], of a classifier [batch, labels], or without an
+  // output head the hidden states. Position 0 is the first column. Rows of unequal length are padded at the end. Causality keeps
   // padding from mattering; a model that sees both ways needs the `lengths`, int64 [batch], for that. An
-  // encoder-decoder needs a source, what encode made of the texts that it answers.
+  // encoder-decoder needs a source, what encode made of the texts that it answers. `texts`, int64 [batch, length], says
+  // which text of a pair each token is of; nothing: the first.
   torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {},
-                        const torch::Tensor& lengths = {}, const Source& source = {});
+                        const torch::Tensor& lengths = {}, const Source& source = {},
+                        const torch::Tensor& texts = {});
 
   // An encoder-decoder's encoder: ids [batch, length], of sequences of these lengths if they differ.
   Source encode(const torch::Tensor& ids, const torch::Tensor& lengths = {}, const TraceSink& trace = {});
 
   // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added,
   // normed if the model does so.
-  torch::Tensor embed(const torch::Tensor& ids) const;
+  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& texts = {}) const;
 
   const ModelSpec& spec() const { return spec_; }
   int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }
@@ -89,6 +91,7 @@ class LanguageModel : public torch::nn::Module {
 
  private:
   void register_head(const ModelSpec& spec);
+  torch::Tensor text_vectors(const torch::Tensor& states, const torch::Tensor& lengths) const;
 
   ModelSpec spec_;
   std::vector<std::shared_ptr<Block>> encoder_, blocks_;
