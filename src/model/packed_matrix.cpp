@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstring>
 
@@ -72,8 +73,75 @@ bool pack_f16_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   return true;
 }
 bool pack_bf16_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  for (int64_t k = 0; k + 2 <= columns; k += 2) put(panel + k * 64 + 4 * r, word_at(row + 2 * k));
-  if (columns % 2 != 0) put(panel + (columns - 1) * 64 + 4 * r, half_at(row + 2 * (columns - 1)));
+  for (int64_t k = 0; k + 2 <= columns; k += 2)
+    put(panel + k * 64 + 4 * r, std::rotl(word_at(row + 2 * k), 16));
+  if (columns % 2 != 0) put(panel + (columns - 1) * 64 + 4 * r + 2, half_at(row + 2 * (columns - 1)));
+  return true;
+}
+
+template <class T>
+T number_at(Bytes row, int64_t k) {
+  if constexpr (sizeof(T) == 2)
+    return half_at(row + 2 * k);
+  else
+    return word_at(row + 4 * k);
+}
+
+// Plain numbers are zeros of either sign if nothing but the sign is set.
+template <class T>
+bool is_zero(T bits) {
+  return static_cast<T>(bits << 1) == 0;
+}
+
+// The two weights of a quad of columns that are not zeros, and their columns in it.
+template <class T>
+struct Two {
+  std::array<T, 2> weights{};
+  std::array<uint32_t, 2> columns{0, 1};
+};
+template <class T>
+Two<T> two_of(Bytes row, int64_t first, int64_t columns) {
+  Two<T> two;
+  size_t count = 0;
+  for (int64_t k = first; k < std::min(first + 4, columns); ++k) {
+    const T bits = number_at<T>(row, k);
+    if (is_zero(bits)) continue;
+    two.weights[count] = bits;
+    two.columns[count++] = static_cast<uint32_t>(k - first);
+  }
+  if (count == 1 && two.columns[0] == 3) return {{0, two.weights[0]}, {2, 3}};
+  if (count == 1) two.columns[1] = two.columns[0] + 1;
+  return two;
+}
+
+// The layouts are in kernels/packed_kernels.h; `pairs` is that of bf16.
+template <class T, bool pairs>
+bool pack_2_of_4_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+  constexpr int64_t size = sizeof(T), quad_bytes = 2 * size * panel_rows;
+  for (int64_t group = 0; group < columns; group += group_columns) {
+    uint32_t places = 0;
+    for (int64_t quad = 0; quad < 8; ++quad, panel += quad_bytes) {
+      const auto two = two_of<T>(row, group + 4 * quad, columns);
+      places |= (two.columns[0] | two.columns[1] << 2) << (4 * quad);
+      put(panel + (pairs ? 4 * r + 2 : size * r), two.weights[0]);
+      put(panel + (pairs ? 4 * r : size * (panel_rows + r)), two.weights[1]);
+    }
+    put(panel + 4 * r, places);
+    panel += 4 * panel_rows;
+  }
+  return true;
+}
+
+template <class T>
+bool pack_condensed_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+  constexpr int64_t size = sizeof(T);
+  for (int64_t k = 0; k < columns; ++k) {
+    const T bits = number_at<T>(row, k);
+    if (is_zero(bits)) continue;
+    put(panel + size * r, bits);
+    put(panel + size * panel_rows + 2 * r, static_cast<uint16_t>(k));
+    panel += (size + 2) * panel_rows;
+  }
   return true;
 }
 
@@ -199,6 +267,13 @@ constexpr auto packings = std::to_array<Packing>({
     {GgmlType::q4_1, PackedType::q4_1, pack_q4_1_row},
     {GgmlType::q4_k, PackedType::q4_k, pack_q4_k_row},
     {GgmlType::q6_k, PackedType::q6_k, pack_q6_k_row},
+    {GgmlType::bf16, PackedType::bf16_apart, pack_f16_row},  // two bytes of a number are two bytes
+    {GgmlType::f32, PackedType::f32_2_of_4, pack_2_of_4_row<uint32_t, false>},
+    {GgmlType::f16, PackedType::f16_2_of_4, pack_2_of_4_row<uint16_t, false>},
+    {GgmlType::bf16, PackedType::bf16_2_of_4, pack_2_of_4_row<uint16_t, true>},
+    {GgmlType::f32, PackedType::f32_condensed, pack_condensed_row<uint32_t>},
+    {GgmlType::f16, PackedType::f16_condensed, pack_condensed_row<uint16_t>},
+    {GgmlType::bf16, PackedType::bf16_condensed, pack_condensed_row<uint16_t>},
 });
 
 const Packing* packing_of(GgmlType from, std::optional<PackedType> to = std::nullopt) {
@@ -246,22 +321,86 @@ std::optional<PackedType> panels_of(GgmlType type) {
   return packing == nullptr ? std::nullopt : std::optional(packing->to);
 }
 
-int64_t packed_bytes(PackedType type, int64_t rows, int64_t columns) {
-  return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, columns);
+int64_t packed_bytes(PackedType type, int64_t rows, int64_t inputs) {
+  return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, inputs);
 }
 
-void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
+namespace {
+
+// What panels without zeros there are for a type, and the largest share of a row that condensed ones are still faster
+// with than any others (docs/performance.md has the measurement).
+struct Sparse {
+  PackedType plain, two_of_four, condensed;
+  double most_condensed;
+};
+constexpr auto sparse_types = std::to_array<Sparse>({
+    {PackedType::f32, PackedType::f32_2_of_4, PackedType::f32_condensed, 0.2},
+    {PackedType::f16, PackedType::f16_2_of_4, PackedType::f16_condensed, 0.15},
+    {PackedType::bf16, PackedType::bf16_2_of_4, PackedType::bf16_condensed, 0.1},
+});
+
+// Looks at rows until neither kind of panels fits.
+template <class T>
+PanelShape look_for_zeros(const Sparse& types, const StoredRows& source) {
+  const int64_t columns = source.columns,
+                most = columns > kernels::most_condensed_columns
+                           ? -1
+                           : static_cast<int64_t>(types.most_condensed * static_cast<double>(columns));
+  std::atomic<bool> two_of_four = true;
+  std::atomic<int64_t> fan_in = 0;
+  constexpr int64_t elements_per_task = 1 << 16;
+  parallel_for(source.rows, elements_per_task / std::max<int64_t>(1, columns), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end && (two_of_four || fan_in <= most); ++row) {
+      const auto* numbers = reinterpret_cast<Bytes>(source.row(row).data());
+      int64_t in_row = 0, most_of_quad = 0;
+      for (int64_t quad = 0; quad < columns; quad += 4) {
+        int64_t in_quad = 0;
+        for (int64_t k = quad; k < std::min(quad + 4, columns); ++k)
+          in_quad += is_zero(number_at<T>(numbers, k)) ? 0 : 1;
+        in_row += in_quad;
+        most_of_quad = std::max(most_of_quad, in_quad);
+      }
+      if (most_of_quad > 2) two_of_four = false;
+      for (int64_t seen = fan_in; in_row > seen && !fan_in.compare_exchange_weak(seen, in_row);) {
+      }
+    }
+  });
+  if (fan_in <= most) return {types.condensed, std::max<int64_t>(1, fan_in)};
+  if (two_of_four) return {types.two_of_four, columns};
+  return {types.plain, columns};
+}
+
+}  // namespace
+
+PanelShape fastest_panels(PackedType plain, const StoredRows& source) {
+  const auto types = std::find_if(sparse_types.begin(), sparse_types.end(),
+                                  [plain](const Sparse& sparse) { return sparse.plain == plain; });
+  if (types == sparse_types.end()) return {plain, source.columns};
+  switch (source.type) {
+    case GgmlType::f32:
+      return look_for_zeros<uint32_t>(*types, source);
+    case GgmlType::f16:
+    case GgmlType::bf16:
+      return look_for_zeros<uint16_t>(*types, source);
+    default:
+      return {plain, source.columns};
+  }
+}
+
+void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out) {
+  const PackedType type = shape.type;
   const Packing* packing = packing_of(source.type, type);
   const bool rounds = packing == nullptr;
-  if (rounds) packing = packing_of(blocks_for(type));
-  const int64_t bytes = kernels::panel_bytes(type, source.columns),
+  if (rounds) packing = packing_of(blocks_for(type), type);
+  const bool condensed = kernels::is_condensed(type);
+  const int64_t bytes = kernels::panel_bytes(type, shape.inputs),
                 panels = (source.rows + panel_rows - 1) / panel_rows,
-                padding = kernels::packed_groups(type, source.columns) * group_columns - source.columns;
+                padding = kernels::packed_groups(type, shape.inputs) * group_columns - shape.inputs;
   parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       auto* panel = reinterpret_cast<uint8_t*>(out + p * bytes);
       const int64_t first = p * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
-      if (count < panel_rows || padding > 0) std::memset(panel, 0, static_cast<size_t>(bytes));
+      if (count < panel_rows || padding > 0 || condensed) std::memset(panel, 0, static_cast<size_t>(bytes));
       std::vector<std::byte> rounded;
       if (rounds) rounded = rounded_rows(packing->from, source, first, count);
       for (int64_t r = 0; r < count; ++r) {
@@ -294,6 +433,40 @@ float scale_at(Bytes halves, int64_t r) {
   return f16_to_float(half_at(halves + 2 * r));
 }
 
+float float32_at(Bytes at) {
+  return std::bit_cast<float>(word_at(at));
+}
+float float16_at(Bytes at) {
+  return f16_to_float(half_at(at));
+}
+float bfloat16_at(Bytes at) {
+  return bf16_to_float(half_at(at));
+}
+using NumberAt = float (*)(Bytes);
+
+// `first` and `second` are where the weights of row `r` lie in a quad.
+void unpack_2_of_4(Bytes group, int64_t r, int64_t quad_bytes, int64_t first, int64_t second, NumberAt number,
+                   float* out) {
+  std::fill_n(out, group_columns, 0.0f);
+  const uint32_t places = word_at(group + 8 * quad_bytes + 4 * r);
+  for (int64_t quad = 0; quad < 8; ++quad, group += quad_bytes) {
+    out[4 * quad + (places >> (4 * quad) & 3)] = number(group + first);
+    out[4 * quad + (places >> (4 * quad + 2) & 3)] = number(group + second);
+  }
+}
+
+void unpack_condensed(const PanelShape& shape, Bytes panel, int64_t r, int64_t columns, float* out) {
+  const int64_t size = shape.type == PackedType::f32_condensed ? 4 : 2;
+  const NumberAt number = size == 4                                      ? float32_at
+                          : shape.type == PackedType::f16_condensed ? float16_at
+                                                                         : bfloat16_at;
+  std::fill_n(out, columns, 0.0f);
+  for (int64_t j = 0; j < shape.inputs; ++j, panel += (size + 2) * panel_rows) {
+    const float weight = number(panel + size * r);
+    if (weight != 0) out[half_at(panel + size * panel_rows + 2 * r)] = weight;
+  }
+}
+
 // A group of row `r`: `shared` are the scales of eight groups of a K type.
 void unpack_group(PackedType type, Bytes shared, Bytes group, int64_t r, float* out) {
   switch (type) {
@@ -306,8 +479,21 @@ void unpack_group(PackedType type, Bytes shared, Bytes group, int64_t r, float* 
       return;
     case PackedType::bf16:
       for (int64_t k = 0; k < group_columns; ++k)
-        out[k] = bf16_to_float(half_at(group + k / 2 * 128 + 4 * r + k % 2 * 2));
+        out[k] = bf16_to_float(half_at(group + k / 2 * 128 + 4 * r + 2 - k % 2 * 2));
       return;
+    case PackedType::bf16_apart:
+      for (int64_t k = 0; k < group_columns; ++k) out[k] = bf16_to_float(half_at(group + k * 64 + 2 * r));
+      return;
+    case PackedType::f32_2_of_4:
+      return unpack_2_of_4(group, r, 8 * panel_rows, 4 * r, 4 * (panel_rows + r), float32_at, out);
+    case PackedType::f16_2_of_4:
+      return unpack_2_of_4(group, r, 4 * panel_rows, 2 * r, 2 * (panel_rows + r), float16_at, out);
+    case PackedType::bf16_2_of_4:
+      return unpack_2_of_4(group, r, 4 * panel_rows, 4 * r + 2, 4 * r, bfloat16_at, out);
+    case PackedType::f32_condensed:
+    case PackedType::f16_condensed:
+    case PackedType::bf16_condensed:
+      COPPICE_CHECK(false, "condensed panels have no groups");
     case PackedType::q8_0: {
       const float scale = scale_at(group, r);
       for (int64_t k = 0; k < group_columns; ++k)
@@ -348,9 +534,11 @@ void unpack_group(PackedType type, Bytes shared, Bytes group, int64_t r, float* 
 
 }  // namespace
 
-void unpack_row(PackedType type, const std::byte* panels, int64_t columns, int64_t row, float* out) {
+void unpack_row(const PanelShape& shape, const std::byte* panels, int64_t columns, int64_t row, float* out) {
+  const PackedType type = shape.type;
   const auto* panel =
-      reinterpret_cast<Bytes>(panels + row / panel_rows * kernels::panel_bytes(type, columns));
+      reinterpret_cast<Bytes>(panels + row / panel_rows * kernels::panel_bytes(type, shape.inputs));
+  if (kernels::is_condensed(type)) return unpack_condensed(shape, panel, row % panel_rows, columns, out);
   const int64_t shared_bytes = type == PackedType::q4_k ? 128 : type == PackedType::q6_k ? 64 : 0;
   Bytes shared = panel;
   for (int64_t k = 0; k < columns; k += group_columns) {

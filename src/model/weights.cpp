@@ -74,7 +74,7 @@ int64_t Matrix::row_bytes() const {
     case MatrixForm::rows:
       return columns * size_of(element);
     case MatrixForm::panels:
-      return kernels::panel_bytes(packed, columns) / kernels::panel_rows;
+      return kernels::panel_bytes(panel_shape.type, panel_shape.inputs) / kernels::panel_rows;
     case MatrixForm::stored:
       return columns / ggml_type_info(type).block_elements * ggml_type_info(type).block_bytes;
   }
@@ -82,12 +82,13 @@ int64_t Matrix::row_bytes() const {
 }
 
 int64_t Matrix::bytes() const {
-  return form == MatrixForm::panels ? panels() * kernels::panel_bytes(packed, columns) : rows * row_bytes();
+  return form == MatrixForm::panels ? packed_bytes(panel_shape.type, rows, panel_shape.inputs)
+                                    : rows * row_bytes();
 }
 
 void copy_row(const Matrix& matrix, int64_t row, float* out) {
   const auto* data = static_cast<const std::byte*>(matrix.data);
-  if (matrix.form == MatrixForm::panels) return unpack_row(matrix.packed, data, matrix.columns, row, out);
+  if (matrix.form == MatrixForm::panels) return unpack_row(matrix.panel_shape, data, matrix.columns, row, out);
   const auto* bytes = data + row * matrix.row_bytes();
   if (matrix.form == MatrixForm::stored) {
     const auto floats = dequantize(static_cast<uint32_t>(matrix.type),
@@ -179,17 +180,25 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
   return {{name, type_of(view), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
-Matrix WeightStore::matrix(const std::string& name) {
+Matrix WeightStore::packed(const std::string& name, bool columns_apart) {
   const auto [source, memory] = stored(name);
-  Matrix matrix{.form = MatrixForm::panels,
-                .packed = panels_for(type_, source.type),
-                .rows = source.rows,
-                .columns = source.columns};
+  PanelShape shape = fastest_panels(panels_for(type_, source.type), source);
+  if (columns_apart && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
+  Matrix matrix{
+      .form = MatrixForm::panels, .panel_shape = shape, .rows = source.rows, .columns = source.columns};
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack_matrix(matrix.packed, source, out);
+  pack_matrix(shape, source, out);
   if (memory == nullptr) release_pages(source.bytes);
   return matrix;
+}
+
+Matrix WeightStore::matrix(const std::string& name) {
+  return packed(name, false);
+}
+
+Matrix WeightStore::matrix_of_neurons(const std::string& name) {
+  return packed(name, true);
 }
 
 Matrix WeightStore::table(const std::string& name) {

@@ -44,6 +44,25 @@ COPPICE_INLINE F load_half(const uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p)));
 }
 
+COPPICE_INLINE F pick(const float* quad, N index) {
+  return _mm256_permutevar_ps(_mm256_broadcast_ps(reinterpret_cast<const __m128*>(quad)), index);
+}
+
+constexpr int token_lanes = 4;
+using S = __m128;
+COPPICE_INLINE S spread_over_tokens(float v) {
+  return _mm_set1_ps(v);
+}
+COPPICE_INLINE S load_tokens(const float* p) {
+  return _mm_loadu_ps(p);
+}
+COPPICE_INLINE void store_tokens(float* p, S v) {
+  _mm_storeu_ps(p, v);
+}
+COPPICE_INLINE S fma(S a, S b, S c) {
+  return _mm_fmadd_ps(a, b, c);
+}
+
 // Bytes 0 and 2, and 1 and 3, as pairs of int16: vpmaddubsw would saturate where codes reach 255.
 struct X {
   N even, odd;

@@ -5,7 +5,16 @@
 //   X, spread_codes        four signed bytes, repeated over a vector in the form that dot4 wants
 //   dot4(sum, w, x)        sum + the products of the four unsigned bytes of each int32 of w by those of x, exact
 //   low_half(v), high_half(v)      of bf16 pairs, as floats
-//   dot_pairs              sum + products of bf16 pairs, where the instruction set has it
+//   pick(quad, index)      of the four floats at `quad` the one that the last two bits of each lane say
+//   S                      some floats, one of each token, as many as token_lanes; fma as for F
+//   spread_over_tokens, load_tokens, store_tokens
+//
+// and where the instruction set multiplies bf16:
+//
+//   dot_pairs              sum + products of pairs, the upper ones first
+//   pairs_of_quad(quad), pick_pairs(pairs, index)  of four bf16, those that the last four bits of each lane say: two bits for
+//                          the upper one of a pair, two for the lower
+//   weave(first, second, pairs)    pairs of 32 numbers each, the first ones above; in an order that unweave turns back
 
 #include "kernels/simd/baseline.h"
 
@@ -57,6 +66,22 @@ COPPICE_INLINE F load_half(const uint16_t* p) {
   const F scaled = (F)magnitude * 0x1p112f;
   const U high = (U)((bits & 0x7C00u) == 0x7C00u) & 0x7F800000u;
   return (F)((U)scaled | high | (bits & 0x8000u) << 16);
+}
+
+COPPICE_INLINE F pick(const float* quad, N index) {
+  return F{quad[index[0] & 3], quad[index[1] & 3], quad[index[2] & 3], quad[index[3] & 3]};
+}
+
+constexpr int token_lanes = lanes;
+using S = F;
+COPPICE_INLINE S spread_over_tokens(float v) {
+  return set(v);
+}
+COPPICE_INLINE S load_tokens(const float* p) {
+  return load(p);
+}
+COPPICE_INLINE void store_tokens(float* p, S v) {
+  store(p, v);
 }
 
 struct X {
