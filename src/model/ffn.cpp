@@ -103,6 +103,9 @@ void down_of_rows(const Pass& pass, const FfnJob& job, int64_t begin, int64_t en
   add_bias(pass.kernels, job.bank->down_bias, begin, end - begin, job.tokens(pass), out, stride);
 }
 
+constexpr auto all_rows_types = std::to_array({kernels::RowsType::f32, kernels::RowsType::bf16,
+                                               kernels::RowsType::int8, kernels::RowsType::f32_columns});
+
 using PanelOutput = std::array<float, kernels::largest_tile * panel_rows>;
 
 // Above this share of neurons it is faster to read all of them in one stream (docs/performance.md has the measurement).
@@ -127,7 +130,7 @@ class Run {
  private:
   // Tiles of one form for all jobs that want it.
   struct Tiles {
-    std::array<PackedRows, 3> of_type;  // by RowsType
+    std::array<PackedRows, all_rows_types.size()> of_type;  // by RowsType
     const PackedRows& of(kernels::RowsType type) const { return of_type[static_cast<size_t>(type)]; }
     PackedRows& of(kernels::RowsType type) { return of_type[static_cast<size_t>(type)]; }
   };
@@ -168,7 +171,7 @@ void Run::arrange() {
   thread_local Tiles inputs, middles;  // kept for their memory
   inputs_ = &inputs;
   middles_ = &middles;
-  std::array<bool, 3> wants_input{}, wants_middle{};
+  std::array<bool, all_rows_types.size()> wants_input{}, wants_middle{};
   std::vector<std::span<const int32_t>> rows;
   for (const auto& job : jobs_) {
     rows.push_back(job.rows);
@@ -178,7 +181,7 @@ void Run::arrange() {
     wants_middle[static_cast<size_t>(rows_type(job.bank->down))] = true;
   }
   std::vector<TokenList> lists(jobs_.size());
-  for (const auto type : {kernels::RowsType::f32, kernels::RowsType::bf16, kernels::RowsType::int8}) {
+  for (const auto type : all_rows_types) {
     const auto index = static_cast<size_t>(type);
     const auto arranged = [&](PackedRows& tiles, bool middle) {
       for (size_t i = 0; i < jobs_.size(); ++i) {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/parallel.h"
 #include "format/float16.h"
+#include "model/plain_numbers.h"
 
 namespace coppice {
 namespace {
@@ -21,14 +21,10 @@ using kernels::panel_rows;
 using Bytes = const uint8_t*;
 
 uint32_t word_at(Bytes at) {
-  uint32_t word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
+  return number_at<uint32_t>(at, 0);
 }
 uint16_t half_at(Bytes at) {
-  uint16_t half;
-  std::memcpy(&half, at, sizeof half);
-  return half;
+  return number_at<uint16_t>(at, 0);
 }
 void put(uint8_t* at, uint32_t word) {
   std::memcpy(at, &word, sizeof word);
@@ -77,20 +73,6 @@ bool pack_bf16_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
     put(panel + k * 64 + 4 * r, std::rotl(word_at(row + 2 * k), 16));
   if (columns % 2 != 0) put(panel + (columns - 1) * 64 + 4 * r + 2, half_at(row + 2 * (columns - 1)));
   return true;
-}
-
-template <class T>
-T number_at(Bytes row, int64_t k) {
-  if constexpr (sizeof(T) == 2)
-    return half_at(row + 2 * k);
-  else
-    return word_at(row + 4 * k);
-}
-
-// Plain numbers are zeros of either sign if nothing but the sign is set.
-template <class T>
-bool is_zero(T bits) {
-  return static_cast<T>(bits << 1) == 0;
 }
 
 // The two weights of a quad of columns that are not zeros, and their columns in it.
@@ -145,68 +127,69 @@ bool pack_condensed_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   return true;
 }
 
-bool pack_q8_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+// Copies row `r`'s scale or minimum. False if it is not finite.
+bool put_scale(Bytes half, int64_t r, uint8_t* halves) {
+  const uint16_t scale = half_at(half);
+  put(halves + 2 * r, scale);
+  return is_finite_half(scale);
+}
+
+// Blocks of a scale, a minimum in some, and codes, which `put_codes` turns into those of row `r` of a panel's group.
+template <int64_t block_bytes, PackedType type, bool has_minimum = false>
+bool pack_block_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel,
+                    void (*put_codes)(Bytes codes, int64_t r, uint8_t* group)) {
   bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 34, panel += 1088) {
-    const uint16_t scale = half_at(row);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
-    for (int64_t quad = 0; quad < 8; ++quad)
-      put(panel + 64 + quad * 128 + 4 * r, word_at(row + 2 + 4 * quad) ^ 0x80808080u);
+  for (int64_t k = 0; k < columns; k += group_columns) {
+    finite &= put_scale(row, r, panel);
+    if (has_minimum) finite &= put_scale(row + 2, r, panel + 64);
+    put_codes(row + (has_minimum ? 4 : 2), r, panel + (has_minimum ? 128 : 64));
+    row += block_bytes;
+    panel += kernels::panel_group_bytes(type);
   }
   return finite;
+}
+
+bool pack_q8_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+  return pack_block_row<34, PackedType::q8_0>(
+      row, columns, r, panel, [](Bytes codes, int64_t of_row, uint8_t* group) {
+        for (int64_t quad = 0; quad < 8; ++quad)
+          put(group + quad * 128 + 4 * of_row, word_at(codes + 4 * quad) ^ 0x80808080u);
+      });
 }
 
 // Codes of five bits, minus 16, are bytes as q8_0 has them.
 bool pack_q5_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 22, panel += 1088) {
-    const uint16_t scale = half_at(row);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
-    const uint32_t fifths = word_at(row + 2);
-    const auto quads = quads_of(row + 6);
-    for (size_t quad = 0; quad < 8; ++quad) {
-      const uint32_t bits = fifths >> (4 * quad);
-      const uint32_t high =
-          (bits & 1) << 4 | (bits >> 1 & 1) << 12 | (bits >> 2 & 1) << 20 | (bits >> 3 & 1) << 28;
-      put(panel + 64 + static_cast<int64_t>(quad) * 128 + 4 * r, (quads[quad] | high) + 0x70707070u);
-    }
-  }
-  return finite;
+  return pack_block_row<22, PackedType::q8_0>(
+      row, columns, r, panel, [](Bytes codes, int64_t of_row, uint8_t* group) {
+        const uint32_t fifths = word_at(codes);
+        const auto quads = quads_of(codes + 4);
+        for (size_t quad = 0; quad < 8; ++quad) {
+          const uint32_t bits = fifths >> (4 * quad);
+          const uint32_t high =
+              (bits & 1) << 4 | (bits >> 1 & 1) << 12 | (bits >> 2 & 1) << 20 | (bits >> 3 & 1) << 28;
+          put(group + static_cast<int64_t>(quad) * 128 + 4 * of_row, (quads[quad] | high) + 0x70707070u);
+        }
+      });
+}
+
+void put_block_nibbles(Bytes nibbles, int64_t r, uint8_t* group) {
+  put_nibbles(quads_of(nibbles), r, group);
 }
 
 bool pack_q4_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 18, panel += 576) {
-    const uint16_t scale = half_at(row);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
-    put_nibbles(quads_of(row + 2), r, panel + 64);
-  }
-  return finite;
+  return pack_block_row<18, PackedType::q4_0>(row, columns, r, panel, put_block_nibbles);
 }
 
 bool pack_q4_1_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 20, panel += 640) {
-    const uint16_t scale = half_at(row), minimum = half_at(row + 2);
-    finite &= is_finite_half(scale) && is_finite_half(minimum);
-    put(panel + 2 * r, scale);
-    put(panel + 64 + 2 * r, minimum);
-    put_nibbles(quads_of(row + 4), r, panel + 128);
-  }
-  return finite;
+  return pack_block_row<20, PackedType::q4_1, true>(row, columns, r, panel, put_block_nibbles);
 }
 
 // The block's layout is in format/gguf_dequantize.cpp, as is that of q6_k.
 bool pack_q4_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   bool finite = true;
   for (int64_t k = 0; k < columns; k += k_groups * group_columns, row += 144) {
-    const uint16_t scale = half_at(row), minimum = half_at(row + 2);
-    finite &= is_finite_half(scale) && is_finite_half(minimum);
-    put(panel + 2 * r, scale);
-    put(panel + 64 + 2 * r, minimum);
+    finite &= put_scale(row, r, panel);
+    finite &= put_scale(row + 2, r, panel + 64);
     panel += 128;
     const Bytes packed = row + 4, quants = row + 16;
     for (int64_t part = 0; part < k_groups; ++part, panel += 576) {
@@ -227,9 +210,7 @@ bool pack_q4_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
 bool pack_q6_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   bool finite = true;
   for (int64_t k = 0; k < columns; k += k_groups * group_columns, row += 210) {
-    const uint16_t scale = half_at(row + 208);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
+    finite &= put_scale(row + 208, r, panel);
     panel += 64;
     for (int64_t part = 0; part < k_groups; ++part, panel += 832) {
       const int64_t half = part / 4, line = part % 4;
@@ -323,68 +304,6 @@ std::optional<PackedType> panels_of(GgmlType type) {
 
 int64_t packed_bytes(PackedType type, int64_t rows, int64_t inputs) {
   return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, inputs);
-}
-
-namespace {
-
-// What panels without zeros there are for a type, and the largest share of a row that condensed ones are still faster
-// with than any others (docs/performance.md has the measurement).
-struct Sparse {
-  PackedType plain, two_of_four, condensed;
-  double most_condensed;
-};
-constexpr auto sparse_types = std::to_array<Sparse>({
-    {PackedType::f32, PackedType::f32_2_of_4, PackedType::f32_condensed, 0.2},
-    {PackedType::f16, PackedType::f16_2_of_4, PackedType::f16_condensed, 0.15},
-    {PackedType::bf16, PackedType::bf16_2_of_4, PackedType::bf16_condensed, 0.1},
-});
-
-// Looks at rows until neither kind of panels fits.
-template <class T>
-PanelShape look_for_zeros(const Sparse& types, const StoredRows& source) {
-  const int64_t columns = source.columns,
-                most = columns > kernels::most_condensed_columns
-                           ? -1
-                           : static_cast<int64_t>(types.most_condensed * static_cast<double>(columns));
-  std::atomic<bool> two_of_four = true;
-  std::atomic<int64_t> fan_in = 0;
-  constexpr int64_t elements_per_task = 1 << 16;
-  parallel_for(source.rows, elements_per_task / std::max<int64_t>(1, columns), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end && (two_of_four || fan_in <= most); ++row) {
-      const auto* numbers = reinterpret_cast<Bytes>(source.row(row).data());
-      int64_t in_row = 0, most_of_quad = 0;
-      for (int64_t quad = 0; quad < columns; quad += 4) {
-        int64_t in_quad = 0;
-        for (int64_t k = quad; k < std::min(quad + 4, columns); ++k)
-          in_quad += is_zero(number_at<T>(numbers, k)) ? 0 : 1;
-        in_row += in_quad;
-        most_of_quad = std::max(most_of_quad, in_quad);
-      }
-      if (most_of_quad > 2) two_of_four = false;
-      for (int64_t seen = fan_in; in_row > seen && !fan_in.compare_exchange_weak(seen, in_row);) {
-      }
-    }
-  });
-  if (fan_in <= most) return {types.condensed, std::max<int64_t>(1, fan_in)};
-  if (two_of_four) return {types.two_of_four, columns};
-  return {types.plain, columns};
-}
-
-}  // namespace
-
-PanelShape fastest_panels(PackedType plain, const StoredRows& source) {
-  const auto types = std::find_if(sparse_types.begin(), sparse_types.end(),
-                                  [plain](const Sparse& sparse) { return sparse.plain == plain; });
-  if (types == sparse_types.end()) return {plain, source.columns};
-  switch (source.type) {
-    case GgmlType::f32:
-      return look_for_zeros<uint32_t>(*types, source);
-    case GgmlType::f16:
-    case GgmlType::bf16:
-      return look_for_zeros<uint16_t>(*types, source);
-    default:
-      return {plain, source.columns};
-  }
 }
 
 void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out) {

@@ -34,10 +34,6 @@ struct PanelShape {
   int64_t inputs = 0;
 };
 
-// The panels for plain numbers, of which `plain` holds all, that make products fastest: without zeros if the matrix has them
-// where such panels need them, or enough of them.
-PanelShape fastest_panels(kernels::PackedType plain, const StoredRows& source);
-
 // Bytes of all panels.
 int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t inputs);
 

@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "format/float16.h"
 #include "kernels/isa.h"
+#include "model/fastest_panels.h"
 
 namespace coppice {
 namespace {

@@ -17,45 +17,18 @@
 //   weave(first, second, pairs)    pairs of 32 numbers each, the first ones above; in an order that unweave turns back
 
 #include "kernels/simd/baseline.h"
+#include "kernels/simd/packed_vectors.h"
 
 namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
 
-using N = I;
-
-COPPICE_INLINE N load_codes(const void* p) {
-  N v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
 COPPICE_INLINE N load_bytes(const uint8_t* p) {
   return N{p[0], p[1], p[2], p[3]};
 }
 COPPICE_INLINE N load_bytes(const int8_t* p) {
   return N{p[0], p[1], p[2], p[3]};
 }
-COPPICE_INLINE N spread(int32_t v) {
-  return N{v, v, v, v};
-}
-COPPICE_INLINE N shift_left(N v, int bits) {
-  return v << bits;
-}
-COPPICE_INLINE N shift_right(N v, int bits) {
-  return (N)((U)v >> bits);
-}
-COPPICE_INLINE N both(N a, N b) {
-  return a & b;
-}
-COPPICE_INLINE N either(N a, N b) {
-  return a | b;
-}
 COPPICE_INLINE F to_floats(N v) {
   return __builtin_convertvector(v, F);
-}
-COPPICE_INLINE F low_half(N v) {
-  return (F)(v << 16);
-}
-COPPICE_INLINE F high_half(N v) {
-  return (F)(v & spread(static_cast<int32_t>(0xFFFF0000u)));
 }
 COPPICE_INLINE F load_half(const uint16_t* p) {
   H h;
