@@ -214,10 +214,12 @@ Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOpt
               {"share_of_peak", operations / limits.peak.at(used)},
               {"bytes_per_token", Json()},
               {"share_of_bandwidth", Json()},
+              {"neurons_skipped", Json()},
               {"shares_of_time", shares_of_time(decoder, test)},
               {"peak_resident_bytes", peak_resident_bytes()}};
   if (test.generate > 0 && test.batch == 1) {
     row["bytes_per_token"] = decoder.bytes_per_token();
+    row["neurons_skipped"] = decoder.silence().share();
     row["share_of_bandwidth"] =
         static_cast<double>(decoder.bytes_per_token()) * spread.mean / limits.bandwidth;
   }
@@ -262,6 +264,7 @@ std::string table_of(const Json& rows, bool csv) {
                                            "bytes_per_token",
                                            "read_bytes_per_s",
                                            "share_of_bandwidth",
+                                           "neurons_skipped",
                                            "peak",
                                            "share_of_peak"};
     std::string text;

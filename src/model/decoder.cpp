@@ -135,6 +135,7 @@ struct Decoder::State {
   Norm embedding_norm, encoder_norm, final_norm, head_norm;
   std::vector<float> head_dense_bias, head_bias, pooler_bias;
   std::vector<ExpertLoad> load;
+  Silence silence;
   KvOptions kv_options;
   bool has_run = false;
 };
@@ -241,6 +242,7 @@ void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, floa
 void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x,
                                 std::vector<float>& normed, std::vector<float>& y) {
   pass.layer = 0;
+  pass.silence = &silence;
   auto moe_load = load.begin();
   for (auto& block : stack) {
     const auto norm = [&](const char* name, const Norm& part, const float* from, float* to) {
@@ -522,6 +524,10 @@ void Decoder::reset_expert_load() {
   for (auto& layer : state_->load) std::fill(layer.tokens.begin(), layer.tokens.end(), 0);
 }
 
+const Silence& Decoder::silence() const {
+  return state_->silence;
+}
+
 void Decoder::set_top_k(int64_t top_k) {
   if (state_->load.empty())
     throw Error({.where = "experts",
@@ -556,7 +562,7 @@ int64_t Decoder::bytes_per_token() const {
     if (const auto* moe = std::get_if<Moe>(&block.ffn))
       bytes += moe->bytes_per_token(*load++);
     else
-      bytes += std::get<DenseFfn>(block.ffn).bytes();
+      bytes += std::get<DenseFfn>(block.ffn).bytes(state.silence);
   }
   return bytes;
 }

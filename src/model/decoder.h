@@ -43,6 +43,16 @@ struct ExpertLoad {
   std::vector<int64_t> tokens;  // per expert
 };
 
+// Neurons of feed-forwards that may be exactly 0, and how many of them were, and were few enough others left, so that the
+// down projection did not read their weights; counted in passes over one token.
+struct Silence {
+  int64_t neurons = 0, skipped = 0;
+
+  double share() const {
+    return neurons > 0 ? static_cast<double>(skipped) / static_cast<double>(neurons) : 0;
+  }
+};
+
 // An Error, naming `where`, unless the model writes text token by token: not so for a text encoder or a bare body.
 void require_generator(const ModelSpec& spec, const std::string& where);
 // The same, and unless what it writes continues the text that it was given: not so for an encoder-decoder.
@@ -98,12 +108,15 @@ class Decoder {
   const std::vector<ExpertLoad>& expert_load() const;
   void reset_expert_load();
 
+  // Since the start.
+  const Silence& silence() const;
+
   // Uses the best `top_k` experts of every mixture instead of the model's own number. More than there are, or
   // a model without mixtures, is an Error.
   void set_top_k(int64_t top_k);
 
   // Bytes of weights that decoding one token reads (averaged over tokens seen so far for experts of unequal
-  // width).
+  // width and for neurons that are 0).
   int64_t bytes_per_token() const;
 
  private:

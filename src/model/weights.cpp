@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "format/float16.h"
 #include "kernels/isa.h"
+#include "model/fastest_panels.h"
 
 namespace coppice {
 namespace {
@@ -75,7 +76,7 @@ int64_t Matrix::row_bytes() const {
     case MatrixForm::rows:
       return columns * size_of(element);
     case MatrixForm::panels:
-      return kernels::panel_bytes(packed, columns) / kernels::panel_rows;
+      return kernels::panel_bytes(panel_shape.type, panel_shape.inputs) / kernels::panel_rows;
     case MatrixForm::stored:
       return columns / ggml_type_info(type).block_elements * ggml_type_info(type).block_bytes;
   }
@@ -83,15 +84,16 @@ int64_t Matrix::row_bytes() const {
 }
 
 int64_t Matrix::bytes() const {
-  return form == MatrixForm::panels ? panels() * kernels::panel_bytes(packed, columns) : rows * row_bytes();
+  return form == MatrixForm::panels ? packed_bytes(panel_shape.type, rows, panel_shape.inputs)
+                                    : rows * row_bytes();
 }
 
 const std::byte* Matrix::panel(int64_t index, PanelRoom& room) const {
-  const int64_t size = kernels::panel_bytes(packed, columns);
+  const int64_t size = kernels::panel_bytes(panel_shape.type, panel_shape.inputs);
   const auto* begin = late == nullptr ? static_cast<const std::byte*>(data) : late->panels;
   if (begin != nullptr) return begin + index * size;
   room.resize((static_cast<size_t>(size) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
-  pack_panel(packed, late->source, index, room.front().bytes);
+  pack_panel(panel_shape, late->source, index, room.front().bytes);
   return room.front().bytes;
 }
 
@@ -99,7 +101,7 @@ void copy_row(const Matrix& matrix, int64_t row, float* out) {
   if (matrix.form == MatrixForm::panels) {
     thread_local PanelRoom room;
     const std::byte* panel = matrix.panel(row / kernels::panel_rows, room);
-    return unpack_row(matrix.packed, panel, matrix.columns, row % kernels::panel_rows, out);
+    return unpack_row(matrix.panel_shape, panel, matrix.columns, row % kernels::panel_rows, out);
   }
   const auto* data = static_cast<const std::byte*>(matrix.data);
   const auto* bytes = data + row * matrix.row_bytes();
@@ -193,25 +195,33 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
   return {{name, type_of(view), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
-Matrix WeightStore::matrix(const std::string& name) {
+Matrix WeightStore::packed(const std::string& name, bool columns_apart) {
   const auto [source, memory] = stored(name);
-  Matrix matrix{.form = MatrixForm::panels,
-                .packed = panels_for(type_, source.type),
-                .rows = source.rows,
-                .columns = source.columns};
+  PanelShape shape = fastest_panels(panels_for(type_, source.type), source);
+  if (columns_apart && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
+  Matrix matrix{
+      .form = MatrixForm::panels, .panel_shape = shape, .rows = source.rows, .columns = source.columns};
   if (when_ == PackWhen::between_passes) {
-    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.packed});
+    late_.push_back({std::make_unique<LatePanels>(source, memory), shape});
     matrix.late = late_.back().panels.get();
     return matrix;
   }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack(matrix.packed, source, memory == nullptr, out);
+  pack(shape, source, memory == nullptr, out);
   return matrix;
 }
 
-void WeightStore::pack(PackedType type, const StoredRows& source, bool mapped, std::byte* out) {
-  pack_matrix(type, source, out, mapped ? release_pages : nullptr);
+Matrix WeightStore::matrix(const std::string& name) {
+  return packed(name, false);
+}
+
+Matrix WeightStore::matrix_of_neurons(const std::string& name) {
+  return packed(name, true);
+}
+
+void WeightStore::pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out) {
+  pack_matrix(shape, source, out, mapped ? release_pages : nullptr);
   if (mapped) packed_.push_back(source.bytes);
 }
 
@@ -222,8 +232,7 @@ void WeightStore::release_packed() const {
 void WeightStore::pack_more(double share) {
   if (packed_late_ == late_.size()) return;
   const auto bytes_of = [](const LateMatrix& matrix) {
-    const StoredRows& source = matrix.panels->source;
-    return packed_bytes(matrix.type, source.rows, source.columns);
+    return packed_bytes(matrix.shape.type, matrix.panels->source.rows, matrix.shape.inputs);
   };
   int64_t all = 0;
   for (const auto& matrix : late_) all += bytes_of(matrix);
@@ -232,7 +241,7 @@ void WeightStore::pack_more(double share) {
     const LateMatrix& matrix = late_[packed_late_];
     LatePanels& late = *matrix.panels;
     std::byte* out = allocate(bytes_of(matrix));
-    pack(matrix.type, late.source, late.memory == nullptr, out);
+    pack(matrix.shape, late.source, late.memory == nullptr, out);
     late.panels = out;
     late.memory.reset();
     left -= bytes_of(matrix);

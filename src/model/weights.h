@@ -42,7 +42,7 @@ struct Matrix {
   const LatePanels* late = nullptr;  // instead of data
   MatrixForm form = MatrixForm::rows;
   kernels::Element element = kernels::Element::f32;       // of rows
-  kernels::PackedType packed = kernels::PackedType::f32;  // of panels
+  PanelShape panel_shape = {};                            // of panels
   GgmlType type = GgmlType::f32;                          // of stored rows
   int64_t rows = 0, columns = 0;
 
@@ -52,6 +52,7 @@ struct Matrix {
   int64_t panels() const { return (rows + kernels::panel_rows - 1) / kernels::panel_rows; }
   // Where a panel lies: in `room` if it was not packed yet.
   const std::byte* panel(int64_t index, PanelRoom& room) const;
+  int64_t groups() const { return kernels::packed_groups(panel_shape.type, panel_shape.inputs); }
 };
 
 // Row `row` of a matrix as floats.
@@ -63,6 +64,8 @@ class WeightStore {
 
   // The tensor of that canonical name, (out, in), in panels of the wanted type.
   Matrix matrix(const std::string& name);
+  // The same for products in which many columns have activations of exactly 0, whose weights then need not be read.
+  Matrix matrix_of_neurons(const std::string& name);
   // The same in rows of f32 or bf16.
   Matrix in_rows(const std::string& name);
   // The same for looking up rows only: nothing is converted before a row is asked for.
@@ -80,7 +83,9 @@ class WeightStore {
 
  private:
   std::byte* allocate(int64_t bytes);
-  void pack(kernels::PackedType type, const StoredRows& source, bool mapped, std::byte* out);
+  // Whether bf16 has columns that can be read alone.
+  Matrix packed(const std::string& name, bool columns_apart);
+  void pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out);
   kernels::Element element_for(const TensorView& view) const;
   // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
   std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
@@ -91,7 +96,7 @@ class WeightStore {
   PackWhen when_;
   struct LateMatrix {
     std::unique_ptr<LatePanels> panels;
-    kernels::PackedType type;
+    PanelShape shape;
   };
   std::vector<LateMatrix> late_;
   size_t packed_late_ = 0;                          // the first so many are done

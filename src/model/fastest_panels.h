@@ -1,0 +1,13 @@
+#pragma once
+// Looks for zeros in matrices of plain numbers. What pruners write (Wanda and SparseGPT with two of four, SRigL's constant
+// fan-in, ...) are dense matrices with zeros, so that this is what makes them fast.
+
+#include "model/packed_matrix.h"
+
+namespace coppice {
+
+// The panels for plain numbers, of which `plain` holds all, that make products fastest: without zeros if the matrix has them
+// where such panels need them, or enough of them.
+PanelShape fastest_panels(kernels::PackedType plain, const StoredRows& source);
+
+}  // namespace coppice
