@@ -183,16 +183,55 @@ bool pack_q6_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   return finite;
 }
 
+// Plain numbers of whole panels are a transposition of words, of one column or of two: word k of row r comes to place 32 k
+// + r. Squares of four by four words, over as many columns as stay in the first-level cache.
+using Words = uint32_t __attribute__((vector_size(16)));
+
+Words words_at(Bytes at) {
+  Words words;
+  std::memcpy(&words, at, sizeof words);
+  return words;
+}
+
+void pack_words(Bytes rows, int64_t row_bytes, int64_t columns, int64_t columns_of_word, uint8_t* panel) {
+  constexpr int64_t square = 4, stretch = 64;
+  const int64_t words = columns / columns_of_word, whole = words / square * square;
+  for (int64_t first = 0; first < whole; first += stretch)
+    for (int64_t r = 0; r < panel_rows; r += square) {
+      const Bytes row = rows + r * row_bytes;
+      for (int64_t k = first; k < std::min(first + stretch, whole); k += square) {
+        const Words a = words_at(row + 4 * k), b = words_at(row + row_bytes + 4 * k),
+                    c = words_at(row + 2 * row_bytes + 4 * k), d = words_at(row + 3 * row_bytes + 4 * k);
+        const Words ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                    cd = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                    ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                    cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+        const Words columns_of_square[square] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                                                 __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                                                 __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                                                 __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+        for (int64_t i = 0; i < square; ++i)
+          std::memcpy(panel + (k + i) * 128 + 4 * r, &columns_of_square[i], sizeof(Words));
+      }
+    }
+  for (int64_t r = 0; r < panel_rows; ++r) {
+    const Bytes row = rows + r * row_bytes;
+    for (int64_t k = whole; k < words; ++k) put(panel + k * 128 + 4 * r, word_at(row + 4 * k));
+    if (columns % columns_of_word != 0) put(panel + words * 128 + 4 * r, half_at(row + 4 * words));
+  }
+}
+
 // Types whose rows go into panels without loss.
 struct Packing {
   GgmlType from;
   PackedType to;
   PackRow pack;
+  int64_t columns_of_word = 0;  // of those that pack_words takes
 };
 constexpr auto packings = std::to_array<Packing>({
-    {GgmlType::f32, PackedType::f32, pack_f32_row},
+    {GgmlType::f32, PackedType::f32, pack_f32_row, 1},
     {GgmlType::f16, PackedType::f16, pack_f16_row},
-    {GgmlType::bf16, PackedType::bf16, pack_bf16_row},
+    {GgmlType::bf16, PackedType::bf16, pack_bf16_row, 2},
     {GgmlType::q8_0, PackedType::q8_0, pack_q8_0_row},
     {GgmlType::q5_0, PackedType::q8_0, pack_q5_0_row},
     {GgmlType::q4_0, PackedType::q4_0, pack_q4_0_row},
@@ -237,10 +276,6 @@ int64_t StoredRows::row_bytes() const {
   return columns / info.block_elements * info.block_bytes;
 }
 
-std::span<const std::byte> StoredRows::row(int64_t row) const {
-  return bytes.subspan(static_cast<size_t>(row * row_bytes()), static_cast<size_t>(row_bytes()));
-}
-
 std::optional<PackedType> panels_of(GgmlType type) {
   const Packing* packing = packing_of(type);
   return packing == nullptr ? std::nullopt : std::optional(packing->to);
@@ -250,30 +285,51 @@ int64_t packed_bytes(PackedType type, int64_t rows, int64_t columns) {
   return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, columns);
 }
 
-void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
-  const Packing* packing = packing_of(source.type, type);
+void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
+  const StoredRows& source = job.source;
+  const Packing* packing = packing_of(source.type, job.type);
   const bool rounds = packing == nullptr;
-  if (rounds) packing = packing_of(blocks_for(type));
-  const int64_t bytes = kernels::panel_bytes(type, source.columns),
-                panels = (source.rows + panel_rows - 1) / panel_rows,
-                padding = kernels::packed_groups(type, source.columns) * group_columns - source.columns;
-  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      auto* panel = reinterpret_cast<uint8_t*>(out + p * bytes);
-      const int64_t first = p * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
-      if (count < panel_rows || padding > 0) std::memset(panel, 0, static_cast<size_t>(bytes));
-      std::vector<std::byte> rounded;
-      if (rounds) rounded = rounded_rows(packing->from, source, first, count);
-      for (int64_t r = 0; r < count; ++r) {
-        const auto row = rounds ? std::span<const std::byte>(rounded).subspan(
-                                      static_cast<size_t>(r) * (rounded.size() / static_cast<size_t>(count)))
-                                : source.row(first + r);
-        if (!packing->pack(reinterpret_cast<Bytes>(row.data()), source.columns, r, panel))
-          throw Error({.where = source.name,
-                       .found = fmt::format("a scale in row {} that is not finite", first + r),
-                       .expected = "finite scales",
-                       .advice = "the file is damaged or was made wrongly"});
-      }
+  if (rounds) packing = packing_of(blocks_for(job.type));
+  const int64_t bytes = kernels::panel_bytes(job.type, source.columns),
+                padding = kernels::packed_groups(job.type, source.columns) * group_columns - source.columns;
+  for (int64_t p = begin; p < end; ++p) {
+    auto* panel = reinterpret_cast<uint8_t*>(job.out + p * bytes);
+    const int64_t first = p * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
+    if (count < panel_rows || padding > 0) std::memset(panel, 0, static_cast<size_t>(bytes));
+    std::vector<std::byte> rounded;
+    if (rounds) rounded = rounded_rows(packing->from, source, first, count);
+    const auto row_bytes = rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
+    const Bytes rows =
+        reinterpret_cast<Bytes>(rounds ? rounded.data() : source.bytes.data() + first * row_bytes);
+    if (packing->columns_of_word > 0 && count == panel_rows) {
+      pack_words(rows, row_bytes, source.columns, packing->columns_of_word, panel);
+      continue;
+    }
+    for (int64_t r = 0; r < count; ++r)
+      if (!packing->pack(rows + r * row_bytes, source.columns, r, panel))
+        throw Error({.where = source.name,
+                     .found = fmt::format("a scale in row {} that is not finite", first + r),
+                     .expected = "finite scales",
+                     .advice = "the file is damaged or was made wrongly"});
+  }
+}
+
+void pack_matrices(std::span<const PackJob> jobs) {
+  std::vector<int64_t> first = {0};  // panel of each job, counted through, and the end
+  int64_t bytes = 0;
+  for (const auto& job : jobs) {
+    first.push_back(first.back() + job.panels());
+    bytes += job.panels() * kernels::panel_bytes(job.type, job.source.columns);
+  }
+  const int64_t panels = first.back();
+  constexpr int64_t least_bytes = 1 << 16;  // that take longer than handing them to a thread
+  const int64_t grain = least_bytes * panels / std::max<int64_t>(1, bytes);
+  parallel_for(panels, grain, [&](int64_t begin, int64_t end) {
+    auto job = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
+    for (; begin < end; ++job) {
+      const int64_t stop = std::min(end, first[job + 1]);
+      if (begin < stop) pack_panels(jobs[job], begin - first[job], stop - first[job]);
+      begin = std::max(begin, stop);
     }
   });
 }

@@ -57,18 +57,6 @@ int64_t size_of(Element element) {
 
 }  // namespace
 
-namespace {
-
-// Gives the memory of mapped bytes back to the system, which would read them from the file again.
-void release_pages(std::span<const std::byte> mapped) {
-  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (std::bit_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
-  const auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size()) / page * page;
-  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
-
-}  // namespace
-
 int64_t Matrix::row_bytes() const {
   switch (form) {
     case MatrixForm::rows:
@@ -130,28 +118,7 @@ Element WeightStore::element_for(const TensorView& view) const {
   return view.dtype == DType::bf16 ? Element::bf16 : Element::f32;
 }
 
-namespace {
-
-GgmlType type_of(const TensorView& view) {
-  switch (view.dtype) {
-    case DType::f32:
-      return GgmlType::f32;
-    case DType::bf16:
-      return GgmlType::bf16;
-    case DType::f16:
-      return GgmlType::f16;
-    case DType::f64:
-      return GgmlType::f64;
-    default:
-      throw Error({.where = view.name,
-                   .found = "elements of type " + dtype_name(view.dtype),
-                   .expected = "floating point"});
-  }
-}
-
-// The panels for a matrix of that type. Blocks of which there are no panels become bytes, which cost them less than a
-// hundredth of the largest weight of 32 (Q5_1, Q5_K).
-PackedType panels_for(WeightType wanted, GgmlType type) {
+PackedType panels_for(WeightType wanted, GgmlType stored) {
   switch (wanted) {
     case WeightType::f32:
       return PackedType::f32;
@@ -162,33 +129,63 @@ PackedType panels_for(WeightType wanted, GgmlType type) {
     case WeightType::q4_0:
       return PackedType::q4_0;
     case WeightType::as_stored:
-      if (type == GgmlType::f64) return PackedType::f32;
-      return panels_of(type).value_or(PackedType::q8_0);
+      if (stored == GgmlType::f64) return PackedType::f32;
+      return panels_of(stored).value_or(PackedType::q8_0);
   }
   COPPICE_CHECK(false, "every type of weights has panels");
 }
 
+Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType wanted) {
+  const TensorForm form = files.form(name);
+  COPPICE_CHECK(form.shape.size() == 2, name);
+  return {.form = MatrixForm::panels,
+          .packed = panels_for(wanted, form.type),
+          .rows = form.shape[0],
+          .columns = form.shape[1]};
+}
+
+namespace {
+
+enum class Rounded { in, out };
+
+// Calls madvise on the whole pages within mapped bytes, or on all that hold some.
+void advise(std::span<const std::byte> mapped, Rounded to, int advice) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto begin = std::bit_cast<uintptr_t>(mapped.data());
+  auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size());
+  (to == Rounded::in ? begin : end) += page - 1;
+  begin = begin / page * page;
+  end = end / page * page;
+  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, advice);
+}
+
 }  // namespace
 
-std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
+void StoredMatrix::read_ahead() const {
+  if (memory == nullptr) advise(rows.bytes, Rounded::out, MADV_WILLNEED);
+}
+
+void StoredMatrix::release() const {
+  if (memory == nullptr) advise(rows.bytes, Rounded::in, MADV_DONTNEED);
+}
+
+StoredMatrix WeightStore::stored(const std::string& name) const {
   if (const auto blocks = files_->blocks(name))
     return {{name, static_cast<GgmlType>(blocks->type), blocks->shape[0], blocks->shape[1], blocks->bytes},
             blocks->memory};
   const TensorView view = files_->tensor(name);
   COPPICE_CHECK(view.shape.size() == 2, name);
-  return {{name, type_of(view), view.shape[0], view.shape[1], view.bytes}, view.memory};
+  return {{name, plain_type(view.dtype, name), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
 Matrix WeightStore::matrix(const std::string& name) {
-  const auto [source, memory] = stored(name);
-  Matrix matrix{.form = MatrixForm::panels,
-                .packed = panels_for(type_, source.type),
-                .rows = source.rows,
-                .columns = source.columns};
+  Matrix matrix = panels(name);
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack_matrix(matrix.packed, source, out);
-  if (memory == nullptr) release_pages(source.bytes);
+  const StoredMatrix source = stored(name);
+  const PackJob job[] = {{matrix.packed, source.rows, out}};
+  pack_matrices(job);
+  source.release();
   return matrix;
 }
 

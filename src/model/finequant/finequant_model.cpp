@@ -162,6 +162,12 @@ TensorView FinequantModel::tensor(const std::string& canonical_name) const {
           .memory = values};
 }
 
+TensorForm FinequantModel::form(const std::string& canonical_name) const {
+  const TensorView* whole = tensors_.find(canonical_name);  // none: integers, which become floats
+  return {whole == nullptr ? GgmlType::f32 : plain_type(whole->dtype, canonical_name),
+          shapes_.at(canonical_name)};
+}
+
 std::vector<StoredTensor> FinequantModel::stored() const {
   std::vector<StoredTensor> list;
   for (const auto& name : tensors_.names()) {

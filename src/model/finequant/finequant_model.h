@@ -31,8 +31,10 @@ class FinequantModel : public ModelFiles {
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   TensorView tensor(const std::string& canonical_name) const override;
+  TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
+  void release_pages() const override { tensors_.release_pages(); }
 
  private:
   void bind_tensors();
