@@ -14,12 +14,11 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
-#include "format/float16.h"
+#include "bench/random_model.h"
 #include "kernels/isa.h"
 #include "kernels/probe.h"
 #include "model/decoder.h"
 #include "model/kv_cache.h"
-#include "model/model_directory.h"
 
 namespace {
 
@@ -35,33 +34,6 @@ ModelSpec shape(int64_t context) {
           .context = context,
           .tied_embeddings = true,
           .blocks = std::vector<BlockSpec>(layers, {attention, DenseFfnSpec{.width = width}})};
-}
-
-// A folder that is gone when the program ends.
-struct Folder {
-  fs::path path = make();
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  static fs::path make() {
-    std::string pattern = (fs::temp_directory_path() / "coppice-bench-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw system_error("create", pattern);
-    return pattern;
-  }
-};
-
-void write_random(const fs::path& path, const ModelSpec& spec) {
-  Rng rng(1);
-  std::vector<std::vector<uint16_t>> memory;
-  std::vector<TensorData> tensors;
-  for (const auto& tensor : tensor_table(spec)) {
-    auto& values = memory.emplace_back(static_cast<size_t>(tensor.count()));
-    for (auto& bits : values) bits = float_to_bf16(static_cast<float>(rng.uniform(-0.05, 0.05)));
-    tensors.push_back({tensor.name, DType::bf16, tensor.shape, std::as_bytes(std::span(values))});
-  }
-  fs::create_directory(path);
-  write_model(path, spec, tensors);
 }
 
 double now() {
@@ -153,7 +125,7 @@ Json measure(Decoder& decoder, KvType type, int64_t longest) {
 }
 
 int run(int64_t longest, const std::string& only) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_random(folder.path / "model", shape(longest + 1));
   Decoder decoder(std::make_shared<ModelDirectory>(folder.path / "model"));
   Json types;

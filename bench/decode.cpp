@@ -1,5 +1,5 @@
 // Decoding speed of a dense model of real shape (0.55 billion parameters in bf16, three quarters of them in
-// FFNs) and of its split twin, whose eight experts of an eighth of the FFN hold as many weights, at 2 and 4
+// FFNs) and of its split twin, whose eight experts of an eighth of the FFN hold as many weights, at 2, 4 and 6
 // active experts.
 //
 // The contenders take turns, with a probe of the memory's read bandwidth before and after each turn, because
@@ -37,20 +37,6 @@ ModelSpec shape(const FfnSpec& ffn) {
           .tied_embeddings = true,
           .blocks = std::vector<BlockSpec>(layers, {attention, ffn})};
 }
-
-// A folder that is gone when the program ends.
-struct Folder {
-  fs::path path = make();
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  static fs::path make() {
-    std::string pattern = (fs::temp_directory_path() / "coppice-bench-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw system_error("create", pattern);
-    return pattern;
-  }
-};
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -99,14 +85,14 @@ double probe() {
 }
 
 int run(int64_t rounds, int64_t tokens) {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_random(folder.path / "dense", shape(DenseFfnSpec{.width = ffn_width}));
   write_random(folder.path / "split",
                shape(MoeSpec{.widths = std::vector<int64_t>(experts, ffn_width / experts), .top_k = 2}));
   Decoder dense(std::make_shared<ModelDirectory>(folder.path / "dense"));
   Decoder split(std::make_shared<ModelDirectory>(folder.path / "split"));
   std::vector<Contender> contenders = {
-      {"dense", &dense}, {"2 of 8 experts", &split, 2}, {"4 of 8 experts", &split, 4}};
+      {"dense", &dense}, {"2 of 8 experts", &split, 2}, {"4 of 8 experts", &split, 4}, {"6 of 8 experts", &split, 6}};
   const auto prepare = [](const Contender& contender) {
     if (contender.top_k > 0) contender.decoder->set_top_k(contender.top_k);
   };

@@ -1,16 +1,33 @@
 #pragma once
-// Models of real shapes with random weights.
+// Models of real shapes with random weights, and a place for them.
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/rng.h"
 #include "format/float16.h"
 #include "model/model_directory.h"
 
 namespace coppice {
+
+// A folder that is gone when the program ends.
+struct TemporaryFolder {
+  std::filesystem::path path = make();
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  static std::filesystem::path make() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "coppice-bench-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw system_error("create", pattern);
+    return pattern;
+  }
+};
 
 // A model directory in bf16. Every tensor is another stretch of one random buffer, so that writing needs little memory.
 inline void write_random(const std::filesystem::path& path, const ModelSpec& spec) {

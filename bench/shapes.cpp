@@ -45,20 +45,6 @@ ModelSpec shape(const std::string& name) {
           .blocks = std::vector<BlockSpec>(12, {attention, ffn})};
 }
 
-// A folder that is gone when the program ends.
-struct Folder {
-  fs::path path = make();
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  static fs::path make() {
-    std::string pattern = (fs::temp_directory_path() / "coppice-bench-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw system_error("create", pattern);
-    return pattern;
-  }
-};
-
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -123,7 +109,7 @@ Json measure(const fs::path& path, const std::string& name, WeightType type, int
 int run(int64_t rounds, const std::vector<std::string>& shapes, const std::vector<std::string>& types) {
   Json rows = Json::array();
   for (const auto& name : shapes) {
-    const Folder folder;
+    const TemporaryFolder folder;
     write_random(folder.path / "model", shape(name));
     for (const auto& type : types)
       rows.push_back(measure(folder.path / "model", name, parse_enum<WeightType>(type, "TYPE"), rounds));

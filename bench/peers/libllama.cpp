@@ -1,6 +1,6 @@
-// Measures llama.cpp through its shared library, given by path, so that any build of it serves: one compiled here, or
-// the prebuilt one of npm's node-llama-cpp. The few functions of its C interface that are needed are declared here;
-// where the number of threads lies in its parameters is found in the defaults that the library itself gives.
+// Measures llama.cpp or ik_llama.cpp through its shared library, given by path, so that any build of it serves: one
+// compiled here, or the prebuilt one of npm's node-llama-cpp. The few functions of its C interface that are needed are
+// declared here; where numbers lie in its parameters is found in the defaults that the library itself gives.
 //
 //   peer_libllama LIBLLAMA MODEL.gguf [-t THREADS] [-r ROUNDS] [-w WARMUPS] TEST…
 //     pp:N        N tokens of prompt in one go, tokens/s
@@ -47,6 +47,7 @@ struct Batch {
   int32_t* sequence_counts;
   int32_t** sequences;
   int8_t* wants_logits;
+  int32_t unused[4];  // three fields of ik_llama.cpp's
 };
 
 [[noreturn]] void fail(const std::string& message) {
@@ -56,6 +57,8 @@ struct Batch {
 
 struct Library {
   void* handle;
+
+  bool has(const char* name) const { return dlsym(handle, name) != nullptr; }
 
   template <class Function>
   Function* get(const char* name) const {
@@ -83,10 +86,14 @@ struct Library {
     vocabulary_of = get<const Vocabulary*(const Model*)>("llama_model_get_vocab");
     vocabulary_size = get<int32_t(const Vocabulary*)>("llama_vocab_n_tokens");
     batch_init = get<Batch(int32_t, int32_t, int32_t)>("llama_batch_init");
-    memory_of = get<Memory*(Context*)>("llama_get_memory");
-    clear = get<void(Memory*, bool)>("llama_memory_clear");
+    if (has("llama_get_memory")) {
+      memory_of = get<Memory*(Context*)>("llama_get_memory");
+      clear_memory = get<void(Memory*, bool)>("llama_memory_clear");
+    } else {
+      clear_cache = get<void(Context*)>("llama_kv_cache_clear");
+    }
     tokenize = get<int32_t(const Vocabulary*, const char*, int32_t, int32_t*, int32_t, bool, bool)>(
-        "llama_tokenize");
+        has("llama_vocab_tokenize") ? "llama_vocab_tokenize" : "llama_tokenize");
     bos = get<int32_t(const Vocabulary*)>("llama_vocab_bos");
     adds_bos = get<bool(const Vocabulary*)>("llama_vocab_get_add_bos");
   }
@@ -102,8 +109,9 @@ struct Library {
   const Vocabulary* (*vocabulary_of)(const Model*);
   int32_t (*vocabulary_size)(const Vocabulary*);
   Batch (*batch_init)(int32_t, int32_t, int32_t);
-  Memory* (*memory_of)(Context*);
-  void (*clear)(Memory*, bool);
+  Memory* (*memory_of)(Context*) = nullptr;
+  void (*clear_memory)(Memory*, bool) = nullptr;
+  void (*clear_cache)(Context*) = nullptr;
   int32_t (*tokenize)(const Vocabulary*, const char*, int32_t, int32_t*, int32_t, bool, bool);
   int32_t (*bos)(const Vocabulary*);
   bool (*adds_bos)(const Vocabulary*);
@@ -118,18 +126,24 @@ void put(Parameters& parameters, size_t place, uint32_t number) {
   std::memcpy(parameters.bytes + 4 * place, &number, sizeof number);
 }
 
-// n_ctx, n_batch, n_ubatch, n_seq_max come first; the two numbers of threads follow each other with the default 4.
+// n_ctx, n_batch, n_ubatch, n_seq_max come first, or behind a seed; the two numbers of threads follow each other with the
+// default 4.
 Parameters context_parameters(const Library& library, uint32_t context, uint32_t sequences,
                               uint32_t threads) {
   Parameters parameters = library.context_defaults();
-  if (number_at(parameters, 0) != 512 || number_at(parameters, 1) != 2048 ||
-      number_at(parameters, 2) != 512 || number_at(parameters, 3) != 1)
-    fail("the parameters of this version begin otherwise");
-  size_t place = 4;
-  while (place < 12 && (number_at(parameters, place) != 4 || number_at(parameters, place + 1) != 4)) ++place;
-  if (place == 12) fail("no number of threads in the parameters of this version");
-  put(parameters, 0, context * sequences);
-  put(parameters, 3, sequences);
+  size_t first = 0;
+  const auto begins_at = [&](size_t place) {
+    return number_at(parameters, place) == 512 && number_at(parameters, place + 1) == 2048 &&
+           number_at(parameters, place + 2) == 512 && number_at(parameters, place + 3) == 1;
+  };
+  while (first < 2 && !begins_at(first)) ++first;
+  if (first == 2) fail("the parameters of this version begin otherwise");
+  size_t place = first + 4;
+  while (place < first + 12 && (number_at(parameters, place) != 4 || number_at(parameters, place + 1) != 4))
+    ++place;
+  if (place == first + 12) fail("no number of threads in the parameters of this version");
+  put(parameters, first, context * sequences);
+  put(parameters, first + 3, sequences);
   put(parameters, place, threads);
   put(parameters, place + 1, threads);
   return parameters;
@@ -153,7 +167,12 @@ class Session {
 
   int32_t vocabulary() const { return library_.vocabulary_size(library_.vocabulary_of(model_)); }
   double start() const { return start_; }
-  void clear() { library_.clear(library_.memory_of(context_), true); }
+  void clear() {
+    if (library_.clear_cache != nullptr)
+      library_.clear_cache(context_);
+    else
+      library_.clear_memory(library_.memory_of(context_), true);
+  }
 
   void add(int32_t token, int32_t position, int32_t sequence, bool wants_logits) {
     const int32_t i = batch_.count++;

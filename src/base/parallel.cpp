@@ -31,7 +31,7 @@ int initial_threads() {
 thread_local bool inside_loop = false;
 
 // Workers wait briefly in a spin for the next loop, since the loops of a forward pass follow each other within
-// microseconds, then sleep. A loop is over when its chunks are done: a worker that the system had no core for meanwhile
+// microseconds, then sleep. A loop is over when its ranges are done: a worker that the system had no core for meanwhile
 // finds it closed and is not waited for.
 class Pool {
  public:
@@ -51,11 +51,11 @@ class Pool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
-  void run(int64_t count, int64_t chunk, const std::function<void(int64_t, int64_t)>& body) {
+  void run(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
     const std::lock_guard one_loop_at_a_time(loop_mutex_);
     body_ = &body;
     count_ = count;
-    chunk_ = chunk;
+    grain_ = grain;
     next_.store(0);
     failure_ = nullptr;
     entry_.store(0, std::memory_order_release);  // open
@@ -64,7 +64,7 @@ class Pool {
       generation_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
-    take_chunks();
+    take_ranges();
     entry_.fetch_or(closed, std::memory_order_acq_rel);
     constexpr int spins = 2000;
     for (int i = 0; entry_.load(std::memory_order_acquire) != closed; ++i)
@@ -75,13 +75,20 @@ class Pool {
  private:
   static void pause() { __builtin_ia32_pause(); }
 
-  void take_chunks() {
+  // Where the range that begins there ends: a thread's share of half of what is left, so that ranges are long, as memory
+  // likes them, and yet the last ones short, so that threads end together.
+  int64_t end_of(int64_t begin) const {
+    return std::min(count_, begin + std::max(grain_, (count_ - begin) / (2 * size())));
+  }
+
+  void take_ranges() {
     inside_loop = true;
     try {
-      for (;;) {
-        const int64_t begin = next_.fetch_add(chunk_);
-        if (begin >= count_) break;
-        (*body_)(begin, std::min(count_, begin + chunk_));
+      for (int64_t begin = next_.load(); begin < count_;) {
+        const int64_t end = end_of(begin);
+        if (!next_.compare_exchange_weak(begin, end)) continue;
+        (*body_)(begin, end);
+        begin = next_.load();
       }
     } catch (...) {
       const std::lock_guard lock(mutex_);
@@ -111,7 +118,7 @@ class Pool {
       seen = generation_.load(std::memory_order_acquire);
       if (stopping_) return;
       if (!enter()) continue;
-      take_chunks();
+      take_ranges();
       entry_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -124,7 +131,7 @@ class Pool {
   std::atomic<int> entry_{closed};  // workers inside the loop, and whether it takes no more
   std::atomic<int64_t> next_{0};
   const std::function<void(int64_t, int64_t)>* body_ = nullptr;
-  int64_t count_ = 0, chunk_ = 1;
+  int64_t count_ = 0, grain_ = 1;
   std::exception_ptr failure_;
   bool stopping_ = false;
 };
@@ -160,11 +167,7 @@ void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t
   if (count <= 0) return;
   grain = std::max<int64_t>(1, grain);
   if (inside_loop || count <= grain || thread_count() == 1) return body(0, count);
-  // A few ranges per thread let a late thread catch up.
-  constexpr int64_t ranges_per_thread = 4;
-  const int64_t even =
-      (count + thread_count() * ranges_per_thread - 1) / (thread_count() * ranges_per_thread);
-  current_pool().run(count, std::max(grain, even), body);
+  current_pool().run(count, grain, body);
 }
 
 }  // namespace coppice

@@ -28,6 +28,7 @@ using kernels::Multiplied;
 struct Test {
   int64_t prompt = 0, generate = 0, depth = 0, batch = 1;
   int threads = 1;
+  KvType kv_type = KvType::f32;
 
   int64_t tokens() const { return (prompt + generate) * batch; }
   std::string name() const {
@@ -37,7 +38,7 @@ struct Test {
   }
 };
 
-// Prompts before generation, each over depths, batches and threads.
+// Prompts before generation, each over depths, batches, threads and types of cache.
 std::vector<Test> tests_of(const BenchOptions& options) {
   std::vector<int64_t> threads = options.threads;
   if (threads.empty()) threads.push_back(thread_count());
@@ -47,12 +48,14 @@ std::vector<Test> tests_of(const BenchOptions& options) {
       for (const int64_t depth : options.depth)
         for (const int64_t batch : options.batch)
           for (const int64_t count : threads)
-            if (length > 0)
-              tests.push_back({.prompt = generating ? 0 : length,
-                               .generate = generating ? length : 0,
-                               .depth = depth,
-                               .batch = batch,
-                               .threads = static_cast<int>(count)});
+            for (const KvType kv_type : options.kv_type)
+              if (length > 0)
+                tests.push_back({.prompt = generating ? 0 : length,
+                                 .generate = generating ? length : 0,
+                                 .depth = depth,
+                                 .batch = batch,
+                                 .threads = static_cast<int>(count),
+                                 .kv_type = kv_type});
   if (tests.empty())
     throw Error({.where = "bench", .found = "no test", .advice = "give -p or -n a number above 0"},
                 Fault::usage);
@@ -184,6 +187,7 @@ int64_t peak_resident_bytes() {
 
 Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOptions& options) {
   set_threads(test.threads);
+  decoder.set_kv_options({.type = test.kv_type});
   tokens_per_second(decoder, test);
   decoder.reset_expert_traffic();
   const Limits before = measure_limits(test.threads);
@@ -202,6 +206,7 @@ Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOpt
               {"n_depth", test.depth},
               {"sequences", test.batch},
               {"n_threads", test.threads},
+              {"kv_type", to_string(test.kv_type)},
               {"avg_ts", spread.mean},
               {"stddev_ts", spread.deviation},
               {"samples_ts", samples},
@@ -255,6 +260,7 @@ std::string table_of(const Json& rows, bool csv) {
                                            "n_prompt",
                                            "n_gen",
                                            "n_depth",
+                                           "kv_type",
                                            "avg_ts",
                                            "stddev_ts",
                                            "bytes_per_token",
@@ -272,14 +278,15 @@ std::string table_of(const Json& rows, bool csv) {
     }
     return text;
   }
-  Table table({"model", "size", "params", "weights", "threads", "test", "t/s", "bytes/token", "of bandwidth",
-               "of peak", "experts there", "time"});
+  Table table({"model", "size", "params", "weights", "cache", "threads", "test", "t/s", "bytes/token",
+               "of bandwidth", "of peak", "experts there", "time"});
   for (const auto& row : rows)
     table.add_row(
         {row["model"].get<std::string>(), human_bytes(row["bytes"].get<double>()),
          human_count(row["parameters"].get<double>()),
          row["weights"] == "as-stored" ? row["stored"].get<std::string>() : row["weights"].get<std::string>(),
-         fmt::format("{}", row["n_threads"].get<int>()), row["test"].get<std::string>(),
+         row["kv_type"].get<std::string>(), fmt::format("{}", row["n_threads"].get<int>()),
+         row["test"].get<std::string>(),
          fmt::format("{:.2f} ± {:.2f}", row["avg_ts"].get<double>(), row["stddev_ts"].get<double>()),
          row["bytes_per_token"].is_null() ? "" : human_bytes(row["bytes_per_token"].get<double>()),
          percent(row["share_of_bandwidth"]),
@@ -291,7 +298,8 @@ std::string table_of(const Json& rows, bool csv) {
 
 MemoryPlan plan_of(const ModelFiles& files, const Test& test, WeightType weights,
                    const BenchOptions& options) {
-  return plan_decoder(files, {.weights = weights, .experts = {}, .memory = options.memory},
+  return plan_decoder(files,
+                      {.weights = weights, .experts = {}, .kv_type = test.kv_type, .memory = options.memory},
                       {.sequences = test.batch,
                        .length = test.depth + test.prompt + test.generate,
                        .rows = test.batch * std::max<int64_t>({test.prompt, test.depth, 1}),
@@ -379,7 +387,7 @@ int run_bench(const BenchOptions& options) {
       const double start = now();
       const auto files = open_model(model);
       const std::string stored = main_type(*files);
-      Decoder decoder(files, weights, memory_for(*files, tests, weights, options));
+      Decoder decoder(files, weights, PackWhen::at_load, memory_for(*files, tests, weights, options));
       const double loading = now() - start;
       for (const auto& test : tests) {
         Json row = {{"model", model.stem().string()},

@@ -19,6 +19,7 @@ struct BenchOptions {
   std::vector<std::filesystem::path> models;
   std::vector<int64_t> prompt = {512}, generate = {128}, depth = {0}, batch = {1}, threads;
   std::vector<WeightType> weights = {WeightType::as_stored};
+  std::vector<KvType> kv_type = {KvType::f32};
   int64_t rounds = 5;
   BenchOutput output = BenchOutput::md;
   bool dry_run = false;
@@ -57,6 +58,8 @@ struct BenchOptions {
                 .short_name = "-b"});
     field("weights", self.weights,
           Field{.help = "types that weights are computed with", .value_name = "TYPE"});
+    field("kv_type", self.kv_type,
+          Field{.help = "types that the cache keeps keys and values in", .value_name = "TYPE"});
     field("rounds", self.rounds,
           Field{.help = "measured rounds of every test, behind an unmeasured one",
                 .min = 1,

@@ -74,7 +74,8 @@ class Conversation {
     return open_decoder(files, options.runtime,
                         {.length = std::min(planned_tokens, files->spec().context),
                          .rows = std::min(BatchOptions{}.prompt_chunk, files->spec().context),
-                         .logit_rows = 1 + drafted});
+                         .logit_rows = 1 + drafted},
+                        PackWhen::between_passes);
   }
 
   void say(const char* role, const std::string& content) {

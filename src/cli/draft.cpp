@@ -53,8 +53,9 @@ Draftsman::Draftsman(const RunOptions& options, const Tokenizer& tokenizer, cons
   RuntimeOptions runtime = options.runtime;
   runtime.experts = std::nullopt;
   const auto files = open_model(*options.draft);
-  decoder_.emplace(
-      open_decoder(files, runtime, {.length = std::min(files->spec().context, model.spec().context)}));
+  decoder_.emplace(open_decoder(files, runtime,
+                                {.length = std::min(files->spec().context, model.spec().context)},
+                                PackWhen::between_passes));
   require_next_token_model(model.spec(), options.model.string());
   require_same_vocabulary(model.spec(), decoder_->spec(), *options.draft);
 }

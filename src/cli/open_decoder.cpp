@@ -28,10 +28,10 @@ MemoryPlan plan_decoder(const ModelFiles& files, const RuntimeOptions& options, 
 }
 
 Decoder open_decoder(const std::shared_ptr<const ModelFiles>& files, const RuntimeOptions& options,
-                     const Workload& work) {
+                     const Workload& work, PackWhen when) {
   const MemoryPlan plan = plan_decoder(*files, options, work);
   require_memory(plan, available_memory(), files->path().string());
-  Decoder decoder(files, options.weights, expert_memory(plan));
+  Decoder decoder(files, options.weights, when, expert_memory(plan));
   if (options.experts) decoder.set_top_k(*options.experts);
   decoder.set_kv_options({.type = options.kv_type});
   return decoder;

@@ -12,7 +12,7 @@ MemoryPlan plan_decoder(const ModelFiles& files, const RuntimeOptions& options, 
 
 // The decoder, after its plan. An Error if that does not fit into what the machine has now.
 Decoder open_decoder(const std::shared_ptr<const ModelFiles>& files, const RuntimeOptions& options,
-                     const Workload& work);
+                     const Workload& work, PackWhen when = PackWhen::at_load);
 
 // What a plan lets expect on this machine.
 struct PlannedSpeed {

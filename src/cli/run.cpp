@@ -50,7 +50,7 @@ int run_run(const RunOptions& options) {
   const Workload work = work_of(options, files->spec(), prompt);
   if (options.dry_run)
     return show_plan(plan_decoder(*files, options.runtime, work), files, options.runtime, options.common);
-  Decoder decoder = open_decoder(files, options.runtime, work);
+  Decoder decoder = open_decoder(files, options.runtime, work, PackWhen::between_passes);
   Draftsman draftsman(options, *tokenizer, decoder);
 
   StreamDecoder stream(*tokenizer);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -85,6 +86,33 @@ std::vector<float> floats_of_groups(std::span<const std::byte> integers, std::sp
     }
   });
   return values;
+}
+
+std::vector<std::byte> blocks_of_groups(std::span<const std::byte> integers, std::span<const uint16_t> scales,
+                                        int64_t rows, int64_t columns, int bits) {
+  constexpr size_t block = 32, scale_bytes = 2;
+  const auto width = static_cast<size_t>(columns), row_bytes = static_cast<size_t>((columns * bits + 7) / 8),
+             block_bytes = scale_bytes + block * static_cast<size_t>(bits) / 8;
+  const size_t groups = scales.size() / static_cast<size_t>(rows), group = width / groups;
+  COPPICE_CHECK(group * groups == width && group % block == 0, "groups of whole blocks");
+  std::vector<std::byte> blocks(static_cast<size_t>(rows) * (width / block) * block_bytes);
+  parallel_for(rows, 16, [&](int64_t begin, int64_t end) {
+    for (auto r = static_cast<size_t>(begin); r < static_cast<size_t>(end); ++r) {
+      const auto row = integers.subspan(r * row_bytes, row_bytes);
+      std::byte* out = blocks.data() + r * (width / block) * block_bytes;
+      for (size_t c = 0; c < width; c += block, out += block_bytes) {
+        std::memcpy(out, &scales[r * groups + c / group], scale_bytes);
+        if (bits == 8) {
+          std::memcpy(out + scale_bytes, row.data() + c, block);
+          continue;
+        }
+        const auto code = [&](size_t i) { return stored_integer(row, c + i, bits) + 8; };
+        for (size_t i = 0; i < block / 2; ++i)
+          out[scale_bytes + i] = static_cast<std::byte>(code(i) | code(i + block / 2) << 4);
+      }
+    }
+  });
+  return blocks;
 }
 
 int64_t choose_group(std::span<const float> values, int64_t rows, const GroupChoice& choice) {

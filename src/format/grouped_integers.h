@@ -37,6 +37,11 @@ GroupedIntegers quantize_in_groups(std::span<const float> values, int64_t rows, 
 std::vector<float> floats_of_groups(std::span<const std::byte> integers, std::span<const uint16_t> scales,
                                     int64_t rows, int64_t columns, int bits);
 
+// The same weights as blocks of Q4_0 (4 bits) or Q8_0 (8), row after row, each block with the scale of its group. Groups
+// have to be whole blocks of 32 elements.
+std::vector<std::byte> blocks_of_groups(std::span<const std::byte> integers, std::span<const uint16_t> scales,
+                                        int64_t rows, int64_t columns, int bits);
+
 struct GroupChoice {
   double alpha = 0.95;
   int64_t least_group = 64;

@@ -70,8 +70,8 @@ struct FfnLoader {
 }  // namespace
 
 struct Decoder::State {
-  State(std::shared_ptr<const ModelFiles> files, WeightType type, const ExpertMemory& memory)
-      : spec(files->spec()), weights(std::move(files), type), experts(weights, type, memory) {
+  State(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when, const ExpertMemory& memory)
+      : spec(files->spec()), weights(std::move(files), type, when), experts(weights, type, when, memory) {
     const bool multiplied = spec.head != HeadKind::none && spec.tied_embeddings;
     embedding =
         multiplied ? weights.matrix("model.embed_tokens.weight") : weights.table("model.embed_tokens.weight");
@@ -150,10 +150,12 @@ struct Decoder::State {
   std::vector<float> head_dense_bias, head_bias, pooler_bias;
   std::vector<ExpertLoad> load;
   KvOptions kv_options;
+  bool has_run = false;
 };
 
-Decoder::Decoder(std::shared_ptr<const ModelFiles> files, WeightType type, const ExpertMemory& experts)
-    : state_(std::make_unique<State>(std::move(files), type, experts)) {}
+Decoder::Decoder(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when,
+                 const ExpertMemory& experts)
+    : state_(std::make_unique<State>(std::move(files), type, when, experts)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
@@ -358,6 +360,9 @@ std::vector<float> Decoder::State::encode(const Pass& first, std::span<const Inp
 }
 
 std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs) {
+  constexpr double packed_before_a_pass = 0.125;
+  if (has_run) weights.pack_more(packed_before_a_pass);
+  has_run = true;
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());

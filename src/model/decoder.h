@@ -31,6 +31,12 @@ struct EnumNames<WeightType> {
                                                          {WeightType::q4_0, "q4_0"}});
 };
 
+// When weights are packed into the panels that they are multiplied from (model/weights.h).
+enum class PackWhen {
+  at_load,
+  between_passes,  // an eighth before each pass but the first, which so begins at once; the results are the same
+};
+
 // Which experts tokens went to; one per MoE layer.
 struct ExpertLoad {
   int64_t layer = 0;
@@ -61,9 +67,9 @@ void require_next_token_model(const ModelSpec& spec, const std::string& where);
 class Decoder {
  public:
   // Maps or converts the weights, but for experts of separate storage, which follow when tokens go to them. What is wrong
-  // with their numbers is an Error then.
+  // with their numbers is an Error then. `files` may be closed afterwards.
   explicit Decoder(std::shared_ptr<const ModelFiles> files, WeightType type = WeightType::as_stored,
-                   const ExpertMemory& experts = {});
+                   PackWhen when = PackWhen::at_load, const ExpertMemory& experts = {});
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 

@@ -1,8 +1,12 @@
 #include "model/expert_store.h"
 
 #include <algorithm>
+#include <bit>
 #include <exception>
 #include <utility>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/progress.h"
 
@@ -15,6 +19,14 @@ constexpr int64_t bytes_at_once = int64_t{32} << 20;
 // The system maps pages of a matrix's neighbours along with its own: after so many matrices all pages of the files are given
 // back.
 constexpr int64_t matrices_in_passing = 64, bytes_of_neighbours = int64_t{1} << 17;
+
+// Calls madvise on the whole pages of mapped bytes.
+void advise(std::span<const std::byte> mapped, int advice) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (std::bit_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
+  const auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size()) / page * page;
+  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, advice);
+}
 
 void add_sizes(ExpertSizes& sizes, const ModelFiles& files, WeightType type,
                const std::vector<BlockSpec>& blocks, const std::string& stack) {
@@ -55,8 +67,8 @@ ExpertSizes ExpertSizes::of(const ModelFiles& files, WeightType type) {
   return sizes;
 }
 
-ExpertStore::ExpertStore(WeightStore& weights, WeightType type, const ExpertMemory& memory)
-    : weights_(weights) {
+ExpertStore::ExpertStore(WeightStore& weights, WeightType type, PackWhen when, const ExpertMemory& memory)
+    : weights_(weights), straight_first_(when == PackWhen::between_passes && memory.bytes == 0) {
   if (memory.bytes == 0) return;
   const ExpertSizes sizes = ExpertSizes::of(weights.files(), type);
   if (sizes.count == 0) return;
@@ -101,8 +113,19 @@ void ExpertStore::place(Entry& expert, std::byte* memory) const {
   expert.memory = memory;
   for (Matrix& matrix : expert.matrices) {
     matrix.data = memory;
+    matrix.late = nullptr;
     memory += matrix.bytes();
   }
+}
+
+// Lets its matrices be multiplied straight from the file.
+void ExpertStore::lay_open(Entry& expert) const {
+  for (const auto& name : expert.names) {
+    auto [source, memory] = weights_.stored(name);
+    expert.late.push_back({std::move(source), std::move(memory), nullptr});
+  }
+  for (size_t i = 0; i < expert.late.size(); ++i) expert.matrices[i].late = &expert.late[i];
+  expert.state = State::straight;
 }
 
 // Room for an expert, given the lock: a slot that is free, or that of the expert used the longest ago and not after
@@ -125,7 +148,7 @@ std::byte* ExpertStore::free_slot(uint64_t used_until) {
   return std::exchange(oldest->memory, nullptr);
 }
 
-ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts) {
+ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts, bool all_packed) {
   COPPICE_CHECK(fitting(experts) == experts.size(), "as many experts as can be held together");
   Hold held(*this, experts);
   std::unique_lock lock(mutex_);
@@ -135,16 +158,21 @@ ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts) {
     ++expert.holds;
     expert.used = ++uses_;
     ++traffic_.uses;
-    traffic_.hits += expert.state != State::absent;
+    traffic_.hits += expert.state == State::packing || expert.state == State::resident;
     traffic_.ahead_used += expert.ahead;
     expert.ahead = false;
-    if (!limited() && expert.memory == nullptr) place(expert, weights_.allocate(bytes_of(expert)));
+    if (expert.state == State::straight) expert.state = State::absent;
+    if (straight_first_ && !all_packed && !std::exchange(expert.met, true))
+      lay_open(expert);
+    else if (!limited() && expert.memory == nullptr)
+      place(expert, weights_.allocate(bytes_of(expert)));
   }
-  const auto is = [&](State state) {
-    return [this, state](int64_t number) { return entry(number).state == state; };
+  const auto is_there = [this](int64_t number) {
+    return entry(number).state == State::resident || entry(number).state == State::straight;
   };
+  const auto is_packing = [this](int64_t number) { return entry(number).state == State::packing; };
   // What is being packed ahead is waited for, and packed here if that failed.
-  while (!std::ranges::all_of(experts, is(State::resident))) {
+  while (!std::ranges::all_of(experts, is_there)) {
     std::vector<int64_t> missing;
     for (const int64_t number : experts) {
       Entry& expert = entry(number);
@@ -162,7 +190,7 @@ ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts) {
       pack(missing, false);
       lock.lock();
     }
-    settled_.wait(lock, [&] { return std::ranges::none_of(experts, is(State::packing)); });
+    settled_.wait(lock, [&] { return std::ranges::none_of(experts, is_packing); });
   }
   return held;
 }
@@ -219,7 +247,7 @@ void ExpertStore::read_ahead() {
 // Packs experts whose state is packing, and settles it.
 void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
   try {
-    std::vector<StoredMatrix> sources;
+    std::vector<LatePanels> sources;
     std::vector<PackJob> jobs;
     int64_t bytes = 0;
     const auto flush = [&] {
@@ -234,11 +262,12 @@ void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
       const Entry& expert = entry(number);
       for (size_t i = 0; i < expert.names.size(); ++i) {
         const Matrix& matrix = expert.matrices[i];
-        const StoredMatrix& source = sources.emplace_back(weights_.stored(expert.names[i]));
-        source.read_ahead();
+        auto [rows, memory] = weights_.stored(expert.names[i]);
+        if (memory == nullptr) advise(rows.bytes, MADV_WILLNEED);
+        bytes += static_cast<int64_t>(rows.bytes.size());
         jobs.push_back(
-            {matrix.packed, source.rows, const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data))});
-        bytes += static_cast<int64_t>(source.rows.bytes.size());
+            {matrix.packed, rows, const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data))});
+        sources.push_back({std::move(rows), std::move(memory), nullptr});
         if (bytes >= bytes_at_once) flush();
       }
     }
@@ -250,8 +279,9 @@ void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
   settle(experts, true);
 }
 
-void ExpertStore::give_back(std::span<const StoredMatrix> sources) {
-  for (const auto& source : sources) source.release();
+void ExpertStore::give_back(std::span<const LatePanels> sources) {
+  for (const auto& source : sources)
+    if (source.memory == nullptr) advise(source.source.bytes, MADV_DONTNEED);
   if (!limited()) return;
   {
     const std::lock_guard lock(mutex_);
@@ -270,6 +300,7 @@ void ExpertStore::settle(std::span<const int64_t> experts, bool packed) {
       expert.state = packed ? State::resident : State::absent;
       if (packed) {
         traffic_.packed_bytes += bytes_of(expert);
+        expert.late.clear();
         continue;
       }
       expert.ahead = false;

@@ -3,7 +3,8 @@
 // token goes to it; then it is packed into panels, and the file's pages are given back. So a model starts with what the
 // first tokens ask for.
 //
-// Without a limit an expert stays once it is packed. With one, panels lie in slots of equal size, and the expert that was
+// Without a limit an expert stays once it is packed; where weights are packed between passes, it is multiplied straight from
+// the file the first time, since it may be the last. With a limit, panels lie in slots of equal size, and the expert that was
 // used the longest ago makes room (LRU, as Eliseev and Mazur 2023 keep experts on a GPU). Slots rather than pieces of the
 // right size: they never fragment, and their memory stays mapped, which matters because a page fault costs as much as
 // packing its bytes. Experts of unequal widths take the room of the widest.
@@ -42,7 +43,7 @@ int64_t passing_bytes();
 class ExpertStore {
  public:
   // A limit that has no room for the largest expert is an Error.
-  ExpertStore(WeightStore& weights, WeightType type, const ExpertMemory& memory);
+  ExpertStore(WeightStore& weights, WeightType type, PackWhen when, const ExpertMemory& memory);
   ~ExpertStore();
   ExpertStore(const ExpertStore&) = delete;
   ExpertStore& operator=(const ExpertStore&) = delete;
@@ -74,9 +75,10 @@ class ExpertStore {
     std::vector<int64_t> experts_;
   };
 
-  // Packs those of the experts that are not there, in parallel; no more than `fitting`, none twice. One thread holds
-  // experts at a time. Damaged weights are an Error, after which the store is as usable as before.
-  Hold hold(std::span<const int64_t> experts);
+  // Packs those of the experts that are not there, in parallel; no more than `fitting`, none twice. With `all_packed` none
+  // is left to be multiplied straight from the file. One thread holds experts at a time. Damaged weights are an Error,
+  // after which the store is as usable as before.
+  Hold hold(std::span<const int64_t> experts, bool all_packed = false);
 
   // These will probably be held next: read ahead, as far as there is room. Replaces what was expected before.
   void expect(std::span<const int64_t> experts);
@@ -87,12 +89,14 @@ class ExpertStore {
   void reset_traffic();
 
  private:
-  enum class State { absent, packing, resident };
+  enum class State { absent, straight, packing, resident };
   struct Entry {
     std::vector<std::string> names;
     std::vector<Matrix> matrices;
+    std::vector<LatePanels> late;  // of each matrix that is multiplied straight from the file
     std::byte* memory = nullptr;
     State state = State::absent;
+    bool met = false;    // by a token
     bool ahead = false;  // packed ahead and not held since
     int holds = 0;
     uint64_t used = 0;  // when, as a count of uses
@@ -104,13 +108,15 @@ class ExpertStore {
   bool limited() const { return slots_ > 0; }
   void let_go(std::span<const int64_t> experts);
   void place(Entry& expert, std::byte* memory) const;
+  void lay_open(Entry& expert) const;
   std::byte* free_slot(uint64_t used_until);
   void settle(std::span<const int64_t> experts, bool packed);
   void pack(std::span<const int64_t> experts, bool ahead);
-  void give_back(std::span<const StoredMatrix> sources);
+  void give_back(std::span<const LatePanels> sources);
   void read_ahead();
 
   WeightStore& weights_;
+  bool straight_first_ = false;
   int64_t slot_bytes_ = 0, slots_ = 0;  // 0: no limit
   std::deque<Entry> entries_;
 

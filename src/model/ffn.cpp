@@ -183,19 +183,22 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) const {
   const kernels::RowsType middle_type = rows_type(bank.down);
   const auto middles = middles_->of(middle_type).tiles(index);
   alignas(64) PanelOutput gate, up;
-  const auto project = [&](const Matrix& w, const std::vector<float>& bias, int64_t row, size_t i,
-                           PanelOutput& out) {
+  thread_local PanelRoom gate_room, up_room;
+  const auto project = [&](const Matrix& w, const std::byte* panel, const std::vector<float>& bias,
+                           int64_t row, size_t i, PanelOutput& out) {
     const Tile& tile = inputs_->of(rows_type(w)).tiles(index)[i];
-    packed_.product(w.packed, w.panel(row / panel_rows), kernels::packed_groups(w.packed, w.columns),
-                    tile.data, tile.tokens, out.data());
+    packed_.product(w.packed, panel, kernels::packed_groups(w.packed, w.columns), tile.data, tile.tokens,
+                    out.data());
     add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tile.tokens, out.data(),
              panel_rows);
   };
-  for (int64_t row = begin; row < end; row += panel_rows)
+  for (int64_t row = begin; row < end; row += panel_rows) {
+    const std::byte* up_panel = bank.up.panel(row / panel_rows, up_room);
+    const std::byte* gate_panel = bank.gated ? bank.gate.panel(row / panel_rows, gate_room) : nullptr;
     for (size_t i = 0; i < middles.size(); ++i) {
       const int64_t tokens = middles[i].tokens;
-      project(bank.up, bank.up_bias, row, i, up);
-      if (bank.gated) project(bank.gate, bank.gate_bias, row, i, gate);
+      project(bank.up, up_panel, bank.up_bias, row, i, up);
+      if (bank.gated) project(bank.gate, gate_panel, bank.gate_bias, row, i, gate);
       PanelOutput& out = bank.gated ? gate : up;
       pass_.kernels.activate(bank.unit, out.data(), bank.gated ? up.data() : nullptr, tokens * panel_rows);
       std::array<const float*, kernels::largest_tile> neurons{};
@@ -203,6 +206,7 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) const {
       packed_.pack_rows(middle_type, neurons.data(), tokens, std::min(panel_rows, job.width() - row),
                         middles[i].group(row / panel_rows, middle_type));
     }
+  }
 }
 
 // Adds what a job gives its tokens [first_token, first_token + tokens) to columns of y, or writes it.
@@ -225,10 +229,12 @@ void Run::down_panels(size_t index, int64_t begin, int64_t end, bool writes) con
   const Matrix& w = job.bank->down;
   const int64_t groups = kernels::packed_groups(w.packed, w.columns);
   alignas(64) PanelOutput out;
+  thread_local PanelRoom room;
   for (int64_t row = begin; row < end; row += panel_rows) {
     const int64_t count = std::min(panel_rows, w.rows - row);
+    const std::byte* panel = w.panel(row / panel_rows, room);
     for (const Tile& tile : middles_->of(rows_type(w)).tiles(index)) {
-      packed_.product(w.packed, w.panel(row / panel_rows), groups, tile.data, tile.tokens, out.data());
+      packed_.product(w.packed, panel, groups, tile.data, tile.tokens, out.data());
       add_bias(pass_.kernels, job.bank->down_bias, row, count, tile.tokens, out.data(), panel_rows);
       add_output(job, tile.first, tile.tokens, {row, count, panel_rows, writes}, out.data());
     }

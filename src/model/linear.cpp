@@ -12,7 +12,8 @@ void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const 
   constexpr int64_t row_multiple = kernels::panel_rows;  // whole panels
   int64_t total = 0;
   for (const auto& job : jobs) total += job.rows * job.work_per_row;
-  const int64_t wanted = std::max(least_work, total / (8 * thread_count()));
+  constexpr int64_t tasks_per_thread = 64;  // what threads may end apart by is less than one task
+  const int64_t wanted = std::max(least_work, total / (tasks_per_thread * thread_count()));
   std::vector<RowTask> tasks;
   for (size_t i = 0; i < jobs.size(); ++i) {
     const int64_t rows = std::max<int64_t>(1, wanted / std::max<int64_t>(1, jobs[i].work_per_row));
@@ -56,10 +57,12 @@ void run_panels(const kernels::Kernels& kernels, const kernels::PackedKernels& p
   const Matrix& w = job.weights;
   const int64_t groups = kernels::packed_groups(w.packed, w.columns);
   alignas(64) std::array<float, kernels::largest_tile * panel_rows> out;
+  thread_local PanelRoom room;
   for (int64_t row = task.begin; row < task.end; row += panel_rows) {
     const int64_t count = std::min(panel_rows, w.rows - row);
+    const std::byte* panel = w.panel(row / panel_rows, room);
     for (const Tile& tile : x.tiles(0)) {
-      packed.product(w.packed, w.panel(row / panel_rows), groups, tile.data, tile.tokens, out.data());
+      packed.product(w.packed, panel, groups, tile.data, tile.tokens, out.data());
       add_bias(kernels, job.bias, row, count, tile.tokens, out.data(), panel_rows);
       for (int64_t t = 0; t < tile.tokens; ++t)
         std::copy_n(out.data() + t * panel_rows, count, job.y + (tile.first + t) * w.rows + row);

@@ -195,7 +195,7 @@ double measure_packing(const std::shared_ptr<const ModelFiles>& files, WeightTyp
     const MoeSpec* moe = moe_of(spec.blocks[layer]);
     if (moe == nullptr || moe->storage != ExpertStorage::separate) continue;
     WeightStore store(files, weights);
-    ExpertStore experts(store, weights,
+    ExpertStore experts(store, weights, PackWhen::at_load,
                         {.bytes = ExpertSizes::of(*files, weights).largest_bytes, .look_ahead = false});
     const int64_t count = std::min(most, moe->experts());
     for (int64_t e = 0; e < count; ++e)

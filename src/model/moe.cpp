@@ -28,7 +28,7 @@ Moe::Moe(const MoeSpec& spec, WeightStore& weights, ExpertStore& store, const st
   std::optional<ExpertStore::Hold> held;
   const auto bank_of = [&](int64_t e) -> const FfnBank& {
     held.reset();
-    held.emplace(hold({&e, 1}));
+    held.emplace(hold({&e, 1}, true));
     return banks_[static_cast<size_t>(e)];
   };
   router_.emplace(spec, bank_of, weights, prefix + "gate.");
@@ -44,10 +44,10 @@ void Moe::take_matrices(int64_t expert) {
   bank.down = matrices[i];
 }
 
-ExpertStore::Hold Moe::hold(std::span<const int64_t> experts) {
+ExpertStore::Hold Moe::hold(std::span<const int64_t> experts, bool all_packed) {
   std::vector<int64_t> numbers(experts.begin(), experts.end());
   for (int64_t& number : numbers) number += first_;
-  auto held = store_->hold(numbers);
+  auto held = store_->hold(numbers, all_packed);
   for (const int64_t expert : experts) take_matrices(expert);
   return held;
 }

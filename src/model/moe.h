@@ -42,7 +42,7 @@ class Moe {
   };
   Routed route(const Pass& pass, const float* x);
   void take_matrices(int64_t expert);
-  ExpertStore::Hold hold(std::span<const int64_t> experts);
+  ExpertStore::Hold hold(std::span<const int64_t> experts, bool all_packed = false);
   std::vector<float> shared_weights(const Pass& pass, const float* x) const;
 
   MoeSpec spec_;

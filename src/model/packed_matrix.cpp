@@ -183,42 +183,56 @@ bool pack_q6_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   return finite;
 }
 
-// Plain numbers of whole panels are a transposition of words, of one column or of two: word k of row r comes to place 32 k
-// + r. Squares of four by four words, over as many columns as stay in the first-level cache.
-using Words = uint32_t __attribute__((vector_size(16)));
+// Four rows at once, for types that most models come in: the panel is written in vectors.
+using PackFourRows = bool (*)(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel);
 
-Words words_at(Bytes at) {
-  Words words;
+using FourWords = uint32_t __attribute__((vector_size(16)));
+
+FourWords words_at(Bytes at) {
+  FourWords words;
   std::memcpy(&words, at, sizeof words);
   return words;
 }
+void put(uint8_t* at, FourWords words) {
+  std::memcpy(at, &words, sizeof words);
+}
 
-void pack_words(Bytes rows, int64_t row_bytes, int64_t columns, int64_t columns_of_word, uint8_t* panel) {
-  constexpr int64_t square = 4, stretch = 64;
-  const int64_t words = columns / columns_of_word, whole = words / square * square;
-  for (int64_t first = 0; first < whole; first += stretch)
-    for (int64_t r = 0; r < panel_rows; r += square) {
-      const Bytes row = rows + r * row_bytes;
-      for (int64_t k = first; k < std::min(first + stretch, whole); k += square) {
-        const Words a = words_at(row + 4 * k), b = words_at(row + row_bytes + 4 * k),
-                    c = words_at(row + 2 * row_bytes + 4 * k), d = words_at(row + 3 * row_bytes + 4 * k);
-        const Words ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-                    cd = __builtin_shufflevector(c, d, 0, 4, 1, 5),
-                    ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-                    cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-        const Words columns_of_square[square] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
-                                                 __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                                                 __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                                                 __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
-        for (int64_t i = 0; i < square; ++i)
-          std::memcpy(panel + (k + i) * 128 + 4 * r, &columns_of_square[i], sizeof(Words));
-      }
+// Four words of each row from byte `at` on, whose bits `flipped` are inverted, into rows r to r + 3 of four columns of words.
+void put_four_words(const std::array<Bytes, 4>& rows, int64_t at, uint32_t flipped, int64_t r,
+                    uint8_t* columns) {
+  const FourWords a = words_at(rows[0] + at) ^ flipped, b = words_at(rows[1] + at) ^ flipped,
+                  c = words_at(rows[2] + at) ^ flipped, d = words_at(rows[3] + at) ^ flipped;
+  const FourWords ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                  ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                  cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                  cd23 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  put(columns + 4 * r, __builtin_shufflevector(ab01, cd01, 0, 1, 4, 5));
+  put(columns + 128 + 4 * r, __builtin_shufflevector(ab01, cd01, 2, 3, 6, 7));
+  put(columns + 256 + 4 * r, __builtin_shufflevector(ab23, cd23, 0, 1, 4, 5));
+  put(columns + 384 + 4 * r, __builtin_shufflevector(ab23, cd23, 2, 3, 6, 7));
+}
+
+bool pack_four_bf16_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
+  const int64_t whole = columns / 8 * 8;
+  for (int64_t k = 0; k < whole; k += 8) put_four_words(rows, 2 * k, 0, r, panel + k * 64);
+  for (int64_t i = 0; i < 4; ++i)
+    pack_bf16_row(rows[static_cast<size_t>(i)] + 2 * whole, columns - whole, r + i, panel + whole * 64);
+  return true;
+}
+
+bool pack_four_q8_0_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
+  bool finite = true;
+  int64_t block = 0;
+  for (int64_t k = 0; k < columns; k += group_columns, block += 34, panel += 1088) {
+    for (int64_t i = 0; i < 4; ++i) {
+      const uint16_t scale = half_at(rows[static_cast<size_t>(i)] + block);
+      finite &= is_finite_half(scale);
+      put(panel + 2 * (r + i), scale);
     }
-  for (int64_t r = 0; r < panel_rows; ++r) {
-    const Bytes row = rows + r * row_bytes;
-    for (int64_t k = whole; k < words; ++k) put(panel + k * 128 + 4 * r, word_at(row + 4 * k));
-    if (columns % columns_of_word != 0) put(panel + words * 128 + 4 * r, half_at(row + 4 * words));
+    put_four_words(rows, block + 2, 0x80808080u, r, panel + 64);
+    put_four_words(rows, block + 18, 0x80808080u, r, panel + 64 + 512);
   }
+  return finite;
 }
 
 // Types whose rows go into panels without loss.
@@ -226,13 +240,13 @@ struct Packing {
   GgmlType from;
   PackedType to;
   PackRow pack;
-  int64_t columns_of_word = 0;  // of those that pack_words takes
+  PackFourRows pack_four = nullptr;
 };
 constexpr auto packings = std::to_array<Packing>({
-    {GgmlType::f32, PackedType::f32, pack_f32_row, 1},
+    {GgmlType::f32, PackedType::f32, pack_f32_row},
     {GgmlType::f16, PackedType::f16, pack_f16_row},
-    {GgmlType::bf16, PackedType::bf16, pack_bf16_row, 2},
-    {GgmlType::q8_0, PackedType::q8_0, pack_q8_0_row},
+    {GgmlType::bf16, PackedType::bf16, pack_bf16_row, pack_four_bf16_rows},
+    {GgmlType::q8_0, PackedType::q8_0, pack_q8_0_row, pack_four_q8_0_rows},
     {GgmlType::q5_0, PackedType::q8_0, pack_q5_0_row},
     {GgmlType::q4_0, PackedType::q4_0, pack_q4_0_row},
     {GgmlType::q4_1, PackedType::q4_1, pack_q4_1_row},
@@ -269,11 +283,21 @@ std::vector<std::byte> rounded_rows(GgmlType type, const StoredRows& source, int
   return quantize(type, wide, source.name);
 }
 
+// Asks for bytes that are soon read, or need not exist.
+void prefetch(Bytes at, int64_t bytes) {
+  constexpr int64_t line = 64;
+  for (int64_t i = 0; i < bytes; i += line) __builtin_prefetch(at + i);
+}
+
 }  // namespace
 
 int64_t StoredRows::row_bytes() const {
   const GgmlTypeInfo& info = ggml_type_info(type);
   return columns / info.block_elements * info.block_bytes;
+}
+
+std::span<const std::byte> StoredRows::row(int64_t row) const {
+  return bytes.subspan(static_cast<size_t>(row * row_bytes()), static_cast<size_t>(row_bytes()));
 }
 
 std::optional<PackedType> panels_of(GgmlType type) {
@@ -285,33 +309,77 @@ int64_t packed_bytes(PackedType type, int64_t rows, int64_t columns) {
   return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, columns);
 }
 
-void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
-  const StoredRows& source = job.source;
-  const Packing* packing = packing_of(source.type, job.type);
-  const bool rounds = packing == nullptr;
-  if (rounds) packing = packing_of(blocks_for(job.type));
-  const int64_t bytes = kernels::panel_bytes(job.type, source.columns),
-                padding = kernels::packed_groups(job.type, source.columns) * group_columns - source.columns;
-  for (int64_t p = begin; p < end; ++p) {
-    auto* panel = reinterpret_cast<uint8_t*>(job.out + p * bytes);
-    const int64_t first = p * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
-    if (count < panel_rows || padding > 0) std::memset(panel, 0, static_cast<size_t>(bytes));
-    std::vector<std::byte> rounded;
-    if (rounds) rounded = rounded_rows(packing->from, source, first, count);
-    const auto row_bytes = rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
-    const Bytes rows =
-        reinterpret_cast<Bytes>(rounds ? rounded.data() : source.bytes.data() + first * row_bytes);
-    if (packing->columns_of_word > 0 && count == panel_rows) {
-      pack_words(rows, row_bytes, source.columns, packing->columns_of_word, panel);
-      continue;
-    }
-    for (int64_t r = 0; r < count; ++r)
-      if (!packing->pack(rows + r * row_bytes, source.columns, r, panel))
+namespace {
+
+// How a matrix goes into panels of a type: as it is, or rounded to blocks first.
+struct PackingPlan {
+  const Packing& packing;
+  bool rounds;
+};
+
+PackingPlan plan_for(PackedType type, GgmlType from) {
+  const Packing* lossless = packing_of(from, type);
+  if (lossless != nullptr) return {*lossless, false};
+  return {*packing_of(blocks_for(type)), true};
+}
+
+void pack_panel_by(const PackingPlan& plan, const StoredRows& source, int64_t index, std::byte* out) {
+  // All rows are packed before the next columns are, so that the part of the panel that they lie in stays in the
+  // first-level cache.
+  constexpr int64_t stretch = k_groups * group_columns;
+  const PackedType type = plan.packing.to;
+  const GgmlTypeInfo& info = ggml_type_info(plan.packing.from);
+  const int64_t stretch_bytes = stretch / info.block_elements * info.block_bytes;
+  auto* panel = reinterpret_cast<uint8_t*>(out);
+  const int64_t first = index * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
+  if (count < panel_rows || kernels::packed_groups(type, source.columns) * group_columns > source.columns)
+    std::memset(panel, 0, static_cast<size_t>(kernels::panel_bytes(type, source.columns)));
+  std::vector<std::byte> rounded;
+  if (plan.rounds) rounded = rounded_rows(plan.packing.from, source, first, count);
+  const Bytes rows = reinterpret_cast<Bytes>(plan.rounds ? rounded.data() : source.row(first).data());
+  const int64_t row_bytes = plan.rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
+  for (int64_t column = 0; column < source.columns; column += stretch) {
+    const int64_t columns = std::min(stretch, source.columns - column);
+    const Bytes begin = rows + column / info.block_elements * info.block_bytes;
+    uint8_t* out_columns = panel + kernels::panel_bytes(type, column);
+    for (int64_t r = 0, taken = 0; r < count; r += taken) {
+      const Bytes row = begin + r * row_bytes;
+      const bool four = plan.packing.pack_four != nullptr && r + 4 <= count;
+      taken = four ? 4 : 1;
+      for (int64_t i = 0; i < taken; ++i) prefetch(row + i * row_bytes + stretch_bytes, stretch_bytes);
+      const bool finite =
+          four ? plan.packing.pack_four({row, row + row_bytes, row + 2 * row_bytes, row + 3 * row_bytes},
+                                        columns, r, out_columns)
+               : plan.packing.pack(row, columns, r, out_columns);
+      if (!finite)
         throw Error({.where = source.name,
-                     .found = fmt::format("a scale in row {} that is not finite", first + r),
+                     .found = fmt::format("a scale in rows {} to {} that is not finite", first + r,
+                                          first + r + taken - 1),
                      .expected = "finite scales",
                      .advice = "the file is damaged or was made wrongly"});
+    }
   }
+}
+
+}  // namespace
+
+void pack_panel(PackedType type, const StoredRows& source, int64_t index, std::byte* out) {
+  pack_panel_by(plan_for(type, source.type), source, index, out);
+}
+
+void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
+  const PackingPlan plan = plan_for(type, source.type);
+  const int64_t bytes = kernels::panel_bytes(type, source.columns),
+                panels = (source.rows + panel_rows - 1) / panel_rows;
+  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, source, p, out + p * bytes);
+  });
+}
+
+void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
+  const PackingPlan plan = plan_for(job.type, job.source.type);
+  const int64_t bytes = kernels::panel_bytes(job.type, job.source.columns);
+  for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, job.source, p, job.out + p * bytes);
 }
 
 void pack_matrices(std::span<const PackJob> jobs) {
@@ -323,8 +391,7 @@ void pack_matrices(std::span<const PackJob> jobs) {
   }
   const int64_t panels = first.back();
   constexpr int64_t least_bytes = 1 << 16;  // that take longer than handing them to a thread
-  const int64_t grain = least_bytes * panels / std::max<int64_t>(1, bytes);
-  parallel_for(panels, grain, [&](int64_t begin, int64_t end) {
+  parallel_for(panels, least_bytes * panels / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
     auto job = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
     for (; begin < end; ++job) {
       const int64_t stop = std::min(end, first[job + 1]);

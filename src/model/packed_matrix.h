@@ -22,6 +22,7 @@ struct StoredRows {
   std::span<const std::byte> bytes;
 
   int64_t row_bytes() const;
+  std::span<const std::byte> row(int64_t row) const;
 };
 
 // The panels that hold that type without loss, if there are any.
@@ -29,6 +30,14 @@ std::optional<kernels::PackedType> panels_of(GgmlType type);
 
 // Bytes of all panels.
 int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t columns);
+
+// Packs into `out`, in parallel, reading each row once: without loss from a type that panels_of gives `type` for, from
+// another one by rounding: plain numbers to plain ones, anything to integers as `quantize` does. Columns that do not fill
+// the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error.
+void pack_matrix(kernels::PackedType type, const StoredRows& source, std::byte* out);
+
+// Panel `index` alone, with the calling thread.
+void pack_panel(kernels::PackedType type, const StoredRows& source, int64_t index, std::byte* out);
 
 // A matrix and where its panels are to lie.
 struct PackJob {
@@ -39,12 +48,8 @@ struct PackJob {
   int64_t panels() const { return (source.rows + kernels::panel_rows - 1) / kernels::panel_rows; }
 };
 
-// Packs panels [begin, end) on this thread, reading each row once: without loss from a type that panels_of gives `type`
-// for, from another one by rounding: plain numbers to plain ones, anything to integers as `quantize` does. Columns that do
-// not fill the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error.
+// Packs panels [begin, end) with the calling thread, or all panels of all jobs in one parallel loop.
 void pack_panels(const PackJob& job, int64_t begin, int64_t end);
-
-// All panels of all jobs, in one parallel loop.
 void pack_matrices(std::span<const PackJob> jobs);
 
 // One row of packed panels as floats.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -57,6 +58,18 @@ int64_t size_of(Element element) {
 
 }  // namespace
 
+namespace {
+
+// Gives the memory of mapped bytes back to the system, which would read them from the file again.
+void release_pages(std::span<const std::byte> mapped) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (std::bit_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
+  const auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size()) / page * page;
+  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+}  // namespace
+
 int64_t Matrix::row_bytes() const {
   switch (form) {
     case MatrixForm::rows:
@@ -73,9 +86,22 @@ int64_t Matrix::bytes() const {
   return form == MatrixForm::panels ? panels() * kernels::panel_bytes(packed, columns) : rows * row_bytes();
 }
 
+const std::byte* Matrix::panel(int64_t index, PanelRoom& room) const {
+  const int64_t size = kernels::panel_bytes(packed, columns);
+  const auto* begin = late == nullptr ? static_cast<const std::byte*>(data) : late->panels;
+  if (begin != nullptr) return begin + index * size;
+  room.resize((static_cast<size_t>(size) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
+  pack_panel(packed, late->source, index, room.front().bytes);
+  return room.front().bytes;
+}
+
 void copy_row(const Matrix& matrix, int64_t row, float* out) {
+  if (matrix.form == MatrixForm::panels) {
+    thread_local PanelRoom room;
+    const std::byte* panel = matrix.panel(row / kernels::panel_rows, room);
+    return unpack_row(matrix.packed, panel, matrix.columns, row % kernels::panel_rows, out);
+  }
   const auto* data = static_cast<const std::byte*>(matrix.data);
-  if (matrix.form == MatrixForm::panels) return unpack_row(matrix.packed, data, matrix.columns, row, out);
   const auto* bytes = data + row * matrix.row_bytes();
   if (matrix.form == MatrixForm::stored) {
     const auto floats = dequantize(static_cast<uint32_t>(matrix.type),
@@ -88,8 +114,8 @@ void copy_row(const Matrix& matrix, int64_t row, float* out) {
   }
 }
 
-WeightStore::WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type)
-    : files_(std::move(files)), type_(type) {}
+WeightStore::WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when)
+    : files_(std::move(files)), type_(type), when_(when) {}
 
 void WeightStore::Unmap::operator()(std::byte* memory) const {
   ::munmap(memory, size);
@@ -144,32 +170,7 @@ Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType w
           .columns = form.shape[1]};
 }
 
-namespace {
-
-enum class Rounded { in, out };
-
-// Calls madvise on the whole pages within mapped bytes, or on all that hold some.
-void advise(std::span<const std::byte> mapped, Rounded to, int advice) {
-  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  auto begin = std::bit_cast<uintptr_t>(mapped.data());
-  auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size());
-  (to == Rounded::in ? begin : end) += page - 1;
-  begin = begin / page * page;
-  end = end / page * page;
-  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, advice);
-}
-
-}  // namespace
-
-void StoredMatrix::read_ahead() const {
-  if (memory == nullptr) advise(rows.bytes, Rounded::out, MADV_WILLNEED);
-}
-
-void StoredMatrix::release() const {
-  if (memory == nullptr) advise(rows.bytes, Rounded::in, MADV_DONTNEED);
-}
-
-StoredMatrix WeightStore::stored(const std::string& name) const {
+std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
   if (const auto blocks = files_->blocks(name))
     return {{name, static_cast<GgmlType>(blocks->type), blocks->shape[0], blocks->shape[1], blocks->bytes},
             blocks->memory};
@@ -179,14 +180,41 @@ StoredMatrix WeightStore::stored(const std::string& name) const {
 }
 
 Matrix WeightStore::matrix(const std::string& name) {
-  Matrix matrix = panels(name);
+  const auto [source, memory] = stored(name);
+  Matrix matrix{.form = MatrixForm::panels,
+                .packed = panels_for(type_, source.type),
+                .rows = source.rows,
+                .columns = source.columns};
+  if (when_ == PackWhen::between_passes) {
+    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.packed});
+    matrix.late = late_.back().panels.get();
+    return matrix;
+  }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  const StoredMatrix source = stored(name);
-  const PackJob job[] = {{matrix.packed, source.rows, out}};
-  pack_matrices(job);
-  source.release();
+  pack_matrix(matrix.packed, source, out);
+  if (memory == nullptr) release_pages(source.bytes);
   return matrix;
+}
+
+void WeightStore::pack_more(double share) {
+  const auto bytes_of = [](const LateMatrix& matrix) {
+    const StoredRows& source = matrix.panels->source;
+    return packed_bytes(matrix.type, source.rows, source.columns);
+  };
+  int64_t all = 0;
+  for (const auto& matrix : late_) all += bytes_of(matrix);
+  int64_t left = std::llround(share * static_cast<double>(all));
+  for (; packed_late_ < late_.size() && left > 0; ++packed_late_) {
+    const LateMatrix& matrix = late_[packed_late_];
+    LatePanels& late = *matrix.panels;
+    std::byte* out = allocate(bytes_of(matrix));
+    pack_matrix(matrix.type, late.source, out);
+    late.panels = out;
+    if (late.memory == nullptr) release_pages(late.source.bytes);
+    late.memory.reset();
+    left -= bytes_of(matrix);
+  }
 }
 
 Matrix WeightStore::table(const std::string& name) {

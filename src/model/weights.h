@@ -1,7 +1,7 @@
 #pragma once
-// Weights as the runtime computes with them. What is multiplied by lies in panels, packed once at load in parallel from the
-// mapped file, whose pages are then given back; experts are packed when they are wanted (model/expert_store.h). What is only
-// looked up, or gathered row by row, lies in rows, mapped where they can be used as they are.
+// Weights as the runtime computes with them. What is multiplied by lies in panels, packed once in parallel from the mapped
+// file, whose pages are then given back; experts are packed when they are wanted (model/expert_store.h). What is only looked
+// up, or gathered row by row, lies in rows, mapped where they can be used as they are.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,9 +23,23 @@ enum class MatrixForm {
   stored,  // rows as a file has them, of any type: only for copy_row
 };
 
+// Room for one panel.
+struct alignas(64) CacheLine {
+  std::byte bytes[64];
+};
+using PanelRoom = std::vector<CacheLine>;
+
+// A matrix whose panels are still to be packed; until then each is packed anew wherever it is multiplied by.
+struct LatePanels {
+  StoredRows source;
+  std::shared_ptr<const void> memory;  // what owns the source's bytes if they are not mapped
+  std::byte* panels = nullptr;         // once they are packed
+};
+
 // A matrix; the memory belongs to a WeightStore.
 struct Matrix {
   const void* data = nullptr;
+  const LatePanels* late = nullptr;  // instead of data
   MatrixForm form = MatrixForm::rows;
   kernels::Element element = kernels::Element::f32;       // of rows
   kernels::PackedType packed = kernels::PackedType::f32;  // of panels
@@ -36,9 +50,8 @@ struct Matrix {
   int64_t row_bytes() const;
   int64_t bytes() const;
   int64_t panels() const { return (rows + kernels::panel_rows - 1) / kernels::panel_rows; }
-  const std::byte* panel(int64_t index) const {
-    return static_cast<const std::byte*>(data) + index * kernels::panel_bytes(packed, columns);
-  }
+  // Where a panel lies: in `room` if it was not packed yet.
+  const std::byte* panel(int64_t index, PanelRoom& room) const;
 };
 
 // Row `row` of a matrix as floats.
@@ -51,19 +64,9 @@ kernels::PackedType panels_for(WeightType wanted, GgmlType stored);
 // The panels of a tensor, but for their data.
 Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType wanted);
 
-// A tensor as it lies in the file.
-struct StoredMatrix {
-  StoredRows rows;
-  std::shared_ptr<const void> memory;  // owns the bytes if they are not mapped
-
-  // Asks the system to read mapped bytes from the disk, and gives their memory back.
-  void read_ahead() const;
-  void release() const;
-};
-
 class WeightStore {
  public:
-  WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type);
+  WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when = PackWhen::at_load);
 
   // The tensor of that canonical name, (out, in), in panels of the wanted type.
   Matrix matrix(const std::string& name);
@@ -74,12 +77,15 @@ class WeightStore {
   // In rows, transposed: (in, out).
   Matrix transposed(const std::string& name);
   std::vector<float> vector(const std::string& name) const;
+  // Packs more of what `between_passes` left for later: `share` of all of its bytes, in whole matrices.
+  void pack_more(double share);
   // An ascending list of row numbers below `limit`; anything else is an Error.
   std::vector<int32_t> rows(const std::string& name, int64_t limit) const;
 
-  // What `matrix` would give but for its data, and what it would pack.
+  // The panels that `matrix` would give, but for their data.
   Matrix panels(const std::string& name) const { return panels_for(*files_, name, type_); }
-  StoredMatrix stored(const std::string& name) const;
+  // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
+  std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
   // Memory on a boundary of 64 bytes, which lives as long as this; it takes none of the machine's before it is written to.
   std::byte* allocate(int64_t bytes);
   const ModelFiles& files() const { return *files_; }
@@ -90,6 +96,13 @@ class WeightStore {
   std::shared_ptr<const ModelFiles> files_;
   std::vector<std::shared_ptr<const void>> used_in_place_;  // memory of matrices that are not mapped
   WeightType type_;
+  PackWhen when_;
+  struct LateMatrix {
+    std::unique_ptr<LatePanels> panels;
+    kernels::PackedType type;
+  };
+  std::vector<LateMatrix> late_;
+  size_t packed_late_ = 0;  // the first so many are done
   struct Unmap {
     size_t size = 0;
     void operator()(std::byte* memory) const;

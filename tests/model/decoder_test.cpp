@@ -285,6 +285,21 @@ TEST_F(DecoderTest, ThreadsChangeNoBit) {
   }
 }
 
+TEST_F(DecoderTest, WeightsPackedBetweenPassesChangeNoBit) {
+  for (uint64_t seed = 0; seed < 12; ++seed)
+    for (const WeightType type : {WeightType::as_stored, WeightType::bf16, WeightType::q8_0}) {
+      Rng rng(seed);
+      const ModelSpec spec = test::random_spec(rng);
+      const NumericModel model(spec, seed);
+      Decoder packed(model.open(), type), late(model.open(), type, PackWhen::between_passes);
+      EXPECT_EQ(late.bytes_per_token(), packed.bytes_per_token());
+      const auto tokens = test::random_tokens(spec, std::min<int64_t>(spec.context, 6), rng);
+      const auto want = all_logits(packed, tokens);
+      for (int pass = 0; pass < 10; ++pass)  // none is packed in the first, all are in the last
+        ASSERT_EQ(all_logits(late, tokens), want) << "seed " << seed << ", pass " << pass;
+    }
+}
+
 TEST_F(DecoderTest, FaultsAreErrorsBeforeAnyWork) {
   const NumericModel model(wide_spec(false), 14);
   Decoder decoder(model.open());

@@ -43,7 +43,8 @@ struct Store {
       : files(model.open()),
         weights(files, type),
         sizes(ExpertSizes::of(*files, type)),
-        experts(weights, type, {.bytes = slots * sizes.largest_bytes, .look_ahead = look_ahead}) {
+        experts(weights, type, PackWhen::at_load,
+                {.bytes = slots * sizes.largest_bytes, .look_ahead = look_ahead}) {
     for (size_t layer = 0; layer < files->spec().blocks.size(); ++layer) {
       const MoeSpec& moe = *moe_of(files->spec().blocks[layer]);
       for (int64_t e = 0; e < moe.experts(); ++e) {
@@ -215,7 +216,8 @@ TEST(ExpertStore, DamagedWeightsAreToldWhenTheyAreWantedAndHarmNoOther) {
 TEST(ExpertStore, ALimitBelowTheLargestExpertIsRefused) {
   const NumericModel model(plain_spec(), 7);
   const auto files = model.open();
-  EXPECT_THAT(error_of([&] { Decoder(files, WeightType::as_stored, {.bytes = 1000}); }, Fault::resource),
+  EXPECT_THAT(error_of([&] { Decoder(files, WeightType::as_stored, PackWhen::at_load, {.bytes = 1000}); },
+                       Fault::resource),
               HasSubstr("the largest one"));
 }
 
@@ -282,11 +284,16 @@ TEST(ExpertStore, TheLimitNeverChangesABit) {
       Decoder free(files, type);
       const auto want = run(free, tokens);
       const ExpertSizes sizes = ExpertSizes::of(*files, type);
+      Decoder late(files, type, PackWhen::between_passes);
+      ASSERT_EQ(run(late, tokens), want) << name << ", straight from the file the first time";
+      EXPECT_EQ(late.expert_traffic().uses, free.expert_traffic().uses) << name;
+      EXPECT_LE(late.expert_traffic().packed_bytes, free.expert_traffic().packed_bytes) << name;
       for (const int64_t slots : {int64_t{1}, sizes.most_at_once, sizes.count / 2, sizes.count})
         for (const int threads : {1, 2})
           for (const bool look_ahead : {false, true}) {
             set_threads(threads);
-            Decoder decoder(files, type, {.bytes = slots * sizes.largest_bytes, .look_ahead = look_ahead});
+            Decoder decoder(files, type, threads == 1 ? PackWhen::at_load : PackWhen::between_passes,
+                            {.bytes = slots * sizes.largest_bytes, .look_ahead = look_ahead});
             ASSERT_EQ(run(decoder, tokens), want)
                 << name << ", " << to_string(type) << ", " << slots << " slots";
             const ExpertTraffic traffic = decoder.expert_traffic(), all = free.expert_traffic();
@@ -308,7 +315,7 @@ TEST(ExpertStore, TheProcessGivesBackWhatItLeaves) {
   const auto files = model.open();
   const ExpertSizes sizes = ExpertSizes::of(*files, WeightType::as_stored);
   ASSERT_EQ(sizes.bytes, int64_t{48} << 20);
-  Decoder decoder(files, WeightType::as_stored, {.bytes = sizes.bytes / 4});
+  Decoder decoder(files, WeightType::as_stored, PackWhen::at_load, {.bytes = sizes.bytes / 4});
   Rng rng(14);
   const auto tokens = test::random_tokens(spec, 30, rng);
   const int64_t before = resident_memory();

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "format/gguf_types.h"
 #include "model/finequant/finequant_model.h"
 #include "model/model_directory.h"
 #include "support.h"
@@ -60,11 +61,15 @@ TEST_F(Finequant, ComesBackAsItsGroupsSay) {
   EXPECT_FALSE(is_finequant_directory(folder_ / "model"));
   const auto back = open_model(small());
   EXPECT_EQ(to_json(back->spec())["blocks"], to_json(model_->spec())["blocks"]);
-  int four = 0, eight = 0, whole = 0;
+  int four = 0, eight = 0, whole = 0, blocked = 0;
   for (const auto& tensor : written_) {
     const auto wanted = model_->tensor(tensor.name).to_floats(),
                found = back->tensor(tensor.name).to_floats();
     ASSERT_EQ(found.size(), wanted.size()) << tensor.name;
+    if (const auto blocks = back->blocks(tensor.name)) {
+      ++blocked;
+      EXPECT_EQ(dequantize(blocks->type, blocks->bytes, tensor.name), found) << tensor.name;
+    }
     WeightError error;
     error.add(wanted, found);
     EXPECT_DOUBLE_EQ(error.error_squares, tensor.error.error_squares) << tensor.name;
@@ -82,6 +87,7 @@ TEST_F(Finequant, ComesBackAsItsGroupsSay) {
   EXPECT_EQ(four, 9);
   EXPECT_EQ(eight, 12);
   EXPECT_GT(whole, 0);
+  EXPECT_EQ(blocked, 18);  // all but the down projections of experts of odd widths
   int64_t bytes = 0;
   for (const auto& tensor : written_) bytes += tensor.bytes;
   EXPECT_EQ(back->total_bytes(), bytes);

@@ -2,6 +2,7 @@
 
 #include "model/packed_matrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -34,23 +35,26 @@ std::vector<std::byte> random_blocks(GgmlType type, int64_t count, Rng& rng) {
   return bytes;
 }
 
-void pack(PackedType type, const StoredRows& source, std::byte* out) {
-  const PackJob job[] = {{type, source, out}};
-  pack_matrices(job);
-}
-
 TEST(PackedMatrix, KeepsEveryWeightOfTypesThatPanelsHold) {
   Rng rng(3);
   for (const GgmlType type : {GgmlType::f32, GgmlType::f16, GgmlType::bf16, GgmlType::q8_0, GgmlType::q5_0,
                               GgmlType::q4_0, GgmlType::q4_1, GgmlType::q4_k, GgmlType::q6_k})
-    for (const auto& [rows, width] : {std::pair{1, 45}, {31, 44}, {32, 45}, {33, 277}, {70, 47}, {64, 1}}) {
-      const int64_t block = ggml_type_info(type).block_elements, columns = block == 1 ? width : 2 * block;
+    for (const int64_t rows : {1, 31, 32, 33, 70}) {
+      const int64_t block = ggml_type_info(type).block_elements, columns = block == 1    ? 301
+                                                                           : block == 32 ? 320
+                                                                                         : 2 * block;
       const auto bytes = random_blocks(type, rows * columns, rng);
       const StoredRows source{"w", type, rows, columns, bytes};
       const auto want = dequantize(static_cast<uint32_t>(type), bytes, "w");
       const PackedType packed = panels_of(type).value();
       std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(packed, rows, columns)));
-      pack(packed, source, panels.data());
+      pack_matrix(packed, source, panels.data());
+      for (int64_t panel = 0; panel < (rows + 31) / 32; ++panel) {  // each alone is the same
+        std::vector<std::byte> alone(static_cast<size_t>(kernels::panel_bytes(packed, columns)));
+        pack_panel(packed, source, panel, alone.data());
+        ASSERT_TRUE(std::equal(alone.begin(), alone.end(),
+                               panels.begin() + panel * static_cast<int64_t>(alone.size())));
+      }
       std::vector<float> row(static_cast<size_t>(columns));
       for (int64_t r = 0; r < rows; ++r) {
         unpack_row(packed, panels.data(), columns, r, row.data());
@@ -71,7 +75,7 @@ TEST(PackedMatrix, RoundsToOtherTypesAsTheirFilesDo) {
                                      {PackedType::q8_0, GgmlType::q8_0},
                                      {PackedType::q4_0, GgmlType::q4_0}}) {
     std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(packed, rows, columns)));
-    pack(packed, source, panels.data());
+    pack_matrix(packed, source, panels.data());
     std::vector<float> row(static_cast<size_t>(columns));
     for (int64_t r = 0; r < rows; ++r) {
       std::vector<float> padded(64);
@@ -94,7 +98,8 @@ TEST(PackedMatrix, RefusesScalesThatAreNotFinite) {
       std::memcpy(bytes.data() + (type == GgmlType::q6_k ? 208 : 0) + 32 * bytes.size() / 33, &scale, 2);
       std::vector<std::byte> panels(
           static_cast<size_t>(packed_bytes(panels_of(type).value(), rows, columns)));
-      EXPECT_THROW(pack(panels_of(type).value(), {"w", type, rows, columns, bytes}, panels.data()), Error);
+      EXPECT_THROW(pack_matrix(panels_of(type).value(), {"w", type, rows, columns, bytes}, panels.data()),
+                   Error);
     }
 }
 
