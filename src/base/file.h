@@ -22,6 +22,8 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Gives the memory of pages that were looked at back to the system; who looks again reads them again.
+  void release_pages() const;
 
  private:
   const std::byte* data_ = nullptr;

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/table.h"
 #include "cli/bench_options.h"
+#include "cli/open_decoder.h"
 #include "kernels/isa.h"
 #include "kernels/probe.h"
 #include "model/kv_cache.h"
@@ -188,10 +189,12 @@ Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOpt
   set_threads(test.threads);
   decoder.set_kv_options({.type = test.kv_type});
   tokens_per_second(decoder, test);
+  decoder.reset_expert_traffic();
   const Limits before = measure_limits(test.threads);
   std::vector<double> samples;
   for (int64_t round = 0; round < options.rounds; ++round)
     samples.push_back(tokens_per_second(decoder, test));
+  const ExpertTraffic traffic = decoder.expert_traffic();
   const Limits limits = mean_of(before, measure_limits(test.threads));
   const Spread spread = spread_of(samples);
   const double operations =
@@ -215,6 +218,7 @@ Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOpt
               {"bytes_per_token", Json()},
               {"share_of_bandwidth", Json()},
               {"neurons_skipped", Json()},
+              {"experts", traffic.uses > 0 ? traffic_json(traffic) : Json()},
               {"shares_of_time", shares_of_time(decoder, test)},
               {"peak_resident_bytes", peak_resident_bytes()}};
   if (test.generate > 0 && test.batch == 1) {
@@ -278,7 +282,7 @@ std::string table_of(const Json& rows, bool csv) {
     return text;
   }
   Table table({"model", "size", "params", "weights", "cache", "threads", "test", "t/s", "bytes/token",
-               "of bandwidth", "of peak", "time"});
+               "of bandwidth", "of peak", "experts there", "time"});
   for (const auto& row : rows)
     table.add_row(
         {row["model"].get<std::string>(), human_bytes(row["bytes"].get<double>()),
@@ -290,46 +294,65 @@ std::string table_of(const Json& rows, bool csv) {
          row["bytes_per_token"].is_null() ? "" : human_bytes(row["bytes_per_token"].get<double>()),
          percent(row["share_of_bandwidth"]),
          percent(row["share_of_peak"]) + " " + row["peak"].get<std::string>(),
+         row["experts"].is_null() ? "" : percent(row["experts"]["hit_rate"]),
          in_words(row["shares_of_time"])});
   return table.markdown();
 }
 
-MemoryPlan plan_of(const ModelFiles& files, const Test& test) {
-  return plan_memory(files, test.batch, test.depth + test.prompt + test.generate,
-                     test.batch * std::max<int64_t>({test.prompt, test.depth, 1}));
+MemoryPlan plan_of(const ModelFiles& files, const Test& test, WeightType weights,
+                   const BenchOptions& options) {
+  return plan_decoder(files,
+                      {.weights = weights, .experts = {}, .kv_type = test.kv_type, .memory = options.memory},
+                      {.sequences = test.batch,
+                       .length = test.depth + test.prompt + test.generate,
+                       .rows = test.batch * std::max<int64_t>({test.prompt, test.depth, 1}),
+                       .logit_rows = test.batch});
 }
 
-// One row for every test: its memory, and for generation the speed at which the machine reads what a token needs.
+// The least that a test's plan leaves to experts. An Error if one does not fit into what the machine has now.
+ExpertMemory memory_for(const ModelFiles& files, const std::vector<Test>& tests, WeightType weights,
+                        const BenchOptions& options) {
+  MemoryPlan least = plan_of(files, tests.front(), weights, options);
+  for (const auto& test : tests) {
+    const MemoryPlan plan = plan_of(files, test, weights, options);
+    require_memory(plan, available_memory(), files.path().string());
+    if (plan.kept_experts < least.kept_experts) least = plan;
+  }
+  return expert_memory(least);
+}
+
+// One row for every test: its memory, and for generation the speed that the machine allows.
 int show_plans(const BenchOptions& options, const std::vector<Test>& tests) {
   Json rows = Json::array();
-  Table table({"model", "test", "weights", "keys and values", "activations", "bytes/token", "t/s at most"});
+  Table table({"model", "weights", "test", "in the file", "experts kept", "keys and values", "activations",
+               "resident", "bytes/token", "out of the file", "t/s at most"});
   std::map<int, double> bandwidth;
   for (const auto& test : tests)
     if (!bandwidth.contains(test.threads))
       bandwidth[test.threads] = kernels::measure_read_bandwidth(test.threads, 0.3);
-  const auto shown = [](int64_t bytes) { return human_bytes(static_cast<double>(bytes)); };
+  const auto shown = [](auto bytes) { return human_bytes(static_cast<double>(bytes)); };
   for (const auto& path : options.models) {
     const auto files = open_model(path);
-    for (const auto& test : tests) {
-      const MemoryPlan plan = plan_of(*files, test);
-      // All sequences share the weights that they read, but each reads its own keys and values.
-      const double per_step =
-          static_cast<double>(plan.bytes_per_token + test.batch * plan.cache_read_per_token);
-      const double most = static_cast<double>(test.batch) * bandwidth[test.threads] / per_step;
-      rows.push_back({{"model", path.stem().string()},
-                      {"test", test.name()},
-                      {"n_threads", test.threads},
-                      {"weight_bytes", plan.weight_bytes},
-                      {"cache_bytes", plan.cache_bytes},
-                      {"pass_bytes", plan.pass_bytes},
-                      {"resident_bytes", plan.resident_bytes()},
-                      {"bytes_per_token", plan.bytes_per_token},
-                      {"read_bytes_per_s", bandwidth[test.threads]},
-                      {"most_ts", test.generate > 0 ? Json(most) : Json()}});
-      table.add_row({path.stem().string(), test.name(), shown(plan.weight_bytes), shown(plan.cache_bytes),
-                     shown(plan.pass_bytes), shown(plan.bytes_per_token),
-                     test.generate > 0 ? fmt::format("{:.1f}", most) : ""});
-    }
+    for (const WeightType weights : options.weights)
+      for (const auto& test : tests) {
+        set_threads(test.threads);
+        const MemoryPlan plan = plan_of(*files, test, weights, options);
+        const PlannedSpeed speed = plan_speed(plan, files, weights, test.batch, bandwidth[test.threads]);
+        Json row = {{"model", path.stem().string()},
+                    {"weights", to_string(weights)},
+                    {"test", test.name()},
+                    {"n_threads", test.threads}};
+        row.update(plan_json(plan, speed));
+        row["most_ts"] = test.generate > 0 ? Json(speed.tokens_per_s) : Json();
+        rows.push_back(row);
+        table.add_row(
+            {path.stem().string(), to_string(weights), test.name(), shown(plan.weight_bytes),
+             plan.experts.count > 0 ? fmt::format("{} of {}", plan.kept_experts, plan.experts.count) : "",
+             shown(plan.cache_bytes), shown(plan.pass_bytes), shown(plan.resident_bytes()),
+             shown(plan.bytes_per_token),
+             plan.expected_read_per_token() > 0 ? shown(plan.expected_read_per_token()) : "",
+             test.generate > 0 ? fmt::format("{:.1f}", speed.tokens_per_s) : ""});
+      }
   }
   print_result(options.common, rows, table.markdown());
   return 0;
@@ -355,8 +378,7 @@ int run_bench(const BenchOptions& options) {
     require_next_token_model(files->spec(), model.string());
     check_lengths(files->spec(), tests, model);
     if (!options.dry_run)
-      for (const auto& test : tests)
-        require_memory(plan_of(*files, test), available_memory(), model.string());
+      for (const WeightType weights : options.weights) memory_for(*files, tests, weights, options);
   }
   if (options.dry_run) return show_plans(options, tests);
   const BenchOutput output = options.common.json ? BenchOutput::json : options.output;
@@ -368,7 +390,7 @@ int run_bench(const BenchOptions& options) {
       const double start = now();
       const auto files = open_model(model);
       const std::string stored = main_type(*files);
-      Decoder decoder(files, weights);
+      Decoder decoder(files, weights, PackWhen::at_load, memory_for(*files, tests, weights, options));
       const double loading = now() - start;
       for (const auto& test : tests) {
         Json row = {{"model", model.stem().string()},

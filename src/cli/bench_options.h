@@ -23,6 +23,7 @@ struct BenchOptions {
   int64_t rounds = 5;
   BenchOutput output = BenchOutput::md;
   bool dry_run = false;
+  std::optional<std::string> memory;
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
@@ -69,6 +70,7 @@ struct BenchOptions {
     field(
         "dry_run", self.dry_run,
         Field{.help = "load nothing: tell what memory every test takes and what speed the bandwidth allows"});
+    field("memory", self.memory, memory_field);
     field("json", self.common.json, Field{.help = "the same as -o json"});
     field("quiet", self.common.quiet, Field{.help = "no progress and no remarks on stderr"});
     field("threads", self.threads,

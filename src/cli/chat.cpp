@@ -1,10 +1,12 @@
 #include "cli/chat.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <unistd.h>
 
 #include "cli/draft.h"
+#include "cli/open_decoder.h"
 #include "model/batch_generator.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -19,7 +21,7 @@ class Conversation {
         // Before the weights, which take longer: a model without a template is to fail at once.
         template_(load_chat_template(options.model)),
         tokenizer_(load_tokenizer(options.model)),
-        decoder_(open_decoder(options.model, options.runtime, PackWhen::between_passes)),
+        decoder_(open(options)),
         draftsman_(options, *tokenizer_, decoder_),
         generator_(decoder_, {.most_sequences = 1, .kept_prefixes = 1}) {
     settings_ = {.tokens = options.tokens,
@@ -59,7 +61,23 @@ class Conversation {
     return result;
   }
 
+  void report() const { report_experts(decoder_, options_.runtime); }
+
  private:
+  // A conversation is planned for so many tokens, or for the context if that is shorter.
+  static constexpr int64_t planned_tokens = 4096;
+
+  static Decoder open(const RunOptions& options) {
+    check_draft(options);
+    const auto files = open_model(options.model);
+    const int64_t drafted = options.draft ? options.draft_tokens : 0;
+    return open_decoder(files, options.runtime,
+                        {.length = std::min(planned_tokens, files->spec().context),
+                         .rows = std::min(BatchOptions{}.prompt_chunk, files->spec().context),
+                         .logit_rows = 1 + drafted},
+                        PackWhen::between_passes);
+  }
+
   void say(const char* role, const std::string& content) {
     messages_.push_back({{"role", role}, {"content", content}});
   }
@@ -88,18 +106,23 @@ int converse(const RunOptions& options) {
   for (std::string line; std::cerr << "> " << std::flush, std::getline(std::cin, line);)
     if (!line.empty()) conversation.answer(line, {});
   std::cerr << "\n";
+  conversation.report();
   return 0;
 }
 
 }  // namespace
 
 int run_chat(const RunOptions& options) {
+  if (options.dry_run)
+    throw Error({.where = "--dry-run", .found = "a conversation", .advice = "leave --chat out"},
+                Fault::usage);
   if (options.prompt.empty()) return converse(options);
   Conversation conversation(options);
   Trace trace;
   const auto answer = conversation.answer(options.prompt, options.trace ? collect_into(trace) : TraceSink{});
   if (options.trace) write_trace(*options.trace, trace);
   print_result(options.common, generation_json(answer.prompt, answer.generation, answer.text), "");
+  conversation.report();
   return 0;
 }
 

@@ -1,6 +1,9 @@
 #include "cli/draft.h"
 
+#include <algorithm>
+
 #include "base/log.h"
+#include "cli/open_decoder.h"
 
 namespace coppice {
 namespace {
@@ -34,13 +37,25 @@ void check_tokenizers(const std::string& where, const Tokenizer& own, const Toke
 
 }  // namespace
 
+void check_draft(const RunOptions& options) {
+  if (options.draft && *options.draft != "ngram" && options.runtime.memory)
+    throw Error({.where = "--memory",
+                 .found = "a second model for --draft",
+                 .expected = "one model, whose memory can be planned",
+                 .advice = "take --draft ngram"},
+                Fault::usage);
+}
+
 Draftsman::Draftsman(const RunOptions& options, const Tokenizer& tokenizer, const Decoder& model)
     : options_(options) {
   if (!options.draft || *options.draft == "ngram") return;
   check_tokenizers(*options.draft, tokenizer, *load_tokenizer(*options.draft));
   RuntimeOptions runtime = options.runtime;
   runtime.experts = std::nullopt;
-  decoder_.emplace(open_decoder(*options.draft, runtime, PackWhen::between_passes));
+  const auto files = open_model(*options.draft);
+  decoder_.emplace(open_decoder(files, runtime,
+                                {.length = std::min(files->spec().context, model.spec().context)},
+                                PackWhen::between_passes));
   require_next_token_model(model.spec(), options.model.string());
   require_same_vocabulary(model.spec(), decoder_->spec(), *options.draft);
 }

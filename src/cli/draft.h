@@ -11,6 +11,9 @@
 
 namespace coppice {
 
+// An Error of usage for what cannot go together with --draft.
+void check_draft(const RunOptions& options);
+
 class Draftsman {
  public:
   // Opens the draft model, if there is one. One that does not fit `model` and its tokenizer is an Error.

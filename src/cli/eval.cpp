@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cli/eval_options.h"
+#include "cli/open_decoder.h"
 #include "model/score.h"
 #include "text/tokenizer.h"
 
@@ -42,13 +43,13 @@ int run_eval(const EvalOptions& options) {
   if (text.empty())
     throw Error({.where = options.text.string(), .found = "an empty text", .expected = "text to predict"});
   const auto tokenizer = load_tokenizer(options.model);
-  Decoder decoder = open_decoder(options.model, options.runtime);
-  require_next_token_model(decoder.spec(), options.model.string());
-  const int64_t ctx = options.ctx.value_or(decoder.spec().context);
-  if (ctx > decoder.spec().context)
+  const auto files = open_model(options.model);
+  require_next_token_model(files->spec(), options.model.string());
+  const int64_t ctx = options.ctx.value_or(files->spec().context);
+  if (ctx > files->spec().context)
     throw Error({.where = "--ctx",
                  .found = fmt::format("{}", ctx),
-                 .expected = fmt::format("at most the model's context of {}", decoder.spec().context)},
+                 .expected = fmt::format("at most the model's context of {}", files->spec().context)},
                 Fault::usage);
   const auto ids = tokenizer->encode(text, false);
   const auto leading = tokenizer->leading_token();
@@ -57,22 +58,28 @@ int run_eval(const EvalOptions& options) {
   if (options.limit && static_cast<int64_t>(windows.size()) > *options.limit)
     windows.resize(static_cast<size_t>(*options.limit));
 
+  int64_t longest = 1;
+  for (const auto& window : windows) longest = std::max(longest, static_cast<int64_t>(window.tokens.size()));
+  Decoder decoder =
+      open_decoder(files, options.runtime, {.length = longest, .rows = longest, .logit_rows = longest});
   const Perplexity result = measure_perplexity(windows, window_scorer(decoder));
   const Json load = summarise(decoder.expert_load());
-  const Json json = {{"ppl", result.ppl},
-                     {"nll", result.nll},
-                     {"tokens", result.tokens},
-                     {"tokens_per_s", result.tokens_per_second},
-                     {"seconds", result.seconds},
-                     {"windows", result.windows},
-                     {"ctx", ctx},
-                     {"stride", stride},
-                     {"expert_load", load}};
+  Json json = {{"ppl", result.ppl},
+               {"nll", result.nll},
+               {"tokens", result.tokens},
+               {"tokens_per_s", result.tokens_per_second},
+               {"seconds", result.seconds},
+               {"windows", result.windows},
+               {"ctx", ctx},
+               {"stride", stride},
+               {"expert_load", load}};
+  if (decoder.expert_traffic().uses > 0) json["experts"] = traffic_json(decoder.expert_traffic());
   print_result(
       options.common, json,
       fmt::format("perplexity {:.4f} (mean loss {:.6f}) over {} tokens in {} windows, {:.0f} tokens/s\n",
                   result.ppl, result.nll, result.tokens, result.windows, result.tokens_per_second) +
           describe_load(load));
+  report_experts(decoder, options.runtime);
   return 0;
 }
 

@@ -32,7 +32,7 @@ std::vector<WrittenTensor> write_quantized(const ModelFiles& model, const Quanti
 
 Perplexity perplexity_of(const fs::path& model, const std::string& text) {
   const auto tokenizer = load_tokenizer(model);
-  Decoder decoder = open_decoder(model, {});
+  Decoder decoder(open_model(model));
   require_next_token_model(decoder.spec(), model.string());
   const auto leading = tokenizer->leading_token();
   const int64_t context = decoder.spec().context;

@@ -1,20 +1,26 @@
+#include <algorithm>
 #include <iostream>
 
 #include "base/log.h"
 #include "cli/chat.h"
 #include "cli/draft.h"
-#include "cli/run_options.h"
+#include "cli/open_decoder.h"
+#include "model/batch_generator.h"
 #include "model/generate.h"
 #include "text/tokenizer.h"
 
 namespace coppice {
 
-Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options, PackWhen when) {
-  Decoder decoder(open_model(model), options.weights, when);
-  if (options.experts) decoder.set_top_k(*options.experts);
-  decoder.set_kv_options({.type = options.kv_type});
-  return decoder;
+namespace {
+
+Workload work_of(const RunOptions& options, const ModelSpec& spec, const std::vector<int32_t>& prompt) {
+  const auto read = static_cast<int64_t>(prompt.size()), drafted = options.draft ? options.draft_tokens : 0;
+  return {.length = std::clamp<int64_t>(read + options.tokens + drafted, 1, spec.context),
+          .rows = std::clamp<int64_t>(read, 1 + drafted, BatchOptions{}.prompt_chunk),
+          .logit_rows = 1 + drafted};
 }
+
+}  // namespace
 
 Json generation_json(const std::vector<int32_t>& prompt, const Generation& result, const std::string& text) {
   Json json = {{"prompt_ids", prompt},
@@ -37,9 +43,14 @@ int run_run(const RunOptions& options) {
   if (options.system)
     throw Error({.where = "--system", .found = "no conversation", .advice = "add --chat"}, Fault::usage);
   const auto tokenizer = load_tokenizer(options.model);
-  Decoder decoder = open_decoder(options.model, options.runtime, PackWhen::between_passes);
-  require_generator(decoder.spec(), options.model.string());
+  check_draft(options);
+  const auto files = open_model(options.model);
+  require_generator(files->spec(), options.model.string());
   const auto prompt = tokenizer->encode(options.prompt);
+  const Workload work = work_of(options, files->spec(), prompt);
+  if (options.dry_run)
+    return show_plan(plan_decoder(*files, options.runtime, work), files, options.runtime, options.common);
+  Decoder decoder = open_decoder(files, options.runtime, work, PackWhen::between_passes);
   Draftsman draftsman(options, *tokenizer, decoder);
 
   StreamDecoder stream(*tokenizer);
@@ -62,9 +73,11 @@ int run_run(const RunOptions& options) {
   const Generation result = generate(decoder, prompt, settings, streaming ? print : TokenSink{},
                                      options.trace ? collect_into(trace) : TraceSink{});
   if (options.trace) write_trace(*options.trace, trace);
-  print_result(options.common, generation_json(prompt, result, tokenizer->decode(result.ids)),
-               (begun ? "" : shown) + stream.finish() + "\n");
+  Json json = generation_json(prompt, result, tokenizer->decode(result.ids));
+  if (decoder.expert_traffic().uses > 0) json["experts"] = traffic_json(decoder.expert_traffic());
+  print_result(options.common, json, (begun ? "" : shown) + stream.finish() + "\n");
   Draftsman::report(result);
+  report_experts(decoder, options.runtime);
   return 0;
 }
 

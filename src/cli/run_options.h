@@ -7,11 +7,18 @@
 
 namespace coppice {
 
+inline const Field memory_field = {
+    .help =
+        "memory that the process may take, as in 4GiB: experts that have no room stay in the file until "
+        "a token goes to them",
+    .value_name = "BYTES"};
+
 // Options of verbs that load a model into the runtime.
 struct RuntimeOptions {
   WeightType weights = WeightType::as_stored;
   std::optional<int64_t> experts;
   KvType kv_type = KvType::f32;
+  std::optional<std::string> memory;
 
   static void fields(auto& self, auto&& field) {
     field("weights", self.weights, Field{.help = "type that weights are computed with"});
@@ -20,6 +27,7 @@ struct RuntimeOptions {
                 .min = 1,
                 .value_name = "K"});
     field("kv_type", self.kv_type, Field{.help = "type that the cache keeps keys and values in"});
+    field("memory", self.memory, memory_field);
   }
 };
 
@@ -34,7 +42,7 @@ struct RunOptions {
   std::optional<std::string> draft;
   int64_t draft_tokens = 4;
   std::optional<std::filesystem::path> trace;
-  bool ignore_eos = false;
+  bool ignore_eos = false, dry_run = false;
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
@@ -67,6 +75,8 @@ struct RunOptions {
     field("trace", self.trace,
           Field{.help = "write every named activation to this safetensors file", .value_name = "FILE"});
     field("ignore_eos", self.ignore_eos, Field{.help = "go on after an end-of-sequence token"});
+    field("dry_run", self.dry_run,
+          Field{.help = "load nothing: tell what memory it would take and what speed to expect"});
     CommonOptions::fields(self.common, field);
   }
 };
@@ -75,9 +85,5 @@ inline const VerbInfo run_verb = {"run", "continue a prompt, printing the text a
                                   "coppice run path/to/model \"Once upon a time\" -n 64 --temp 0"};
 
 int run_run(const RunOptions& options);
-
-// The decoder that those options ask for.
-Decoder open_decoder(const std::filesystem::path& model, const RuntimeOptions& options,
-                     PackWhen when = PackWhen::at_load);
 
 }  // namespace coppice

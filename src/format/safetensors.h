@@ -49,6 +49,7 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
   const std::vector<TensorView>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  void release_pages() const { file_.release_pages(); }
 
  private:
   MappedFile file_;
@@ -76,6 +77,9 @@ class TensorFolder {
   const TensorView* find(const std::string& name) const;
   std::vector<std::string> names() const;
   int64_t total_bytes() const;
+  void release_pages() const {
+    for (const auto& file : files_) file.release_pages();
+  }
 
  private:
   void open_shards(const std::filesystem::path& directory);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "base/profile.h"
 #include "kernels/isa.h"
 #include "model/attention.h"
 #include "model/cross_attention.h"
+#include "model/expert_store.h"
 #include "model/latent_attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
@@ -27,6 +29,21 @@ struct Block {
   FfnPart ffn;
   Norm cross_norm;
   std::optional<CrossAttention> cross;
+
+  // What the feed-forward's input goes through; nullptr: it is the residual stream.
+  const Norm* feed_norm() const {
+    switch (placement) {
+      case NormPlacement::pre:
+      case NormPlacement::sandwich:
+        return &ffn_norm;
+      case NormPlacement::parallel:
+        return &mixer_norm;
+      case NormPlacement::post:
+      case NormPlacement::post_sum:
+        return nullptr;
+    }
+    COPPICE_CHECK(false, "every placement has an input");
+  }
 };
 
 struct MixerLoader {
@@ -45,16 +62,17 @@ struct MixerLoader {
 
 struct FfnLoader {
   WeightStore& weights;
+  ExpertStore& experts;
   std::string prefix;
   FfnPart operator()(const DenseFfnSpec& spec) const { return DenseFfn(spec, weights, prefix); }
-  FfnPart operator()(const MoeSpec& spec) const { return Moe(spec, weights, prefix); }
+  FfnPart operator()(const MoeSpec& spec) const { return Moe(spec, weights, experts, prefix); }
 };
 
 }  // namespace
 
 struct Decoder::State {
-  State(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when)
-      : spec(files->spec()), weights(std::move(files), type, when) {
+  State(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when, const ExpertMemory& memory)
+      : spec(files->spec()), weights(std::move(files), type, when), experts(weights, type, when, memory) {
     const bool multiplied = spec.head != HeadKind::none && spec.tied_embeddings;
     embedding =
         multiplied ? weights.matrix("model.embed_tokens.weight") : weights.table("model.embed_tokens.weight");
@@ -101,7 +119,8 @@ struct Decoder::State {
       into.push_back({specs[i].norms, specs[i].mixer_norm ? norm(norms.mixer) : Norm(), norm(norms.ffn),
                       norm(norms.mixer_output), norm(norms.ffn_output),
                       std::visit(MixerLoader{weights, prefix, spec.norm_epsilon, ropes}, specs[i].mixer),
-                      std::visit(FfnLoader{weights, prefix + "mlp."}, specs[i].ffn), Norm(), std::nullopt});
+                      std::visit(FfnLoader{weights, experts, prefix + "mlp."}, specs[i].ffn), Norm(),
+                      std::nullopt});
       Block& block = into.back();
       if (auto* attention = std::get_if<Attention>(&block.mixer))
         attention->set_relative_bias(biases.get(specs[i], i, weights, prefix + "self_attn."));
@@ -118,6 +137,9 @@ struct Decoder::State {
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
   void run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x, std::vector<float>& normed,
                   std::vector<float>& y);
+  // Tells the store what the first mixture of `stack` from block `next` on would use if it came now. The residual stream
+  // changes little from layer to layer, so most of it is right (Eliseev and Mazur 2023).
+  void look_ahead(const Pass& pass, std::vector<Block>& stack, size_t next, const std::vector<float>& x);
   // The encoder's output of every row.
   std::vector<float> encode(const Pass& first, std::span<const Input> inputs);
   // The hidden states behind the final norm.
@@ -129,6 +151,7 @@ struct Decoder::State {
 
   ModelSpec spec;
   WeightStore weights;
+  ExpertStore experts;
   Matrix embedding, positions, token_types, head_dense, head, pooler;
   RopeTables ropes;
   std::vector<Block> encoder, blocks;
@@ -140,8 +163,9 @@ struct Decoder::State {
   bool has_run = false;
 };
 
-Decoder::Decoder(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when)
-    : state_(std::make_unique<State>(std::move(files), type, when)) {}
+Decoder::Decoder(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when,
+                 const ExpertMemory& experts)
+    : state_(std::make_unique<State>(std::move(files), type, when, experts)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
@@ -238,6 +262,18 @@ void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, floa
   if (embedding_norm) embedding_norm.forward(pass, x, x);
 }
 
+void Decoder::State::look_ahead(const Pass& pass, std::vector<Block>& stack, size_t next,
+                                const std::vector<float>& x) {
+  while (next < stack.size() && !std::holds_alternative<Moe>(stack[next].ffn)) ++next;
+  if (next == stack.size()) return;
+  Moe& moe = std::get<Moe>(stack[next].ffn);
+  const Norm* norm = stack[next].feed_norm();
+  if (norm == nullptr) return moe.expect(pass, x.data());
+  std::vector<float> input(x.size());
+  norm->forward(pass, x.data(), input.data());
+  moe.expect(pass, input.data());
+}
+
 // Takes x, the residual stream, through all blocks. The others are room to work in, of the same size.
 void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x,
                                 std::vector<float>& normed, std::vector<float>& y) {
@@ -257,8 +293,11 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
     };
     const auto feed = [&](const float* from) {
       const ProfiledPart timed(Part::feed_forward);
+      const auto next = static_cast<size_t>(pass.layer) + 1;
+      const auto meanwhile = [&] { look_ahead(pass, stack, next, x); };
       if (auto* moe = std::get_if<Moe>(&block.ffn))
-        moe->forward(pass, from, y.data(), *moe_load++);
+        moe->forward(pass, from, y.data(), *moe_load++,
+                     experts.looks_ahead() ? meanwhile : std::function<void()>());
       else
         std::get<DenseFfn>(block.ffn).forward(pass, from, y.data());
       pass.report("ffn", pass.width, y.data());
@@ -526,6 +565,14 @@ void Decoder::reset_expert_load() {
 
 const Silence& Decoder::silence() const {
   return state_->silence;
+}
+
+ExpertTraffic Decoder::expert_traffic() const {
+  return state_->experts.traffic();
+}
+
+void Decoder::reset_expert_traffic() {
+  state_->experts.reset_traffic();
 }
 
 void Decoder::set_top_k(int64_t top_k) {

@@ -53,6 +53,22 @@ struct Silence {
   }
 };
 
+// What experts of separate storage may take of the memory.
+struct ExpertMemory {
+  int64_t bytes = 0;       // of their panels; 0: no limit
+  bool look_ahead = true;  // with a limit: read ahead what the next mixture will probably want
+};
+
+// How often experts were there when passes wanted them: each counts once for a layer of a pass.
+struct ExpertTraffic {
+  int64_t uses = 0, hits = 0;
+  int64_t ahead = 0, ahead_used = 0;  // packed ahead, and those of them that were then used
+  int64_t evictions = 0;
+  int64_t packed_bytes = 0;  // of panels that were made, ahead or not
+
+  double hit_rate() const { return uses > 0 ? static_cast<double>(hits) / static_cast<double>(uses) : 0; }
+};
+
 // An Error, naming `where`, unless the model writes text token by token: not so for a text encoder or a bare body.
 void require_generator(const ModelSpec& spec, const std::string& where);
 // The same, and unless what it writes continues the text that it was given: not so for an encoder-decoder.
@@ -60,9 +76,10 @@ void require_next_token_model(const ModelSpec& spec, const std::string& where);
 
 class Decoder {
  public:
-  // Maps or converts the weights. `files` may be closed afterwards.
+  // Maps or converts the weights, but for experts of separate storage, which follow when tokens go to them. What is wrong
+  // with their numbers is an Error then. `files` may be closed afterwards.
   explicit Decoder(std::shared_ptr<const ModelFiles> files, WeightType type = WeightType::as_stored,
-                   PackWhen when = PackWhen::at_load);
+                   PackWhen when = PackWhen::at_load, const ExpertMemory& experts = {});
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 
@@ -107,6 +124,9 @@ class Decoder {
   // Expert choices since the start or the last reset.
   const std::vector<ExpertLoad>& expert_load() const;
   void reset_expert_load();
+  // Experts wanted and found since the start or the last reset.
+  ExpertTraffic expert_traffic() const;
+  void reset_expert_traffic();
 
   // Since the start.
   const Silence& silence() const;

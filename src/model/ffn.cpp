@@ -124,8 +124,8 @@ bool can_choose(const FfnBank& bank) {
 // All jobs of one call, and the tiles of those in panels.
 class Run {
  public:
-  Run(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y)
-      : pass_(pass), jobs_(jobs), x_(x), y_(y) {}
+  Run(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y, bool goes_on)
+      : pass_(pass), jobs_(jobs), x_(x), y_(y), goes_on_(goes_on) {}
 
   void run();
 
@@ -156,6 +156,7 @@ class Run {
   std::span<const FfnJob> jobs_;
   const float* x_;
   float* y_;
+  bool goes_on_;
   const kernels::PackedKernels& packed_ = kernels::active_packed();
   std::vector<int64_t> offsets_;  // of each job in rows in `hidden_`
   std::vector<float> hidden_;
@@ -311,7 +312,7 @@ void Run::down_panels(size_t index, int64_t begin, int64_t end, bool writes) con
 // Columns [begin, end) of y: every job's output, in order.
 void Run::outputs(int64_t begin, int64_t end) const {
   thread_local std::vector<float> part;
-  bool written = false;
+  bool written = goes_on_;
   for (size_t i = 0; i < jobs_.size(); ++i) {
     const FfnJob& job = jobs_[i];
     if (job.width() == 0) continue;
@@ -341,7 +342,7 @@ void Run::run() {
     if (!in_panels(job)) in_rows += neurons;
     work += neurons;
   }
-  if (work == 0) std::fill_n(y_, pass_.rows * pass_.width, 0.0f);
+  if (work == 0 && !goes_on_) std::fill_n(y_, pass_.rows * pass_.width, 0.0f);
   if (jobs_.empty()) return;
   hidden_.resize(static_cast<size_t>(in_rows));
   arrange();
@@ -367,8 +368,8 @@ void Run::run() {
 
 }  // namespace
 
-void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y) {
-  Run(pass, jobs, x, y).run();
+void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y, bool goes_on) {
+  Run(pass, jobs, x, y, goes_on).run();
 }
 
 int64_t DenseFfn::bytes(const Silence& silence) const {

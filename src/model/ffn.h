@@ -48,8 +48,9 @@ struct FfnJob {
 };
 
 // y[row] = sum of the jobs' outputs for that row, added in the order of the jobs; 0 for a row that no job
-// has. Jobs of width 0 add nothing.
-void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y);
+// has. Jobs of width 0 add nothing. With `goes_on` they are added to what y holds, so that jobs may be run in several
+// calls and give the same bits as in one.
+void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y, bool goes_on = false);
 
 class DenseFfn {
  public:

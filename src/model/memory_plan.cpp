@@ -1,7 +1,11 @@
 #include "model/memory_plan.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <fstream>
+
+#include <unistd.h>
 
 #include "base/progress.h"
 
@@ -34,20 +38,93 @@ int64_t widest_ffn(const ModelSpec& spec) {
   return widest;
 }
 
+// Bytes of a kept number, its share of scales included.
+double kept_bytes(KvType type) {
+  switch (type) {
+    case KvType::f32:
+      return 4;
+    case KvType::bf16:
+    case KvType::f16:
+      return 2;
+    case KvType::q8:
+      return 1.125;  // a scale for each head of 32 or more
+  }
+  COPPICE_CHECK(false, "every type of cache has a size");
+}
+
+bool is_expert(const ModelSpec& spec, const std::string& name) {
+  if (name.find(".mlp.experts.") == std::string::npos) return false;
+  const bool encoder = name.starts_with("model.encoder.");
+  const auto& blocks = encoder ? spec.encoder->blocks : spec.blocks;
+  const std::string stack = encoder ? "model.encoder.layers." : "model.layers.";
+  const MoeSpec* moe = moe_of(blocks[std::stoul(name.substr(stack.size()))]);
+  return moe != nullptr && moe->storage == ExpertStorage::separate;
+}
+
+bool is_table(const ModelSpec& spec, const std::string& name) {
+  return name == "model.embed_positions.weight" || name == "model.embed_token_types.weight" ||
+         (name == "model.embed_tokens.weight" && !spec.tied_embeddings);
+}
+
+// All weights but experts of separate storage, as they lie in memory: matrices in panels, vectors as floats, and of tables
+// the pages that looking up so many rows touches.
+int64_t other_weights(const ModelFiles& files, const Workload& work) {
+  constexpr int64_t mapped_at_once = 1 << 16;  // the system maps so much of a file around what is touched
+  const ModelSpec& spec = files.spec();
+  double bytes = 0;
+  for (const auto& tensor : tensor_table(spec)) {
+    if (is_expert(spec, tensor.name)) continue;
+    if (tensor.integer || tensor.shape.size() != 2) {
+      bytes += 4.0 * static_cast<double>(tensor.count());
+      continue;
+    }
+    if (!is_table(spec, tensor.name)) {
+      bytes += static_cast<double>(panels_for(files, tensor.name, work.weights).bytes());
+      continue;
+    }
+    const GgmlTypeInfo& type = ggml_type_info(files.form(tensor.name).type);
+    const double whole = static_cast<double>(tensor.count()) / static_cast<double>(type.block_elements) *
+                         static_cast<double>(type.block_bytes);
+    bytes += std::min(
+        whole, static_cast<double>(mapped_at_once) * static_cast<double>(work.sequences * work.length));
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+// Of experts of separate storage, those that one token uses.
+int64_t experts_of_a_token(const ModelSpec& spec, const ExpertSizes& sizes) {
+  double used = 0;
+  for (const auto& block : spec.blocks)
+    if (const MoeSpec* moe = moe_of(block); moe != nullptr && moe->storage == ExpertStorage::separate)
+      used += static_cast<double>(moe->top_k);
+  const double mean =
+      static_cast<double>(sizes.bytes) / static_cast<double>(std::max<int64_t>(1, sizes.count));
+  return std::llround(used * mean);
+}
+
+std::string shown(int64_t bytes) {
+  return human_bytes(static_cast<double>(bytes));
+}
+
 }  // namespace
 
-MemoryPlan plan_memory(const ModelFiles& files, int64_t sequences, int64_t length, int64_t rows) {
-  const ModelSpec& spec = files.spec();
-  MemoryPlan plan{.weight_bytes = files.total_bytes()};
+MemoryPlan plan_memory(const ModelFiles& files, const Workload& work) {
+  ModelSpec spec = files.spec();
+  MemoryPlan plan{.weight_bytes = files.total_bytes(), .experts = ExpertSizes::of(files, work.weights)};
+  for (auto& block : spec.blocks)
+    if (MoeSpec* moe = moe_of(block); moe != nullptr && work.top_k) {
+      moe->top_k = std::min(*work.top_k, moe->experts());
+      if (plan.experts.count > 0) plan.experts.most_at_once = moe->top_k;
+    }
   int64_t kept = 0;
   for (const auto& block : spec.blocks)
-    kept +=
-        std::visit([&](const auto& mixer) { return kept_floats(mixer, length, spec.width); }, block.mixer);
-  plan.cache_read_per_token = kept * 4;
-  plan.cache_bytes = plan.cache_read_per_token * sequences;
-  // The residual stream three times, queries, keys and values about as often, hidden neurons, and a row of logits for each
-  // sequence.
-  plan.pass_bytes = 4 * (rows * (6 * spec.width + 2 * widest_ffn(spec)) + sequences * logit_count(spec));
+    kept += std::visit([&](const auto& mixer) { return kept_floats(mixer, work.length, spec.width); },
+                       block.mixer);
+  plan.cache_read_per_token = static_cast<int64_t>(static_cast<double>(kept) * kept_bytes(work.kv_type));
+  plan.cache_bytes = plan.cache_read_per_token * work.sequences;
+  // The residual stream three times, queries, keys and values about as often, hidden neurons, and logits.
+  plan.pass_bytes =
+      4 * (work.rows * (6 * spec.width + 2 * widest_ffn(spec)) + work.logit_rows * logit_count(spec));
   const ParameterCount count = count_parameters(spec);
   const int64_t looked_up =
       spec.tied_embeddings || spec.head == HeadKind::none ? 0 : spec.vocabulary * spec.width;
@@ -55,7 +132,83 @@ MemoryPlan plan_memory(const ModelFiles& files, int64_t sequences, int64_t lengt
       static_cast<double>(plan.weight_bytes) / static_cast<double>(std::max<int64_t>(1, count.total));
   plan.bytes_per_token =
       static_cast<int64_t>(static_cast<double>(count.active - looked_up) * bytes_per_weight);
+  plan.program_bytes = resident_memory();
+  plan.other_weight_bytes = other_weights(files, work);
+  plan.passing_bytes = std::min(passing_bytes(), 2 * plan.experts.bytes);
+  plan.expert_bytes_per_token = experts_of_a_token(spec, plan.experts);
+  plan.kept_experts = plan.experts.count;
   return plan;
+}
+
+int64_t MemoryPlan::resident_bytes() const {
+  const int64_t kept = kept_experts == experts.count ? experts.bytes : kept_experts * experts.largest_bytes;
+  return program_bytes + other_weight_bytes + cache_bytes + pass_bytes + passing_bytes + kept;
+}
+
+double MemoryPlan::expected_hit_rate() const {
+  return experts.count == 0 ? 1 : static_cast<double>(kept_experts) / static_cast<double>(experts.count);
+}
+
+double MemoryPlan::expected_read_per_token() const {
+  return (1 - expected_hit_rate()) * static_cast<double>(expert_bytes_per_token);
+}
+
+void fit_into(MemoryPlan& plan, int64_t budget) {
+  if (plan.resident_bytes() <= budget) return;
+  const int64_t slot = std::max<int64_t>(1, plan.experts.largest_bytes);
+  MemoryPlan least = plan;
+  least.kept_experts = std::min(plan.experts.most_at_once, plan.experts.count);
+  const int64_t without = least.resident_bytes() - least.kept_experts * slot;
+  if (plan.experts.count > 0 && least.resident_bytes() <= budget) {
+    plan.kept_experts = std::min((budget - without) / slot, plan.experts.count - 1);
+    return;
+  }
+  const bool long_context = plan.cache_bytes + plan.pass_bytes > plan.other_weight_bytes;
+  const std::string kept = plan.experts.count == 0
+                               ? ""
+                               : fmt::format(", {} for the {} experts that a token uses in one layer",
+                                             shown(least.kept_experts * slot), least.kept_experts);
+  throw Error({.where = "--memory",
+               .found = shown(budget),
+               .expected = fmt::format(
+                   "at least {}: {} of weights{}, {} of keys and values, {} of activations, {} "
+                   "for the program and pages of files",
+                   shown(least.resident_bytes()), shown(plan.other_weight_bytes),
+                   plan.experts.count == 0 ? "" : " outside of experts" + kept, shown(plan.cache_bytes),
+                   shown(plan.pass_bytes), shown(plan.program_bytes + plan.passing_bytes)),
+               .advice = long_context ? "allow that much, or take a shorter context or fewer sequences"
+                         : plan.experts.count == 0
+                             ? "allow that much, or quantize the model: only experts can stay in the file"
+                             : "allow that much, or quantize the model"},
+              Fault::resource);
+}
+
+ExpertMemory expert_memory(const MemoryPlan& plan) {
+  if (plan.kept_experts == plan.experts.count) return {};
+  return {.bytes = plan.kept_experts * plan.experts.largest_bytes};
+}
+
+double measure_packing(const std::shared_ptr<const ModelFiles>& files, WeightType weights) {
+  constexpr int64_t most = 8;
+  const ModelSpec& spec = files->spec();
+  for (size_t layer = 0; layer < spec.blocks.size(); ++layer) {
+    const MoeSpec* moe = moe_of(spec.blocks[layer]);
+    if (moe == nullptr || moe->storage != ExpertStorage::separate) continue;
+    WeightStore store(files, weights);
+    ExpertStore experts(store, weights, PackWhen::at_load,
+                        {.bytes = ExpertSizes::of(*files, weights).largest_bytes, .look_ahead = false});
+    const int64_t count = std::min(most, moe->experts());
+    for (int64_t e = 0; e < count; ++e)
+      experts.add(expert_matrices(fmt::format("model.layers.{}.mlp.experts.{}.", layer, e), moe->gated));
+    // The first one only makes the system give the memory.
+    experts.hold(std::vector<int64_t>{0});
+    experts.reset_traffic();
+    const auto start = std::chrono::steady_clock::now();
+    for (int64_t e = count - 1; e >= 0; --e) experts.hold(std::vector<int64_t>{e});
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return static_cast<double>(experts.traffic().packed_bytes) / std::max(elapsed.count(), 1e-9);
+  }
+  return 0;
 }
 
 int64_t available_memory() {
@@ -67,17 +220,26 @@ int64_t available_memory() {
   return INT64_MAX;  // no such system: let the allocation decide
 }
 
+int64_t resident_memory() {
+  std::ifstream file("/proc/self/statm");
+  int64_t whole = 0, resident = 0;
+  file >> whole >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
 void require_memory(const MemoryPlan& plan, int64_t available, const std::string& where) {
-  if (plan.resident_bytes() <= available) return;
-  const auto shown = [](int64_t bytes) { return human_bytes(static_cast<double>(bytes)); };
-  throw Error(
-      {.where = where,
-       .found = fmt::format("{} of weights, {} of keys and values and {} of activations",
-                            shown(plan.weight_bytes), shown(plan.cache_bytes), shown(plan.pass_bytes)),
-       .expected = fmt::format("at most the {} of memory that are free", shown(available)),
-       .advice = plan.weight_bytes > available ? "quantize the model, or take a smaller one"
-                                               : "take a shorter context or fewer sequences"},
-      Fault::resource);
+  const int64_t needed = plan.resident_bytes() - plan.program_bytes;
+  if (needed <= available) return;
+  const int64_t weights = needed - plan.cache_bytes - plan.pass_bytes;
+  throw Error({.where = where,
+               .found = fmt::format("{} of weights, {} of keys and values and {} of activations",
+                                    shown(weights), shown(plan.cache_bytes), shown(plan.pass_bytes)),
+               .expected = fmt::format("at most the {} of memory that are free", shown(available)),
+               .advice = weights <= available ? "take a shorter context or fewer sequences"
+                         : plan.experts.count > 0
+                             ? "let experts stay in the file with --memory, or quantize the model"
+                             : "quantize the model, or take a smaller one"},
+              Fault::resource);
 }
 
 }  // namespace coppice

@@ -1,28 +1,67 @@
 #pragma once
-// What running a model takes, told before anything is loaded: from the spec and the bytes of the files alone.
+// What running a model takes, told before anything is loaded: from the spec and the sizes of the files alone.
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "model/decoder.h"
+#include "model/expert_store.h"
+#include "model/kv_cache.h"
 #include "model/model_files.h"
 
 namespace coppice {
 
+// What a model is to be run on.
+struct Workload {
+  int64_t sequences = 1;   // at once
+  int64_t length = 1;      // of each at its end
+  int64_t rows = 1;        // tokens that one pass takes in at most
+  int64_t logit_rows = 1;  // of them, those whose logits are wanted
+  WeightType weights = WeightType::as_stored;
+  KvType kv_type = KvType::f32;
+  std::optional<int64_t> top_k = std::nullopt;  // of every mixture, instead of the model's own
+};
+
 struct MemoryPlan {
   int64_t weight_bytes = 0;          // of the files
-  int64_t cache_bytes = 0;           // of all sequences at their full length, kept as f32
+  int64_t cache_bytes = 0;           // of all sequences at their full length
   int64_t pass_bytes = 0;            // activations of the largest pass, and its logits
   int64_t bytes_per_token = 0;       // weights that one new token reads, at the files' bits per weight
   int64_t cache_read_per_token = 0;  // keys and values that one new token at the full length reads
 
-  int64_t resident_bytes() const { return weight_bytes + cache_bytes + pass_bytes; }
+  // Where experts of separate storage make room for each other (model/expert_store.h).
+  ExpertSizes experts;
+  int64_t program_bytes = 0;           // what the process holds already
+  int64_t other_weight_bytes = 0;      // all but those experts, as they lie in memory
+  int64_t passing_bytes = 0;           // of the files' pages, on the way into panels
+  int64_t expert_bytes_per_token = 0;  // of those experts that one token uses
+  int64_t kept_experts = 0;            // in memory at a time: all, or as many as a budget has room for
+
+  int64_t resident_bytes() const;
+  // The share of uses that find their expert there if all experts are wanted equally often, and what one new token then
+  // reads from the file.
+  double expected_hit_rate() const;
+  double expected_read_per_token() const;
 };
 
-// `sequences` of `length` tokens, of which at most `rows` are taken in by one pass.
-MemoryPlan plan_memory(const ModelFiles& files, int64_t sequences, int64_t length, int64_t rows);
+MemoryPlan plan_memory(const ModelFiles& files, const Workload& work);
 
-// Bytes that the system can give to a program now.
+// Lets the plan keep as many experts as `budget` bytes of resident memory have room for. An Error if those that one token
+// uses in one layer have none, or if there are none to leave out.
+void fit_into(MemoryPlan& plan, int64_t budget);
+
+// What an ExpertStore is to keep to by the plan.
+ExpertMemory expert_memory(const MemoryPlan& plan);
+
+// Bytes of experts that the machine brings from the file into panels in a second, as the system caches the file now:
+// packs a few. 0 for a model without such experts.
+double measure_packing(const std::shared_ptr<const ModelFiles>& files, WeightType weights);
+
+// Bytes that the system can give to a program now, and those that this one holds.
 int64_t available_memory();
+int64_t resident_memory();
 
 // An Error, naming `where`, unless the plan fits into `available` bytes.
 void require_memory(const MemoryPlan& plan, int64_t available, const std::string& where);

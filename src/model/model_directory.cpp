@@ -1,7 +1,6 @@
 #include "model/model_directory.h"
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 
 #include "base/hub_name.h"
@@ -107,7 +106,7 @@ std::string common_dtype(std::span<const TensorData> tensors) {
 
 }  // namespace
 
-// Tensors that the files hold in another form, and those of them that were asked for.
+// Tensors that the files hold in another form.
 struct ModelDirectory::Rearranged {
   struct Source {
     std::string file_name;
@@ -117,8 +116,6 @@ struct ModelDirectory::Rearranged {
   };
   std::optional<BlockScales> blocks;
   std::map<std::string, Source> sources;
-  std::mutex mutex;  // guards `done`
-  std::map<std::string, TensorView> done;
 };
 
 ModelDirectory::~ModelDirectory() = default;
@@ -274,22 +271,36 @@ TensorView ModelDirectory::tensor(const std::string& canonical_name) const {
   return *found->second;
 }
 
+TensorForm ModelDirectory::form(const std::string& canonical_name) const {
+  const auto source = rearranged_->sources.find(canonical_name);
+  if (source == rearranged_->sources.end()) {
+    const TensorView view = tensor(canonical_name);
+    return {plain_type(view.dtype, canonical_name), view.shape};
+  }
+  const auto& [file_name, tensor, layout, scales] = source->second;
+  return {scales != nullptr ? GgmlType::f32 : plain_type(tensors_.find(file_name)->dtype, canonical_name),
+          tensor.shape};
+}
+
 std::vector<StoredTensor> ModelDirectory::stored() const {
   std::vector<StoredTensor> list;
   for (const auto& wanted : tensor_table(spec_)) {
     const auto source = rearranged_->sources.find(wanted.name);
-    const bool scaled = source != rearranged_->sources.end() && source->second.scales != nullptr;
-    const TensorView view = scaled ? *tensors_.find(source->second.file_name) : tensor(wanted.name);
-    list.push_back({view.name, dtype_name(view.dtype), view.shape, static_cast<int64_t>(view.bytes.size())});
+    if (source == rearranged_->sources.end() || source->second.scales != nullptr) {
+      const TensorView view = source == rearranged_->sources.end() ? tensor(wanted.name)
+                                                                   : *tensors_.find(source->second.file_name);
+      list.push_back(
+          {view.name, dtype_name(view.dtype), view.shape, static_cast<int64_t>(view.bytes.size())});
+      continue;
+    }
+    const DType dtype = tensors_.find(source->second.file_name)->dtype;
+    list.push_back({source->second.file_name, dtype_name(dtype), wanted.shape,
+                    wanted.count() * static_cast<int64_t>(byte_size(dtype))});
   }
   return list;
 }
 
-// Products with scales are made anew each time: their memory belongs to who asked.
 TensorView ModelDirectory::rearranged(const std::string& canonical_name) const {
-  const std::lock_guard lock(rearranged_->mutex);
-  if (const auto done = rearranged_->done.find(canonical_name); done != rearranged_->done.end())
-    return done->second;
   const auto& [file_name, tensor, layout, scales] = rearranged_->sources.at(canonical_name);
   TensorView stored = *tensors_.find(file_name);
   if (scales != nullptr) {
@@ -299,19 +310,15 @@ TensorView ModelDirectory::rearranged(const std::string& canonical_name) const {
     stored.bytes = std::as_bytes(std::span(*floats));
     stored.memory = std::move(floats);
   }
-  TensorView alone;
-  auto& result = scales != nullptr ? alone : rearranged_->done[canonical_name];
   if (!layout.transposed && layout.parts == 1) {  // its rows lie together: nothing is copied
     const size_t size = static_cast<size_t>(tensor.count()) * byte_size(stored.dtype);
     const size_t row = size / static_cast<size_t>(std::max<int64_t>(1, tensor.shape[0]));
-    result = {file_name, stored.dtype, tensor.shape,
-              stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size), stored.memory};
-    return result;
+    return {file_name, stored.dtype, tensor.shape,
+            stored.bytes.subspan(static_cast<size_t>(layout.first_row) * row, size), stored.memory};
   }
   auto bytes = std::make_shared<const std::vector<std::byte>>(
       take_out(tensor, layout, stored.bytes, byte_size(stored.dtype)));
-  result = {file_name, stored.dtype, tensor.shape, *bytes, bytes};
-  return result;
+  return {file_name, stored.dtype, tensor.shape, *bytes, bytes};
 }
 
 void copy_companion_files(const fs::path& from, const fs::path& to) {

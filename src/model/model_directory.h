@@ -31,11 +31,13 @@ class ModelDirectory : public ModelFiles {
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   const Json& config() const { return config_; }
-  // One that the files hold transposed or fused with others is rearranged in memory when it is first asked for; FP8
-  // numbers with scales become their products in F32.
+  // One that the files hold transposed or fused with others is rearranged in memory; FP8 numbers with scales become their
+  // products in F32. Both are made anew each time, in memory that belongs to who asked.
   TensorView tensor(const std::string& canonical_name) const override;
+  TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
+  void release_pages() const override { tensors_.release_pages(); }
   std::vector<std::string> passed_over() const override { return passed_over_; }
 
  private:

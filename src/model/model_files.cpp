@@ -6,6 +6,22 @@
 
 namespace coppice {
 
+GgmlType plain_type(DType dtype, const std::string& where) {
+  switch (dtype) {
+    case DType::f32:
+      return GgmlType::f32;
+    case DType::bf16:
+      return GgmlType::bf16;
+    case DType::f16:
+      return GgmlType::f16;
+    case DType::f64:
+      return GgmlType::f64;
+    default:
+      throw Error(
+          {.where = where, .found = "elements of type " + dtype_name(dtype), .expected = "floating point"});
+  }
+}
+
 std::shared_ptr<const ModelFiles> open_model(const std::filesystem::path& path) {
   if (is_gguf_file(path)) return std::make_shared<GgufModel>(path);
   if (is_finequant_directory(path)) return std::make_shared<FinequantModel>(path);

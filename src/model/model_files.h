@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "format/gguf_types.h"
 #include "format/safetensors.h"
 #include "model/spec.h"
 
@@ -28,21 +29,34 @@ struct StoredBlocks {
   std::shared_ptr<const void> memory;  // owns the bytes of a tensor that is not mapped
 };
 
+// What `blocks` or else `tensor` gives the numbers of a tensor as.
+struct TensorForm {
+  GgmlType type = GgmlType::f32;
+  std::vector<int64_t> shape;
+};
+
+// The GGUF type of the same plain numbers; an Error at `where` for those that are not floating point.
+GgmlType plain_type(DType dtype, const std::string& where);
+
 class ModelFiles {
  public:
   virtual ~ModelFiles() = default;
 
   virtual const std::filesystem::path& path() const = 0;
   virtual const ModelSpec& spec() const = 0;
-  // A tensor by its name in tensor_table(spec()), in that shape; valid while this is open, or while its
-  // `memory` is held.
+  // A tensor by its name in tensor_table(spec()), in that shape; valid while this is open and its `memory`, if there is
+  // any, is held.
   virtual TensorView tensor(const std::string& canonical_name) const = 0;
   // The same tensor before it is made floats, if it lies in blocks.
   virtual std::optional<StoredBlocks> blocks(const std::string& /*canonical_name*/) const { return {}; }
+  // Told without reading or making it.
+  virtual TensorForm form(const std::string& canonical_name) const = 0;
   virtual std::vector<StoredTensor> stored() const = 0;
   virtual int64_t total_bytes() const = 0;
   // Tensors of the files that the model has no use for.
   virtual std::vector<std::string> passed_over() const { return {}; }
+  // Gives the memory of file pages that were looked at back to the system.
+  virtual void release_pages() const = 0;
 };
 
 // Opens a model directory or a GGUF file; anything wrong with it is an Error.

@@ -2,29 +2,55 @@
 
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 namespace coppice {
 
-Moe::Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix) : spec_(spec) {
+Moe::Moe(const MoeSpec& spec, WeightStore& weights, ExpertStore& store, const std::string& prefix)
+    : spec_(spec) {
   const bool indexed = spec.storage == ExpertStorage::indexed;
   if (indexed) banks_.push_back(load_bank(weights, prefix, spec.gated, false, spec.activation, true));
+  if (!indexed) store_ = &store;
   for (int64_t e = 0; e < experts(); ++e) {
-    if (indexed)
+    if (indexed) {
       neurons_.push_back(weights.rows(fmt::format("{}expert_neurons.{}", prefix, e), spec.dense_width));
-    else
-      banks_.push_back(
-          load_bank(weights, fmt::format("{}experts.{}.", prefix, e), spec.gated, false, spec.activation));
+      continue;
+    }
+    const FfnBank& bank = banks_.emplace_back(FfnBank{.gated = spec.gated, .unit = unit_of(spec.activation)});
+    const int64_t number = store.add(expert_matrices(fmt::format("{}experts.{}.", prefix, e), spec.gated),
+                                     bank.has_silent_neurons());
+    if (e == 0) first_ = number;
+    take_matrices(e);
   }
   if (spec.shared_width > 0)
     shared_ = std::make_unique<FfnBank>(
         load_bank(weights, prefix + "shared_expert.", spec.gated, false, spec.activation));
   if (spec.shared_gate) shared_gate_ = weights.in_rows(prefix + "shared_expert_gate.weight");
-  router_.emplace(spec, banks_, weights, prefix + "gate.");
+  std::optional<ExpertStore::Hold> held;
+  const auto bank_of = [&](int64_t e) -> const FfnBank& {
+    held.reset();
+    held.emplace(hold({&e, 1}, true));
+    return banks_[static_cast<size_t>(e)];
+  };
+  router_.emplace(spec, bank_of, weights, prefix + "gate.");
 }
 
-FfnJob Moe::job_of(int64_t expert) const {
-  if (neurons_.empty()) return {.bank = &banks_[static_cast<size_t>(expert)]};
-  return {.bank = &banks_.front(), .neurons = neurons_[static_cast<size_t>(expert)]};
+// The matrices of an expert, with their data if it is held.
+void Moe::take_matrices(int64_t expert) {
+  const auto matrices = store_->matrices(first_ + expert);
+  FfnBank& bank = banks_[static_cast<size_t>(expert)];
+  size_t i = 0;
+  if (bank.gated) bank.gate = matrices[i++];
+  bank.up = matrices[i++];
+  bank.down = matrices[i];
+}
+
+ExpertStore::Hold Moe::hold(std::span<const int64_t> experts, bool all_packed) {
+  std::vector<int64_t> numbers(experts.begin(), experts.end());
+  for (int64_t& number : numbers) number += first_;
+  auto held = store_->hold(numbers, all_packed);
+  for (const int64_t expert : experts) take_matrices(expert);
+  return held;
 }
 
 // The factor of the shared expert's output for each row; empty if it always counts fully.
@@ -38,29 +64,61 @@ std::vector<float> Moe::shared_weights(const Pass& pass, const float* x) const {
   return weights;
 }
 
-void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load) {
+Moe::Routed Moe::route(const Pass& pass, const float* x) {
   const auto choices = router_->route(pass, x, spec_.top_k);
   const auto count = static_cast<size_t>(experts());
-  std::vector<std::vector<int32_t>> rows(count);
-  std::vector<std::vector<float>> weights(count);
+  Routed routed{.experts = {},
+                .rows = std::vector<std::vector<int32_t>>(count),
+                .weights = std::vector<std::vector<float>>(count)};
   for (size_t i = 0; i < choices.size(); ++i) {
     if (choices[i].weight == 0) continue;  // not worth reading the expert for
     const auto expert = static_cast<size_t>(choices[i].expert);
-    rows[expert].push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
-    weights[expert].push_back(choices[i].weight);
+    routed.rows[expert].push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
+    routed.weights[expert].push_back(choices[i].weight);
   }
+  for (size_t e = 0; e < count; ++e)
+    if (!routed.rows[e].empty() && spec_.widths[e] > 0) routed.experts.push_back(static_cast<int64_t>(e));
+  return routed;
+}
+
+void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load,
+                  const std::function<void()>& meanwhile) {
+  const Routed routed = route(pass, x);
+  for (size_t e = 0; e < routed.rows.size(); ++e)
+    load.tokens[e] += static_cast<int64_t>(routed.rows[e].size());
   std::vector<FfnJob> jobs;
   const auto shared = shared_weights(pass, x);
   if (shared_) jobs.push_back({.bank = shared_.get(), .weights = shared});
-  for (size_t e = 0; e < count; ++e) {
-    load.tokens[e] += static_cast<int64_t>(rows[e].size());
-    if (rows[e].empty() || spec_.widths[e] == 0) continue;
-    FfnJob job = job_of(static_cast<int64_t>(e));
-    job.rows = rows[e];
-    job.weights = weights[e];
-    jobs.push_back(job);
-  }
-  run_ffn(pass, jobs, x, y);
+  // As many experts at a time as have room, in their order.
+  std::span<const int64_t> left = routed.experts;
+  bool goes_on = false;
+  do {
+    const auto now = left.first(store_ != nullptr ? store_->fitting(left) : left.size());
+    left = left.subspan(now.size());
+    std::optional<ExpertStore::Hold> held;
+    if (store_ != nullptr) held.emplace(hold(now));
+    for (const int64_t expert : now) {
+      const auto e = static_cast<size_t>(expert);
+      FfnJob job{
+          .bank = &banks_[store_ != nullptr ? e : 0], .rows = routed.rows[e], .weights = routed.weights[e]};
+      if (store_ == nullptr) job.neurons = neurons_[e];
+      jobs.push_back(job);
+    }
+    if (meanwhile && left.empty()) meanwhile();
+    run_ffn(pass, jobs, x, y, goes_on);
+    jobs.clear();
+    goes_on = true;
+  } while (!left.empty());
+}
+
+void Moe::expect(const Pass& pass, const float* x) {
+  if (store_ == nullptr) return;
+  static const TraceSink untold;
+  const Pass guess{
+      .kernels = pass.kernels, .trace = untold, .slices = {}, .rows = pass.rows, .width = pass.width};
+  auto experts = route(guess, x).experts;
+  for (int64_t& expert : experts) expert += first_;
+  store_->expect(experts);
 }
 
 int64_t Moe::bytes_per_token(const ExpertLoad& load) const {

@@ -4,22 +4,29 @@
 // are added in a fixed order, the shared expert first and then its experts by ascending index, so that they
 // do not depend on the batch.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model/decoder.h"
+#include "model/expert_store.h"
 #include "model/router.h"
 
 namespace coppice {
 
 class Moe {
  public:
-  Moe(const MoeSpec& spec, WeightStore& weights, const std::string& prefix);
+  // Experts of separate storage are put into `store`, which outlives this.
+  Moe(const MoeSpec& spec, WeightStore& weights, ExpertStore& store, const std::string& prefix);
 
-  // Adds to `load.tokens` how many tokens each expert got.
-  void forward(const Pass& pass, const float* x, float* y, ExpertLoad& load);
+  // Adds to `load.tokens` how many tokens each expert got. `meanwhile` is called once, when the store has what it needs
+  // and the products begin; not if it cannot hold them all at once.
+  void forward(const Pass& pass, const float* x, float* y, ExpertLoad& load,
+               const std::function<void()>& meanwhile = {});
+  // Tells the store which experts tokens would go to whose inputs are x.
+  void expect(const Pass& pass, const float* x);
 
   int64_t experts() const { return spec_.experts(); }
   void set_top_k(int64_t top_k) { spec_.top_k = top_k; }
@@ -27,10 +34,20 @@ class Moe {
   int64_t bytes_per_token(const ExpertLoad& load) const;
 
  private:
-  FfnJob job_of(int64_t expert) const;
+  // The experts that tokens go to, ascending, and their tokens.
+  struct Routed {
+    std::vector<int64_t> experts;
+    std::vector<std::vector<int32_t>> rows;  // of each expert of the mixture
+    std::vector<std::vector<float>> weights;
+  };
+  Routed route(const Pass& pass, const float* x);
+  void take_matrices(int64_t expert);
+  ExpertStore::Hold hold(std::span<const int64_t> experts, bool all_packed = false);
   std::vector<float> shared_weights(const Pass& pass, const float* x) const;
 
   MoeSpec spec_;
+  ExpertStore* store_ = nullptr;               // of separate storage
+  int64_t first_ = 0;                          // number of the first expert there
   std::vector<FfnBank> banks_;                 // one per expert, or one that all share
   std::vector<std::vector<int32_t>> neurons_;  // of each expert; indexed storage only
   std::optional<Router> router_;

@@ -430,21 +430,41 @@ void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index
   pack_panel_by(plan_for(shape.type, source.type), shape, source, index, out);
 }
 
-void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out,
-                 const std::function<void(std::span<const std::byte>)>& done) {
-  const PackingPlan plan = plan_for(shape.type, source.type);
-  const int64_t bytes = kernels::panel_bytes(shape.type, shape.inputs),
-                panels = (source.rows + panel_rows - 1) / panel_rows;
-  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    constexpr int64_t reported_bytes = int64_t{4} << 20;
-    const int64_t step = std::max<int64_t>(1, reported_bytes / (panel_rows * source.row_bytes() + 1));
-    for (int64_t first = begin; first < end; first += step) {
-      const int64_t last = std::min(first + step, end);
-      for (int64_t p = first; p < last; ++p) pack_panel_by(plan, shape, source, p, out + p * bytes);
-      const int64_t row = first * panel_rows, behind = std::min(last * panel_rows, source.rows);
+void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out, const StretchDone& done) {
+  const PackJob job[] = {{shape, source, out}};
+  pack_matrices(job, done);
+}
+
+void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
+  const PackingPlan plan = plan_for(job.shape.type, job.source.type);
+  const int64_t bytes = kernels::panel_bytes(job.shape.type, job.shape.inputs);
+  for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, job.shape, job.source, p, job.out + p * bytes);
+}
+
+void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done) {
+  std::vector<int64_t> first = {0};  // panel of each job, counted through, and the end
+  int64_t bytes = 0;
+  for (const auto& job : jobs) {
+    first.push_back(first.back() + job.panels());
+    bytes += job.panels() * kernels::panel_bytes(job.shape.type, job.shape.inputs);
+  }
+  const int64_t panels = first.back();
+  constexpr int64_t least_bytes = 1 << 16;     // that take longer than handing them to a thread
+  constexpr int64_t stretch_bytes = 4 << 20;  // of a source that is told of
+  parallel_for(panels, least_bytes * panels / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
+    auto index = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
+    while (begin < end) {
+      const StoredRows& source = jobs[index].source;
+      const int64_t step = std::max<int64_t>(1, stretch_bytes / (panel_rows * source.row_bytes() + 1));
+      const int64_t stop = std::min({end, first[index + 1], begin + step});
+      pack_panels(jobs[index], begin - first[index], stop - first[index]);
+      const int64_t row = (begin - first[index]) * panel_rows,
+                    behind = std::min((stop - first[index]) * panel_rows, source.rows);
       if (done)
         done(source.bytes.subspan(static_cast<size_t>(row * source.row_bytes()),
                                   static_cast<size_t>((behind - row) * source.row_bytes())));
+      begin = stop;
+      while (begin < end && begin == first[index + 1]) ++index;
     }
   });
 }

@@ -42,11 +42,25 @@ int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t inputs);
 // the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error. Panels
 // without zeros must fit the matrix, as fastest_panels says. `done` is called, from any thread, with stretches of the
 // source that are read no more.
+using StretchDone = std::function<void(std::span<const std::byte>)>;
 void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out,
-                 const std::function<void(std::span<const std::byte>)>& done = {});
+                 const StretchDone& done = {});
 
 // Panel `index` alone, with the calling thread.
 void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index, std::byte* out);
+
+// A matrix and where its panels are to lie.
+struct PackJob {
+  PanelShape shape;
+  StoredRows source;
+  std::byte* out = nullptr;
+
+  int64_t panels() const { return (source.rows + kernels::panel_rows - 1) / kernels::panel_rows; }
+};
+
+// Packs panels [begin, end) with the calling thread, or all panels of all jobs in one parallel loop.
+void pack_panels(const PackJob& job, int64_t begin, int64_t end);
+void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done = {});
 
 // One row of packed panels as floats.
 void unpack_row(const PanelShape& shape, const std::byte* panels, int64_t columns, int64_t row, float* out);

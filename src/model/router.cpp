@@ -76,11 +76,11 @@ std::vector<int32_t> select_experts(const RouterSpec& router, std::span<const fl
 namespace {
 
 // Means and variances of every column of each expert's up projection: twice one row per expert.
-std::vector<float> column_statistics(std::span<const FfnBank> experts) {
-  const auto width = static_cast<size_t>(experts.front().up.columns);
-  std::vector<float> statistics(2 * experts.size() * width);
-  for (size_t e = 0; e < experts.size(); ++e) {
-    const Matrix& up = experts[e].up;
+std::vector<float> column_statistics(const Router::BankOf& bank_of, size_t experts) {
+  const auto width = static_cast<size_t>(bank_of(0).up.columns);
+  std::vector<float> statistics(2 * experts * width);
+  for (size_t e = 0; e < experts; ++e) {
+    const Matrix& up = bank_of(static_cast<int64_t>(e)).up;
     std::vector<float> row(width);
     std::vector<double> sum(width), squares(width);
     for (int64_t neuron = 0; neuron < up.rows; ++neuron) {
@@ -91,7 +91,7 @@ std::vector<float> column_statistics(std::span<const FfnBank> experts) {
     for (size_t i = 0; i < width; ++i) {
       const double mean = sum[i] / count;
       statistics[e * width + i] = static_cast<float>(mean);
-      statistics[(experts.size() + e) * width + i] =
+      statistics[(experts + e) * width + i] =
           static_cast<float>(std::max(0.0, squares[i] / count - mean * mean));
     }
   }
@@ -100,8 +100,7 @@ std::vector<float> column_statistics(std::span<const FfnBank> experts) {
 
 }  // namespace
 
-Router::Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStore& weights,
-               const std::string& prefix)
+Router::Router(const MoeSpec& spec, const BankOf& bank_of, WeightStore& weights, const std::string& prefix)
     : spec_(spec.router), experts_(spec.experts()), unit_(unit_of(spec.activation)) {
   switch (spec_.source) {
     case RouterSource::linear:
@@ -116,8 +115,10 @@ Router::Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStor
       second_ = weights.in_rows(prefix + "up.weight");
       break;
     case RouterSource::sparsity:
-      column_statistics_ = column_statistics(experts);
-      first_ = {.data = column_statistics_.data(), .rows = experts_, .columns = experts.front().up.columns};
+      column_statistics_ = column_statistics(bank_of, static_cast<size_t>(experts_));
+      first_ = {.data = column_statistics_.data(),
+                .rows = experts_,
+                .columns = static_cast<int64_t>(column_statistics_.size()) / (2 * experts_)};
       second_ = first_;
       second_.data = column_statistics_.data() + first_.rows * first_.columns;
       break;

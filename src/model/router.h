@@ -1,6 +1,7 @@
 #pragma once
 // The router of a mixture of experts, by the stages of RouterSpec: source -> score -> selection -> weight.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,9 +23,10 @@ std::vector<int32_t> select_experts(const RouterSpec& router, std::span<const fl
 
 class Router {
  public:
-  // `experts` are those of the mixture, one bank each; only a source that looks at them needs them.
-  Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStore& weights,
-         const std::string& prefix);
+  // The bank of an expert, for as long as no other one is asked for.
+  using BankOf = std::function<const FfnBank&(int64_t expert)>;
+  // Only a source that looks at the experts asks for them.
+  Router(const MoeSpec& spec, const BankOf& bank_of, WeightStore& weights, const std::string& prefix);
 
   // For every row its `top_k` choices, row after row, experts ascending.
   std::vector<Choice> route(const Pass& pass, const float* x, int64_t top_k);

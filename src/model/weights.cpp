@@ -146,28 +146,7 @@ Element WeightStore::element_for(const TensorView& view) const {
   return view.dtype == DType::bf16 ? Element::bf16 : Element::f32;
 }
 
-namespace {
-
-GgmlType type_of(const TensorView& view) {
-  switch (view.dtype) {
-    case DType::f32:
-      return GgmlType::f32;
-    case DType::bf16:
-      return GgmlType::bf16;
-    case DType::f16:
-      return GgmlType::f16;
-    case DType::f64:
-      return GgmlType::f64;
-    default:
-      throw Error({.where = view.name,
-                   .found = "elements of type " + dtype_name(view.dtype),
-                   .expected = "floating point"});
-  }
-}
-
-// The panels for a matrix of that type. Blocks of which there are no panels become bytes, which cost them less than a
-// hundredth of the largest weight of 32 (Q5_1, Q5_K).
-PackedType panels_for(WeightType wanted, GgmlType type) {
+PackedType panels_for(WeightType wanted, GgmlType stored) {
   switch (wanted) {
     case WeightType::f32:
       return PackedType::f32;
@@ -178,13 +157,20 @@ PackedType panels_for(WeightType wanted, GgmlType type) {
     case WeightType::q4_0:
       return PackedType::q4_0;
     case WeightType::as_stored:
-      if (type == GgmlType::f64) return PackedType::f32;
-      return panels_of(type).value_or(PackedType::q8_0);
+      if (stored == GgmlType::f64) return PackedType::f32;
+      return panels_of(stored).value_or(PackedType::q8_0);
   }
   COPPICE_CHECK(false, "every type of weights has panels");
 }
 
-}  // namespace
+Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType wanted) {
+  const TensorForm form = files.form(name);
+  COPPICE_CHECK(form.shape.size() == 2, name);
+  return {.form = MatrixForm::panels,
+          .panel_shape = {panels_for(wanted, form.type), form.shape[1]},
+          .rows = form.shape[0],
+          .columns = form.shape[1]};
+}
 
 std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
   if (const auto blocks = files_->blocks(name))
@@ -192,13 +178,18 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
             blocks->memory};
   const TensorView view = files_->tensor(name);
   COPPICE_CHECK(view.shape.size() == 2, name);
-  return {{name, type_of(view), view.shape[0], view.shape[1], view.bytes}, view.memory};
+  return {{name, plain_type(view.dtype, name), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
-Matrix WeightStore::packed(const std::string& name, bool columns_apart) {
-  const auto [source, memory] = stored(name);
+PanelShape WeightStore::shape_for(const StoredRows& source, bool of_neurons) const {
   PanelShape shape = fastest_panels(panels_for(type_, source.type), source);
-  if (columns_apart && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
+  if (of_neurons && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
+  return shape;
+}
+
+Matrix WeightStore::packed(const std::string& name, bool of_neurons) {
+  const auto [source, memory] = stored(name);
+  const PanelShape shape = shape_for(source, of_neurons);
   Matrix matrix{
       .form = MatrixForm::panels, .panel_shape = shape, .rows = source.rows, .columns = source.columns};
   if (when_ == PackWhen::between_passes) {

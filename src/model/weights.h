@@ -1,7 +1,7 @@
 #pragma once
 // Weights as the runtime computes with them. What is multiplied by lies in panels, packed once in parallel from the mapped
-// file, whose pages are then given back; what is only looked up, or gathered row by row, lies in rows, mapped where they
-// can be used as they are.
+// file, whose pages are then given back; experts are packed when they are wanted (model/expert_store.h). What is only looked
+// up, or gathered row by row, lies in rows, mapped where they can be used as they are.
 
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +58,13 @@ struct Matrix {
 // Row `row` of a matrix as floats.
 void copy_row(const Matrix& matrix, int64_t row, float* out);
 
+// The panels that matrices of `stored` numbers are packed into. Blocks of which there are no panels become bytes, which cost
+// them less than a hundredth of the largest weight of 32 (Q5_1, Q5_K).
+kernels::PackedType panels_for(WeightType wanted, GgmlType stored);
+
+// The panels of a tensor, but for their data.
+Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType wanted);
+
 class WeightStore {
  public:
   WeightStore(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when = PackWhen::at_load);
@@ -81,14 +88,20 @@ class WeightStore {
   // An ascending list of row numbers below `limit`; anything else is an Error.
   std::vector<int32_t> rows(const std::string& name, int64_t limit) const;
 
- private:
-  std::byte* allocate(int64_t bytes);
-  // Whether bf16 has columns that can be read alone.
-  Matrix packed(const std::string& name, bool columns_apart);
-  void pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out);
-  kernels::Element element_for(const TensorView& view) const;
+  // The panels that `matrix` gives at most, but for their data, told without reading the tensor.
+  Matrix panels(const std::string& name) const { return panels_for(*files_, name, type_); }
+  // The panels that suit a tensor; `of_neurons` as for matrix_of_neurons.
+  PanelShape shape_for(const StoredRows& source, bool of_neurons) const;
   // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
   std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
+  // Memory on a boundary of 64 bytes, which lives as long as this; it takes none of the machine's before it is written to.
+  std::byte* allocate(int64_t bytes);
+  const ModelFiles& files() const { return *files_; }
+
+ private:
+  Matrix packed(const std::string& name, bool of_neurons);
+  void pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out);
+  kernels::Element element_for(const TensorView& view) const;
 
   std::shared_ptr<const ModelFiles> files_;
   std::vector<std::shared_ptr<const void>> used_in_place_;  // memory of matrices that are not mapped

@@ -84,7 +84,8 @@ ParityClaim unchanged_on_disk(const ModelDirectory& before, const ModelDirectory
   for (const auto& tensor : tensor_table(after.spec())) {
     const auto found = shapes.find(tensor.name);
     if (found == shapes.end() || found->second != tensor.shape) continue;
-    const auto a = before.tensor(tensor.name).bytes, b = after.tensor(tensor.name).bytes;
+    const TensorView kept = before.tensor(tensor.name), written = after.tensor(tensor.name);
+    const auto a = kept.bytes, b = written.bytes;
     if (a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0) continue;
     for (size_t i = 0; i < a.size(); ++i) differing += i >= b.size() || a[i] != b[i];
   }

@@ -168,8 +168,7 @@ std::optional<StoredBlocks> FinequantModel::blocks(const std::string& canonical_
   if (integers == nullptr) return {};
   const TensorView& scales = *tensors_.find(scales_name(canonical_name));
   const std::vector<int64_t>& shape = shapes_.at(canonical_name);
-  if (shape[0] == 0 || shape[1] / scales.shape[1] % ggml_type_info(GgmlType::q4_0).block_elements != 0)
-    return {};
+  if (!has_blocks(canonical_name)) return {};
   const bool four_bits = integers->dtype == DType::u8;
   auto blocks = std::make_shared<const std::vector<std::byte>>(
       blocks_of_groups(integers->bytes, numbers_at<uint16_t>(scales), shape[0], shape[1], four_bits ? 4 : 8));
@@ -177,6 +176,21 @@ std::optional<StoredBlocks> FinequantModel::blocks(const std::string& canonical_
                       .shape = shape,
                       .bytes = *blocks,
                       .memory = blocks};
+}
+
+TensorForm FinequantModel::form(const std::string& canonical_name) const {
+  const std::vector<int64_t>& shape = shapes_.at(canonical_name);
+  const TensorView* integers = tensors_.find(integers_name(canonical_name));
+  if (integers == nullptr) return {plain_type(tensors_.find(canonical_name)->dtype, canonical_name), shape};
+  if (!has_blocks(canonical_name)) return {GgmlType::f32, shape};
+  return {integers->dtype == DType::u8 ? GgmlType::q4_0 : GgmlType::q8_0, shape};
+}
+
+// Whether groups of integers are whole blocks.
+bool FinequantModel::has_blocks(const std::string& canonical_name) const {
+  const std::vector<int64_t>& shape = shapes_.at(canonical_name);
+  const int64_t groups = tensors_.find(scales_name(canonical_name))->shape[1];
+  return shape[0] > 0 && shape[1] / groups % ggml_type_info(GgmlType::q4_0).block_elements == 0;
 }
 
 std::vector<StoredTensor> FinequantModel::stored() const {

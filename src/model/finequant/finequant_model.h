@@ -33,11 +33,14 @@ class FinequantModel : public ModelFiles {
   TensorView tensor(const std::string& canonical_name) const override;
   // Of matrices whose groups are whole blocks: Q4_0 or Q8_0 of the same weights.
   std::optional<StoredBlocks> blocks(const std::string& canonical_name) const override;
+  TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
+  void release_pages() const override { tensors_.release_pages(); }
 
  private:
   void bind_tensors();
+  bool has_blocks(const std::string& canonical_name) const;
 
   std::filesystem::path path_;
   ModelSpec spec_;

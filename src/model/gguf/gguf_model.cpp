@@ -265,16 +265,24 @@ GgufModel::GgufModel(const std::filesystem::path& path)
       interleaved_(gguf_architecture(file_.metadata()).interleaved_rope),
       bindings_(bind_gguf_tensors(file_.content(), spec_)) {}
 
-TensorView GgufModel::tensor(const std::string& canonical_name) const {
+const GgufBinding& GgufModel::binding(const std::string& canonical_name) const {
   const auto found = bindings_.find(canonical_name);
   COPPICE_CHECK(found != bindings_.end(), "tensor_table has " + canonical_name);
-  return read_gguf_tensor(found->second, spec_, interleaved_, path_.string());
+  return found->second;
+}
+
+TensorView GgufModel::tensor(const std::string& canonical_name) const {
+  return read_gguf_tensor(binding(canonical_name), spec_, interleaved_, path_.string());
 }
 
 std::optional<StoredBlocks> GgufModel::blocks(const std::string& canonical_name) const {
-  const auto found = bindings_.find(canonical_name);
-  COPPICE_CHECK(found != bindings_.end(), "tensor_table has " + canonical_name);
-  return read_gguf_blocks(found->second, spec_, interleaved_, path_.string());
+  return read_gguf_blocks(binding(canonical_name), spec_, interleaved_, path_.string());
+}
+
+TensorForm GgufModel::form(const std::string& canonical_name) const {
+  const GgufBinding& found = binding(canonical_name);
+  const bool joined = found.values != nullptr;  // two tensors, made one of floats
+  return {joined ? GgmlType::f32 : static_cast<GgmlType>(found.tensor->type), found.wanted.shape};
 }
 
 std::vector<StoredTensor> GgufModel::stored() const {

@@ -52,11 +52,15 @@ class GgufModel : public ModelFiles {
   const ModelSpec& spec() const override { return spec_; }
   TensorView tensor(const std::string& canonical_name) const override;
   std::optional<StoredBlocks> blocks(const std::string& canonical_name) const override;
+  TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override;
+  void release_pages() const override { file_.release_pages(); }
   const GgufMetadata& metadata() const { return file_.metadata(); }
 
  private:
+  const GgufBinding& binding(const std::string& canonical_name) const;
+
   std::filesystem::path path_;
   GgufFile file_;
   ModelSpec spec_;
