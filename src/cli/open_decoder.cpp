@@ -31,7 +31,10 @@ Decoder open_decoder(const std::shared_ptr<const ModelFiles>& files, const Runti
                      const Workload& work, PackWhen when) {
   const MemoryPlan plan = plan_decoder(*files, options, work);
   require_memory(plan, available_memory(), files->path().string());
-  Decoder decoder(files, options.weights, when, expert_memory(plan));
+  const ExpertMemory experts = expert_memory(plan);
+  // Between passes, some weights are in memory twice: as pages of the file and as panels.
+  if (experts.bytes > 0) when = PackWhen::at_load;
+  Decoder decoder(files, options.weights, when, experts);
   if (options.experts) decoder.set_top_k(*options.experts);
   decoder.set_kv_options({.type = options.kv_type});
   return decoder;

@@ -167,7 +167,8 @@ ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts, bool all_p
     traffic_.ahead_used += expert.ahead;
     expert.ahead = false;
     if (expert.state == State::straight) expert.state = State::absent;
-    if (straight_first_ && !all_packed && !std::exchange(expert.met, true))
+    const bool met = std::exchange(expert.met, true);
+    if (straight_first_ && !all_packed && !met && expert.state == State::absent)
       lay_open(expert);
     else if (!limited() && expert.memory == nullptr)
       place(expert, weights_.allocate(bytes_of(expert)));

@@ -98,7 +98,7 @@ class ExpertStore {
     std::vector<LatePanels> late;  // of each matrix that is multiplied straight from the file
     std::byte* memory = nullptr;
     State state = State::absent;
-    bool met = false;    // by a token
+    bool met = false;    // was held
     bool ahead = false;  // packed ahead and not held since
     int holds = 0;
     uint64_t used = 0;  // when, as a count of uses

@@ -132,7 +132,8 @@ MemoryPlan plan_memory(const ModelFiles& files, const Workload& work) {
       static_cast<double>(plan.weight_bytes) / static_cast<double>(std::max<int64_t>(1, count.total));
   plan.bytes_per_token =
       static_cast<int64_t>(static_cast<double>(count.active - looked_up) * bytes_per_weight);
-  plan.program_bytes = resident_memory();
+  constexpr int64_t still_to_come = int64_t{12} << 20;  // stacks of threads, and what they work in
+  plan.program_bytes = resident_memory() + still_to_come;
   plan.other_weight_bytes = other_weights(files, work);
   plan.passing_bytes = std::min(passing_bytes(), 2 * plan.experts.bytes);
   plan.expert_bytes_per_token = experts_of_a_token(spec, plan.experts);

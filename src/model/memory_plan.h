@@ -33,7 +33,7 @@ struct MemoryPlan {
 
   // Where experts of separate storage make room for each other (model/expert_store.h).
   ExpertSizes experts;
-  int64_t program_bytes = 0;           // what the process holds already
+  int64_t program_bytes = 0;           // what the process holds already, and its threads will
   int64_t other_weight_bytes = 0;      // all but those experts, as they lie in memory
   int64_t passing_bytes = 0;           // of the files' pages, on the way into panels
   int64_t expert_bytes_per_token = 0;  // of those experts that one token uses
