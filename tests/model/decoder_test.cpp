@@ -89,6 +89,24 @@ TEST_F(DecoderTest, MatchesTheReferenceForEveryRouter) {
           }
 }
 
+// How far logits move when every weight of a matrix moves by up to 2^-9 of itself, at most of three times: as much as when
+// what it is multiplied by is rounded to BF16.
+double effect_of_rounding(const ModelSpec& spec, const NumericModel& model, std::span<const int32_t> tokens) {
+  const auto want = model.reference_logits(tokens);
+  double effect = 0;
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    NumericModel moved = model;
+    Rng rng(seed);
+    for (const auto& tensor : tensor_table(spec))
+      if (tensor.shape.size() == 2 && !tensor.integer)
+        for (float& weight : moved.floats(tensor.name))
+          weight *= static_cast<float>(1 + rng.uniform(-1.0 / 512, 1.0 / 512));
+    const auto logits = moved.reference_logits(tokens);
+    effect = std::max(effect, test::relative_difference(std::vector<float>(logits.begin(), logits.end()), want));
+  }
+  return effect;
+}
+
 TEST_F(DecoderTest, MatchesTheReferenceForEveryStoredType) {
   Rng rng(3);
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
@@ -97,13 +115,14 @@ TEST_F(DecoderTest, MatchesTheReferenceForEveryStoredType) {
       const NumericModel model(spec, rng.next(), dtype);
       const auto tokens = test::random_tokens(spec, 4, rng);
       const auto want = model.reference_logits(tokens);
+      const double shaken = dtype == DType::bf16 ? effect_of_rounding(spec, model, tokens) : 0;
       for (const WeightType type : {WeightType::as_stored, WeightType::f32}) {
         Decoder decoder(model.open(), type);
         for (const kernels::Isa isa : kernels::supported_isas()) {
           kernels::use_isa(isa);
           const bool rounds =
               type == WeightType::as_stored && dtype == DType::bf16 && isa == kernels::Isa::avx512_bf16;
-          ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), want), rounds ? 0.05 : 1e-4)
+          ASSERT_LT(test::relative_difference(all_logits(decoder, tokens), want), rounds ? 5 * shaken : 1e-4)
               << dtype_name(dtype) << ' ' << to_string(isa);
         }
       }

@@ -2,6 +2,7 @@
 // themselves by cache and batch; relative distances against plain loops.
 
 #include <cmath>
+#include <deque>
 
 #include <gmock/gmock.h>
 
@@ -145,8 +146,9 @@ TEST_P(EncoderDecoder, ABatchOfUnequalLengthsIsEachSequenceAlone) {
 TEST_P(EncoderDecoder, IsWrittenAgainAsItself) {
   const ModelDirectory first(folder_.path());
   std::vector<TensorData> tensors;
+  std::deque<TensorView> views;  // which own what is not mapped
   for (const auto& tensor : tensor_table(first.spec())) {
-    const TensorView& view = first.tensor(tensor.name);
+    const TensorView& view = views.emplace_back(first.tensor(tensor.name));
     tensors.push_back({tensor.name, view.dtype, view.shape, view.bytes});
   }
   const TemporaryFolder copy;

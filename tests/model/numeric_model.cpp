@@ -212,6 +212,13 @@ class Reference {
       }
   }
 
+  static void make_softmax(Vector& scores) {
+    const double highest_score = *std::ranges::max_element(scores);
+    double total = 0;
+    for (double& score : scores) total += score = std::exp(score - highest_score);
+    for (double& score : scores) score /= total;
+  }
+
   std::vector<Vector> mix(const ShortConvSpec& conv, const std::vector<Vector>& x) const {
     const auto width = static_cast<size_t>(spec_.width), size = static_cast<size_t>(conv.kernel_size);
     const auto& taps = floats(prefix_ + "conv.conv.weight");
@@ -268,11 +275,11 @@ class Reference {
       Vector mixed;
       for (size_t h = 0; h < static_cast<size_t>(a.heads); ++h) {
         Vector weights, sum(static_cast<size_t>(a.value_dim));
-        double total = 0;
         for (size_t s = 0; s <= t; ++s)
-          total += weights.emplace_back(std::exp(dot(queries[t][h], keys[s][h]) * rope_score_scale(a.rope) /
-                                                 std::sqrt(static_cast<double>(a.query_dim()))));
-        for (size_t s = 0; s <= t; ++s) add(sum, values[s][h], weights[s] / total);
+          weights.push_back(dot(queries[t][h], keys[s][h]) * rope_score_scale(a.rope) /
+                            std::sqrt(static_cast<double>(a.query_dim())));
+        make_softmax(weights);
+        for (size_t s = 0; s <= t; ++s) add(sum, values[s][h], weights[s]);
         mixed.insert(mixed.end(), sum.begin(), sum.end());
       }
       out.push_back(multiply(name + "o_proj", mixed, a.bias));
@@ -299,7 +306,6 @@ class Reference {
       for (size_t head = 0; head < static_cast<size_t>(a.heads); ++head) {
         const size_t from = head / static_cast<size_t>(a.heads / a.kv_heads) * dim;
         Vector weights;
-        double total = 0;
         const auto window = static_cast<size_t>(a.window);
         const size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
         const size_t ahead = window > 0 ? t + window : x.size();
@@ -313,11 +319,12 @@ class Reference {
             const int64_t bucket = relative_bucket(a.relative_bias, a.causal, offset);
             score += row(prefix_ + "self_attn.relative_bias.weight", bucket, a.heads)[head];
           }
-          total += weights.emplace_back(std::exp(score));
+          weights.push_back(score);
         }
+        make_softmax(weights);
         Vector sum(dim);
         for (size_t s = first; s < end; ++s)
-          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s - first] / total * values[s][from + i];
+          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s - first] * values[s][from + i];
         mixed.insert(mixed.end(), sum.begin(), sum.end());
       }
       if (a.gate != AttentionGate::none) {
@@ -402,13 +409,9 @@ class Reference {
         s[e] *= floats(gate + ".norm.weight")[e] /
                 std::sqrt(squares / static_cast<double>(s.size()) + moe.router.norm_epsilon);
     }
-    double total = 0;
-    for (double& score : s) {
-      if (moe.router.score == RouterScore::softmax) total += score = std::exp(score);
-      if (moe.router.score == RouterScore::sigmoid) score = 1 / (1 + std::exp(-score));
-    }
-    if (moe.router.score == RouterScore::softmax)
-      for (double& score : s) score /= total;
+    if (moe.router.score == RouterScore::softmax) make_softmax(s);
+    if (moe.router.score == RouterScore::sigmoid)
+      for (double& score : s) score = 1 / (1 + std::exp(-score));
     return s;
   }
 
