@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hub_name.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/strings.h"
@@ -109,8 +110,11 @@ std::string quoted(const std::string& path) {
 }
 
 std::vector<double> scores_of_command(Candidates& candidates, const std::string& command) {
-  const auto fail = [&](std::string found, std::string expected) {
-    throw Error({.where = "--rerank " + command, .found = std::move(found), .expected = std::move(expected)});
+  const auto fail = [&](std::string found, std::string expected, std::string advice = "") {
+    throw Error({.where = "--rerank " + command,
+                 .found = std::move(found),
+                 .expected = std::move(expected),
+                 .advice = std::move(advice)});
   };
   const PassingFolder folder;
   {
@@ -126,6 +130,10 @@ std::vector<double> scores_of_command(Candidates& candidates, const std::string&
   }
   const int status = std::system(
       fmt::format("({}) < {} > {}", command, quoted(folder / "in"), quoted(folder / "out")).c_str());
+  constexpr int not_found = 127;  // says the shell
+  if (WIFEXITED(status) && WEXITSTATUS(status) == not_found)
+    fail("no such command, directory or file", "a cross-encoder's directory, a run or a command",
+         pull_hint(command));
   if (status != 0)
     fail(WIFEXITED(status) ? fmt::format("exit status {}", WEXITSTATUS(status)) : "an end by a signal",
          "a program that ends well");

@@ -183,6 +183,8 @@ TEST_F(HybridSearch, AProgramRanksAnew) {
   EXPECT_THAT(few.err, HasSubstr("1 scores"));
   EXPECT_THAT(search({"apple", "--rerank", "cat"}).err, HasSubstr("a finite number a line"));
   EXPECT_THAT(search({"apple", "--rerank", "exit 9"}).err, HasSubstr("exit status 9"));
+  EXPECT_THAT(search({"apple", "--rerank", "cross-encoder/ms-marco-MiniLM-L6-v2"}).err,
+              testing::AllOf(HasSubstr("no such command, directory or file"), HasSubstr("coppice pull")));
 }
 
 TEST_F(HybridSearch, ANeutralRerankerGivesTheRankingBack) {
