@@ -33,8 +33,9 @@ class Candidates {
   const RerankQuery& query(size_t i) const { return *all_[i].first; }
   const Hit& hit(size_t i) const { return *all_[i].second; }
   std::string text(size_t i) {
+    const StoredDocument document = reader_.fetch(hit(i).part, hit(i).doc);
     std::string text;
-    for (const auto& [name, content] : reader_.fetch(hit(i).part, hit(i).doc).fields.items())
+    for (const auto& [name, content] : document.fields.items())
       if (content.is_string()) text += (text.empty() ? "" : " ") + content.get<std::string>();
     return text;
   }
