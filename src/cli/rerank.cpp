@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hub_name.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/strings.h"
@@ -32,8 +33,9 @@ class Candidates {
   const RerankQuery& query(size_t i) const { return *all_[i].first; }
   const Hit& hit(size_t i) const { return *all_[i].second; }
   std::string text(size_t i) {
+    const StoredDocument document = reader_.fetch(hit(i).part, hit(i).doc);
     std::string text;
-    for (const auto& [name, content] : reader_.fetch(hit(i).part, hit(i).doc).fields.items())
+    for (const auto& [name, content] : document.fields.items())
       if (content.is_string()) text += (text.empty() ? "" : " ") + content.get<std::string>();
     return text;
   }
@@ -109,8 +111,11 @@ std::string quoted(const std::string& path) {
 }
 
 std::vector<double> scores_of_command(Candidates& candidates, const std::string& command) {
-  const auto fail = [&](std::string found, std::string expected) {
-    throw Error({.where = "--rerank " + command, .found = std::move(found), .expected = std::move(expected)});
+  const auto fail = [&](std::string found, std::string expected, std::string advice = "") {
+    throw Error({.where = "--rerank " + command,
+                 .found = std::move(found),
+                 .expected = std::move(expected),
+                 .advice = std::move(advice)});
   };
   const PassingFolder folder;
   {
@@ -126,6 +131,10 @@ std::vector<double> scores_of_command(Candidates& candidates, const std::string&
   }
   const int status = std::system(
       fmt::format("({}) < {} > {}", command, quoted(folder / "in"), quoted(folder / "out")).c_str());
+  constexpr int not_found = 127;  // says the shell
+  if (WIFEXITED(status) && WEXITSTATUS(status) == not_found)
+    fail("no such command, directory or file", "a cross-encoder's directory, a run or a command",
+         pull_hint(command));
   if (status != 0)
     fail(WIFEXITED(status) ? fmt::format("exit status {}", WEXITSTATUS(status)) : "an end by a signal",
          "a program that ends well");

@@ -90,7 +90,9 @@ TEST(ConcurrentProcesses, EverySearchSeesOneCommittedState) {
     EXPECT_EQ(
         run_coppice({"index", "delete", path("index"), fmt::format("d{}", generation % documents)}).exit_code,
         0);
-    if (generation % 3 == 0) EXPECT_EQ(run_coppice({"index", "merge", path("index")}).exit_code, 0);
+    if (generation % 3 == 0) {
+      EXPECT_EQ(run_coppice({"index", "merge", path("index")}).exit_code, 0);
+    }
   }
   done = true;
   for (auto& reader : readers) reader.join();

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "format/trec.h"
 #include "model/formula_weights.h"
+#include "model/model_directory.h"
 #include "model/sentence/cross_encoder.h"
 #include "model/small_bert.h"
 #include "model/tiny_tokenizers.h"
@@ -111,12 +112,12 @@ TEST_F(HybridSearch, RunsAreFusedAsSearchesAre) {
   EXPECT_EQ(neutral.out, read_file(folder_ / "dense.run"));
   // JSON has the same hits, in the form in which a search prints them.
   const auto run_of = [](const Json& json) {
-    std::string run;
+    std::string lines;
     for (const auto& result : json["results"])
       for (const auto& hit : result["hits"])
-        append_run_line(run, result["query"].get<std::string>(), hit["id"].get<std::string>(),
+        append_run_line(lines, result["query"].get<std::string>(), hit["id"].get<std::string>(),
                         hit["rank"].get<size_t>(), hit["score"].get<double>(), "coppice");
-    return run;
+    return lines;
   };
   const auto json = parse_json(
       run_coppice({"fuse", path("bm25.run"), path("dense.run"), path("late.run"), "--json"}).out, "out");
@@ -183,6 +184,8 @@ TEST_F(HybridSearch, AProgramRanksAnew) {
   EXPECT_THAT(few.err, HasSubstr("1 scores"));
   EXPECT_THAT(search({"apple", "--rerank", "cat"}).err, HasSubstr("a finite number a line"));
   EXPECT_THAT(search({"apple", "--rerank", "exit 9"}).err, HasSubstr("exit status 9"));
+  EXPECT_THAT(search({"apple", "--rerank", "cross-encoder/ms-marco-MiniLM-L6-v2"}).err,
+              testing::AllOf(HasSubstr("no such command, directory or file"), HasSubstr("coppice pull")));
 }
 
 TEST_F(HybridSearch, ANeutralRerankerGivesTheRankingBack) {

@@ -127,7 +127,9 @@ TEST_F(CiffExchangeTest, WhatGoesOutIsNumberedSortedAndCounted) {
     for (size_t i = 0; i < list.documents.size(); ++i) {
       occurrences += list.frequencies[i];
       lengths.at(list.documents[i]) += list.frequencies[i];
-      if (i > 0) EXPECT_LT(list.documents[i - 1], list.documents[i]);
+      if (i > 0) {
+        EXPECT_LT(list.documents[i - 1], list.documents[i]);
+      }
     }
   }
   EXPECT_EQ(lists, header.lists);
