@@ -89,7 +89,7 @@ std::vector<std::byte> random_matrix(GgmlType type, const Pattern& pattern, Rng&
       for (int64_t k = quad; k < quad + 4; ++k) {
         const float value = wanted(k) ? static_cast<float>(rng.uniform(0.01, 0.04)) : 0;
         std::byte* at = bytes.data() + (r * inputs + k) * size;
-        const uint16_t half = float_to_bf16(value);
+        const uint16_t half = type == GgmlType::f16 ? float_to_f16(value) : float_to_bf16(value);
         if (size == 4)
           std::memcpy(at, &value, 4);
         else
@@ -179,6 +179,8 @@ int run(int64_t rounds, int64_t bytes) {
   set_threads(1);
   const Numbers numbers[] = {{"bf16", GgmlType::bf16, PackedType::bf16, PackedType::bf16_2_of_4,
                               PackedType::bf16_condensed, PackedType::bf16_apart},
+                             {"f16", GgmlType::f16, PackedType::f16, PackedType::f16_2_of_4,
+                              PackedType::f16_condensed, PackedType::f16},
                              {"f32", GgmlType::f32, PackedType::f32, PackedType::f32_2_of_4,
                               PackedType::f32_condensed, PackedType::f32}};
   Json rows = Json::array();

@@ -21,7 +21,7 @@ struct Sparse {
 };
 constexpr auto sparse_types = std::to_array<Sparse>({
     {PackedType::f32, PackedType::f32_2_of_4, PackedType::f32_condensed, 0.2},
-    {PackedType::f16, PackedType::f16_2_of_4, PackedType::f16_condensed, 0.15},
+    {PackedType::f16, PackedType::f16_2_of_4, PackedType::f16_condensed, 0.2},
     {PackedType::bf16, PackedType::bf16_2_of_4, PackedType::bf16_condensed, 0.1},
 });
 
