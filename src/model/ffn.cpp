@@ -114,9 +114,8 @@ constexpr double most_chosen_neurons = 0.125;
 // Whether the down projection can leave out neurons.
 bool can_choose(const FfnBank& bank) {
   const kernels::PackedType type = bank.down.panel_shape.type;
-  return bank.has_silent_neurons() &&
-         (type == kernels::PackedType::f32 || type == kernels::PackedType::f16 ||
-          type == kernels::PackedType::bf16_apart);
+  return bank.has_silent_neurons() && (type == kernels::PackedType::f32 || type == kernels::PackedType::f16 ||
+                                       type == kernels::PackedType::bf16_apart);
 }
 
 // All jobs of one call, and the tiles of those in panels.

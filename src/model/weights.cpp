@@ -89,7 +89,8 @@ int64_t Matrix::bytes() const {
 
 void copy_row(const Matrix& matrix, int64_t row, float* out) {
   const auto* data = static_cast<const std::byte*>(matrix.data);
-  if (matrix.form == MatrixForm::panels) return unpack_row(matrix.panel_shape, data, matrix.columns, row, out);
+  if (matrix.form == MatrixForm::panels)
+    return unpack_row(matrix.panel_shape, data, matrix.columns, row, out);
   const auto* bytes = data + row * matrix.row_bytes();
   if (matrix.form == MatrixForm::stored) {
     const auto floats = dequantize(static_cast<uint32_t>(matrix.type),
@@ -153,7 +154,8 @@ GgmlType type_of(const TensorView& view) {
 
 // The panels for a matrix of that type. Blocks of which there are no panels become bytes, which cost them less than a
 // hundredth of the largest weight of 32 (Q5_1, Q5_K).
-PackedType panels_for(WeightType wanted, GgmlType type) {
+PackedType panels_for(WeightType wanted, GgmlType type, int64_t columns) {
+  const bool whole_blocks = columns % (kernels::k_groups * kernels::group_columns) == 0;
   switch (wanted) {
     case WeightType::f32:
       return PackedType::f32;
@@ -163,6 +165,10 @@ PackedType panels_for(WeightType wanted, GgmlType type) {
       return PackedType::q8_0;
     case WeightType::q4_0:
       return PackedType::q4_0;
+    case WeightType::q6_k:
+      return whole_blocks ? PackedType::q6_k : PackedType::q8_0;
+    case WeightType::q4_k:
+      return whole_blocks ? PackedType::q4_k : PackedType::q8_0;
     case WeightType::as_stored:
       if (type == GgmlType::f64) return PackedType::f32;
       return panels_of(type).value_or(PackedType::q8_0);
@@ -183,7 +189,7 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
 
 Matrix WeightStore::packed(const std::string& name, bool columns_apart) {
   const auto [source, memory] = stored(name);
-  PanelShape shape = fastest_panels(panels_for(type_, source.type), source);
+  PanelShape shape = fastest_panels(panels_for(type_, source.type, source.columns), source);
   if (columns_apart && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
   Matrix matrix{
       .form = MatrixForm::panels, .panel_shape = shape, .rows = source.rows, .columns = source.columns};

@@ -27,9 +27,9 @@ enum class MatrixForm {
 struct Matrix {
   const void* data = nullptr;
   MatrixForm form = MatrixForm::rows;
-  kernels::Element element = kernels::Element::f32;       // of rows
-  PanelShape panel_shape = {};                            // of panels
-  GgmlType type = GgmlType::f32;                          // of stored rows
+  kernels::Element element = kernels::Element::f32;  // of rows
+  PanelShape panel_shape = {};                       // of panels
+  GgmlType type = GgmlType::f32;                     // of stored rows
   int64_t rows = 0, columns = 0;
 
   // Of panels a share of the panel.
@@ -37,7 +37,8 @@ struct Matrix {
   int64_t bytes() const;
   int64_t panels() const { return (rows + kernels::panel_rows - 1) / kernels::panel_rows; }
   const std::byte* panel(int64_t index) const {
-    return static_cast<const std::byte*>(data) + index * kernels::panel_bytes(panel_shape.type, panel_shape.inputs);
+    return static_cast<const std::byte*>(data) +
+           index * kernels::panel_bytes(panel_shape.type, panel_shape.inputs);
   }
   int64_t groups() const { return kernels::packed_groups(panel_shape.type, panel_shape.inputs); }
 };

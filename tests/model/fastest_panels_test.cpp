@@ -43,7 +43,8 @@ void expect_kept(const PanelShape& shape, const StoredRows& source, const std::v
   for (int64_t r = 0; r < source.rows; ++r) {
     unpack_row(shape, panels.data(), source.columns, r, row.data());
     for (int64_t k = 0; k < source.columns; ++k)
-      ASSERT_EQ(row[static_cast<size_t>(k)], values[static_cast<size_t>(r * source.columns + k)]) << r << ' ' << k;
+      ASSERT_EQ(row[static_cast<size_t>(k)], values[static_cast<size_t>(r * source.columns + k)])
+          << r << ' ' << k;
   }
 }
 
@@ -103,7 +104,8 @@ TEST(FastestPanels, ZerosOnlyStillHaveAPanel) {
 TEST(FastestPanels, RoundingToAnotherTypeKeepsTheZeros) {
   Rng rng(8);
   const int64_t rows = 33, columns = 64;
-  const auto values = random_sparse(rows, columns, rng, [](int64_t r, int64_t k) { return (r + k) % 2 == 0; });
+  const auto values =
+      random_sparse(rows, columns, rng, [](int64_t r, int64_t k) { return (r + k) % 2 == 0; });
   const StoredRows source{"w", GgmlType::f32, rows, columns, std::as_bytes(std::span(values))};
   const PanelShape shape = fastest_panels(PackedType::bf16, source);
   EXPECT_EQ(shape.type, PackedType::bf16_2_of_4);

@@ -21,10 +21,11 @@ class SparseModel : public ::testing::Test {
 };
 
 ModelSpec spec_of(const FfnSpec& ffn) {
-  return {.vocabulary = 40,
-          .width = 64,
-          .context = 64,
-          .blocks = std::vector<BlockSpec>(2, {AttentionSpec{.heads = 4, .kv_heads = 2, .head_dim = 16}, ffn})};
+  return {
+      .vocabulary = 40,
+      .width = 64,
+      .context = 64,
+      .blocks = std::vector<BlockSpec>(2, {AttentionSpec{.heads = 4, .kv_heads = 2, .head_dim = 16}, ffn})};
 }
 
 std::vector<float> at_once(Decoder& decoder, std::span<const int32_t> tokens) {
@@ -76,10 +77,8 @@ TEST_F(SparseModel, SilentNeuronsAreSkippedAndNothingElseChanges) {
 }
 
 TEST_F(SparseModel, NeuronsOfExpertsAreSkippedToo) {
-  const ModelSpec spec = spec_of(MoeSpec{.widths = std::vector<int64_t>(4, 160),
-                                         .top_k = 2,
-                                         .gated = true,
-                                         .activation = Activation::relu});
+  const ModelSpec spec = spec_of(MoeSpec{
+      .widths = std::vector<int64_t>(4, 160), .top_k = 2, .gated = true, .activation = Activation::relu});
   NumericModel model(spec, 6);
   // A gate that is the input times a negative number where the input is mostly positive would need a bias: only neurons
   // 0 to 9 have a gate at all.
@@ -111,7 +110,8 @@ TEST_F(SparseModel, OtherActivationsSkipNothing) {
 }
 
 // Zeros in every matrix of the blocks, as methods of pruning leave them.
-void prune(NumericModel& model, const ModelSpec& spec, const std::function<bool(size_t row, size_t column)>& keeps) {
+void prune(NumericModel& model, const ModelSpec& spec,
+           const std::function<bool(size_t row, size_t column)>& keeps) {
   for (const auto& tensor : tensor_table(spec)) {
     if (tensor.shape.size() != 2 || tensor.name.find("layers") == std::string::npos) continue;
     const auto columns = static_cast<size_t>(tensor.shape[1]);

@@ -107,16 +107,16 @@ inline void run_product(const Product& p, int64_t tokens) {
 
 inline void product(PackedType type, const void* panel, int64_t groups, const void* tile, int64_t tokens,
                     float* out) {
-  run_product({type, static_cast<const uint8_t*>(panel), groups, nullptr, 0,
-               static_cast<const uint8_t*>(tile), out},
-              tokens);
+  run_product(
+      {type, static_cast<const uint8_t*>(panel), groups, nullptr, 0, static_cast<const uint8_t*>(tile), out},
+      tokens);
 }
 
 inline void product_of_columns(PackedType type, const void* panel, const int32_t* columns, int64_t count,
                                const void* tile, int64_t tokens, float* out) {
-  run_product({type, static_cast<const uint8_t*>(panel), 0, columns, count,
-               static_cast<const uint8_t*>(tile), out},
-              tokens);
+  run_product(
+      {type, static_cast<const uint8_t*>(panel), 0, columns, count, static_cast<const uint8_t*>(tile), out},
+      tokens);
 }
 
 }  // namespace coppice::kernels::COPPICE_ISA_NAMESPACE

@@ -11,7 +11,8 @@ struct F32Weights {
   static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
     return load(reinterpret_cast<const float*>(w));
   }
-  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first, F& second) {
+  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first,
+                                                             F& second) {
     first = load_rows(quad + v * lanes * 4);
     second = load_rows(quad + 128 + v * lanes * 4);
   }
@@ -21,7 +22,8 @@ struct F16Weights {
   static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
     return load_half(reinterpret_cast<const uint16_t*>(w));
   }
-  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first, F& second) {
+  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first,
+                                                             F& second) {
     first = load_rows(quad + v * lanes * 2);
     second = load_rows(quad + 64 + v * lanes * 2);
   }
@@ -31,7 +33,8 @@ struct Bf16Weights {
   static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
     return load(reinterpret_cast<const uint16_t*>(w));
   }
-  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first, F& second) {
+  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first,
+                                                             F& second) {
     const N pairs = load_codes(quad + v * lanes * 4);
     first = high_half(pairs);
     second = low_half(pairs);
