@@ -74,4 +74,38 @@ PanelShape fastest_panels(PackedType plain, const StoredRows& source) {
   }
 }
 
+namespace {
+
+template <class T>
+bool are_finite(const StoredRows& source, T exponent) {
+  std::atomic<bool> finite = true;
+  constexpr int64_t elements_per_task = 1 << 16;
+  parallel_for(source.rows, elements_per_task / std::max<int64_t>(1, source.columns),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   const auto* numbers = reinterpret_cast<const uint8_t*>(source.row(row).data());
+                   bool in_row = true;
+                   for (int64_t k = 0; k < source.columns; ++k)
+                     in_row &= (number_at<T>(numbers, k) & exponent) != exponent;
+                   if (!in_row) finite = false;
+                 }
+               });
+  return finite;
+}
+
+}  // namespace
+
+bool are_finite_numbers(const StoredRows& source) {
+  switch (source.type) {
+    case GgmlType::f32:
+      return are_finite<uint32_t>(source, 0x7F800000u);
+    case GgmlType::f16:
+      return are_finite<uint16_t>(source, 0x7C00);
+    case GgmlType::bf16:
+      return are_finite<uint16_t>(source, 0x7F80);
+    default:
+      return false;
+  }
+}
+
 }  // namespace coppice

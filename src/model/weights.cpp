@@ -187,12 +187,18 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
   return {{name, type_of(view), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
-Matrix WeightStore::packed(const std::string& name, bool columns_apart) {
+Matrix WeightStore::packed(const std::string& name, bool choosing_columns) {
   const auto [source, memory] = stored(name);
   PanelShape shape = fastest_panels(panels_for(type_, source.type, source.columns), source);
-  if (columns_apart && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
-  Matrix matrix{
-      .form = MatrixForm::panels, .panel_shape = shape, .rows = source.rows, .columns = source.columns};
+  const bool plain =
+      shape.type == PackedType::f32 || shape.type == PackedType::f16 || shape.type == PackedType::bf16;
+  const bool chooses = choosing_columns && plain && are_finite_numbers(source);
+  if (chooses && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
+  Matrix matrix{.form = MatrixForm::panels,
+                .panel_shape = shape,
+                .can_choose_columns = chooses,
+                .rows = source.rows,
+                .columns = source.columns};
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
   pack_matrix(shape, source, out);

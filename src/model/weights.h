@@ -29,6 +29,7 @@ struct Matrix {
   MatrixForm form = MatrixForm::rows;
   kernels::Element element = kernels::Element::f32;  // of rows
   PanelShape panel_shape = {};                       // of panels
+  bool can_choose_columns = false;                   // those whose activations are not 0, of panels
   GgmlType type = GgmlType::f32;                     // of stored rows
   int64_t rows = 0, columns = 0;
 
@@ -66,8 +67,7 @@ class WeightStore {
 
  private:
   std::byte* allocate(int64_t bytes);
-  // Whether bf16 has columns that can be read alone.
-  Matrix packed(const std::string& name, bool columns_apart);
+  Matrix packed(const std::string& name, bool choosing_columns);
   kernels::Element element_for(const TensorView& view) const;
   // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
   std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;

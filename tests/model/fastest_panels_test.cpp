@@ -2,7 +2,9 @@
 
 #include "model/fastest_panels.h"
 
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -128,6 +130,26 @@ TEST(FastestPanels, BlocksStayAsTheyAre) {
   const StoredRows source{"w", GgmlType::q8_0, 4, 64, bytes};
   EXPECT_EQ(fastest_panels(PackedType::q8_0, source).type, PackedType::q8_0);
   EXPECT_EQ(fastest_panels(PackedType::f32, source).type, PackedType::f32);
+}
+
+TEST(FastestPanels, EveryNumberThatIsNotFiniteIsSeen) {
+  for (const Numbers& numbers : all_numbers)
+    for (const float odd : {1.0f, INFINITY, -INFINITY, NAN}) {
+      std::vector<float> values(3 * 37, -2.0f);
+      auto bytes = quantize(numbers.type, values, "w");
+      const size_t size = bytes.size() / values.size();
+      for (const size_t at : {size_t{0}, size_t{50}, values.size() - 1}) {
+        auto changed = bytes;
+        const auto bits = std::bit_cast<uint32_t>(odd);
+        const auto half = static_cast<uint16_t>(std::isfinite(odd) ? 0
+                                                : numbers.type == GgmlType::bf16
+                                                    ? bits >> 16
+                                                    : 0x7C00u | (std::isnan(odd) ? 0x200u : 0u));
+        std::memcpy(changed.data() + at * size, size == 4 ? static_cast<const void*>(&bits) : &half, size);
+        EXPECT_EQ(are_finite_numbers({"w", numbers.type, 3, 37, changed}), std::isfinite(odd));
+      }
+    }
+  EXPECT_FALSE(are_finite_numbers({"w", GgmlType::q8_0, 1, 32, std::vector<std::byte>(34)}));
 }
 
 }  // namespace

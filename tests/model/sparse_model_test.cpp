@@ -1,5 +1,6 @@
 // Models of which weights or neurons are 0: the fast ways through them give what the plain ones give.
 
+#include <cmath>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -98,6 +99,25 @@ TEST_F(SparseModel, NeuronsOfExpertsAreSkippedToo) {
     EXPECT_LT(test::relative_difference(all, want), 1e-4) << to_string(isa);
     EXPECT_GT(decoder.silence().share(), 0.9);
   }
+}
+
+// A weight that is not finite times 0 is not 0, so that its neuron must be read.
+TEST_F(SparseModel, NothingIsSkippedOfMatricesThatAreNotFinite) {
+  const ModelSpec spec =
+      spec_of(DenseFfnSpec{.width = 64, .gated = false, .bias = true, .activation = Activation::relu});
+  for (const float odd : {INFINITY, -INFINITY, NAN})
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      NumericModel model(spec, 9, dtype);
+      for (const char* layer : {"0", "1"})
+        for (float& value : model.floats(std::string("model.layers.") + layer + ".mlp.up_proj.bias"))
+          value = -8;
+      model.floats("model.layers.0.mlp.down_proj.weight")[5] = odd;
+      Decoder decoder(model.open());
+      Rng rng(7);
+      const auto tokens = test::random_tokens(spec, 3, rng);
+      for (const float value : one_by_one(decoder, tokens)) EXPECT_TRUE(std::isnan(value));
+      EXPECT_EQ(decoder.silence().neurons, 3 * 64) << "layer 1 alone";
+    }
 }
 
 TEST_F(SparseModel, OtherActivationsSkipNothing) {
