@@ -82,14 +82,15 @@ std::vector<std::byte> random_matrix(GgmlType type, const Pattern& pattern, Rng&
       // As many of each row: the weights that a running sum of the share reaches a whole number at.
       const auto wanted = [&](int64_t k) {
         if (pattern.share >= 1) return true;
-        if (!condensed) return k % 4 != static_cast<int64_t>(left_out) && k % 4 != static_cast<int64_t>(left_out ^ 2);
+        if (!condensed)
+          return k % 4 != static_cast<int64_t>(left_out) && k % 4 != static_cast<int64_t>(left_out ^ 2);
         const auto at = static_cast<double>((k * 37 + r * 101) % inputs);
         return static_cast<int64_t>((at + 1) * pattern.share) > static_cast<int64_t>(at * pattern.share);
       };
       for (int64_t k = quad; k < quad + 4; ++k) {
         const float value = wanted(k) ? static_cast<float>(rng.uniform(0.01, 0.04)) : 0;
         std::byte* at = bytes.data() + (r * inputs + k) * size;
-        const uint16_t half = float_to_bf16(value);
+        const uint16_t half = type == GgmlType::f16 ? float_to_f16(value) : float_to_bf16(value);
         if (size == 4)
           std::memcpy(at, &value, 4);
         else
@@ -111,7 +112,8 @@ class Contender {
     memory_ = std::make_unique<Memory>(copies_ * matrix_bytes_);
     pack_matrix(shape_, source, memory_->data());
     for (int64_t copy = 1; copy < copies_; ++copy)
-      std::memcpy(memory_->data() + copy * matrix_bytes_, memory_->data(), static_cast<size_t>(matrix_bytes_));
+      std::memcpy(memory_->data() + copy * matrix_bytes_, memory_->data(),
+                  static_cast<size_t>(matrix_bytes_));
     for (int64_t k = 0; k < inputs; ++k)
       if (rng.uniform(0, 1) < pattern_.share) columns_.push_back(static_cast<int32_t>(k));
   }
@@ -137,7 +139,8 @@ class Contender {
           const std::byte* weights = memory_->data() + copy * matrix_bytes_ + panel * bytes;
           if (chooses())
             packed_.product_of_columns(shape_.type, weights, columns_.data(),
-                                       static_cast<int64_t>(columns_.size()), tile.data, tile.tokens, out.data());
+                                       static_cast<int64_t>(columns_.size()), tile.data, tile.tokens,
+                                       out.data());
           else
             packed_.product(shape_.type, weights, groups, tile.data, tile.tokens, out.data());
         }
@@ -156,7 +159,8 @@ class Contender {
     std::vector<float> row(static_cast<size_t>(inputs));
     for (int64_t r = 0; r < outputs; ++r) {
       const auto floats = dequantize(static_cast<uint32_t>(source.type), source.row(r), source.name);
-      most = std::max<int64_t>(most, std::count_if(floats.begin(), floats.end(), [](float v) { return v != 0; }));
+      most = std::max<int64_t>(most,
+                               std::count_if(floats.begin(), floats.end(), [](float v) { return v != 0; }));
     }
     return {pattern_.type, most};
   }
@@ -179,13 +183,17 @@ int run(int64_t rounds, int64_t bytes) {
   set_threads(1);
   const Numbers numbers[] = {{"bf16", GgmlType::bf16, PackedType::bf16, PackedType::bf16_2_of_4,
                               PackedType::bf16_condensed, PackedType::bf16_apart},
+                             {"f16", GgmlType::f16, PackedType::f16, PackedType::f16_2_of_4,
+                              PackedType::f16_condensed, PackedType::f16},
                              {"f32", GgmlType::f32, PackedType::f32, PackedType::f32_2_of_4,
                               PackedType::f32_condensed, PackedType::f32}};
   Json rows = Json::array();
   for (const Numbers& kind : numbers) {
     std::vector<Pattern> patterns = {{"two of four", kind.two_of_four, 0.5}};
-    for (const double share : {0.25, 0.2, 0.15, 0.1, 0.05}) patterns.push_back({"condensed", kind.condensed, share});
-    for (const double share : {0.25, 0.125, 0.1, 0.05, 0.02}) patterns.push_back({"chosen", kind.apart, share});
+    for (const double share : {0.25, 0.2, 0.15, 0.1, 0.05})
+      patterns.push_back({"condensed", kind.condensed, share});
+    for (const double share : {0.25, 0.125, 0.1, 0.05, 0.02})
+      patterns.push_back({"chosen", kind.apart, share});
     if (kind.apart != kind.plain) patterns.push_back({"columns apart, all of them", kind.apart, 1});
     Rng rng(1);
     Contender plain(kind.stored, {"plain", kind.plain, 1}, bytes, rng);
@@ -194,8 +202,8 @@ int run(int64_t rounds, int64_t bytes) {
       for (const int64_t tokens : {int64_t{1}, kernels::active_packed().tile_tokens, int64_t{512}}) {
         if (pattern.name == "chosen" && tokens > kernels::largest_tile) continue;
         std::vector<double> seconds, ratios, plain_seconds;
-        for (int64_t round = -1; round < (tokens > kernels::largest_tile ? std::min<int64_t>(rounds, 3) : rounds);
-             ++round) {
+        for (int64_t round = -1;
+             round < (tokens > kernels::largest_tile ? std::min<int64_t>(rounds, 3) : rounds); ++round) {
           const double of_plain = plain.run(tokens), of_contender = contender.run(tokens);
           if (round < 0) continue;  // one turn unmeasured
           plain_seconds.push_back(of_plain);

@@ -18,8 +18,9 @@ struct KvOptions;
 class EncodedSource;
 
 // What matrices are multiplied as. Activations meet f32 and f16 as floats; bf16 as bf16 where the processor multiplies
-// them (avx512_bf16), else as floats; integers as bytes with a scale for every 32.
-enum class WeightType { as_stored, f32, bf16, q8_0, q4_0 };
+// them (avx512_bf16), else as floats; integers as bytes with a scale for every 32. K types are blocks of 256 columns:
+// matrices whose rows are not whole blocks become q8_0 instead.
+enum class WeightType { as_stored, f32, bf16, q8_0, q4_0, q6_k, q4_k };
 
 template <>
 struct EnumNames<WeightType> {
@@ -28,7 +29,9 @@ struct EnumNames<WeightType> {
                                                          {WeightType::f32, "f32"},
                                                          {WeightType::bf16, "bf16"},
                                                          {WeightType::q8_0, "q8_0"},
-                                                         {WeightType::q4_0, "q4_0"}});
+                                                         {WeightType::q4_0, "q4_0"},
+                                                         {WeightType::q6_k, "q6_k"},
+                                                         {WeightType::q4_k, "q4_k"}});
 };
 
 // When weights are packed into the panels that they are multiplied from (model/weights.h).

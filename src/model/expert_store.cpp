@@ -122,7 +122,7 @@ void ExpertStore::place(Entry& expert, std::byte* memory) const {
 LatePanels ExpertStore::source_of(Entry& expert, size_t matrix) const {
   auto [rows, memory] = weights_.stored(expert.names[matrix]);
   const bool is_down = matrix + 1 == expert.names.size();
-  expert.matrices[matrix].panel_shape = weights_.shape_for(rows, is_down && expert.silent_neurons);
+  weights_.choose_panels(expert.matrices[matrix], rows, is_down && expert.silent_neurons);
   return {std::move(rows), std::move(memory), nullptr};
 }
 

@@ -10,4 +10,7 @@ namespace coppice {
 // where such panels need them, or enough of them.
 PanelShape fastest_panels(kernels::PackedType plain, const StoredRows& source);
 
+// Whether these are plain numbers, none of which is infinite or NaN: those times an activation of 0 are not 0.
+bool are_finite_numbers(const StoredRows& source);
+
 }  // namespace coppice

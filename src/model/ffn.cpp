@@ -113,14 +113,6 @@ using PanelOutput = std::array<float, kernels::largest_tile * panel_rows>;
 // Above this share of neurons it is faster to read all of them in one stream (docs/performance.md has the measurement).
 constexpr double most_chosen_neurons = 0.125;
 
-// Whether the down projection can leave out neurons.
-bool can_choose(const FfnBank& bank) {
-  const kernels::PackedType type = bank.down.panel_shape.type;
-  return bank.has_silent_neurons() &&
-         (type == kernels::PackedType::f32 || type == kernels::PackedType::f16 ||
-          type == kernels::PackedType::bf16_apart);
-}
-
 // All jobs of one call, and the tiles of those in panels.
 class Run {
  public:
@@ -202,6 +194,14 @@ void Run::arrange() {
     arranged(inputs.of_type[index], false);
     inputs.of_type[index].fill(packed_, x_, pass_.width, rows);
   }
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    first_tile_.push_back(active_.size());
+    const Matrix& down = jobs_[i].bank->down;
+    if (!down.can_choose_columns) continue;
+    active_.resize(active_.size() + middles_->of(rows_type(down)).tiles(i).size(),
+                   std::vector<uint32_t>(static_cast<size_t>((down.columns + panel_rows - 1) / panel_rows)));
+  }
+  first_tile_.push_back(active_.size());
 }
 
 // Bit r: neuron r of the panel is not 0 for all tokens.
@@ -263,7 +263,7 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) {
       const int64_t count = std::min(panel_rows, job.width() - row);
       packed_.pack_rows(middle_type, neurons.data(), tokens, count,
                         middles[i].group(row / panel_rows, middle_type));
-      if (can_choose(bank))
+      if (bank.down.can_choose_columns)
         active_[first_tile_[index] + i][static_cast<size_t>(row / panel_rows)] =
             active_neurons(out, tokens, count);
     }
@@ -297,7 +297,7 @@ void Run::down_panels(size_t index, int64_t begin, int64_t end, bool writes) con
     const std::byte* panel = w.panel(row / panel_rows, room);
     for (size_t i = 0; i < tiles.size(); ++i) {
       const Tile& tile = tiles[i];
-      const auto* chosen = can_choose(*job.bank) ? &chosen_[first_tile_[index] + i] : nullptr;
+      const auto* chosen = w.can_choose_columns ? &chosen_[first_tile_[index] + i] : nullptr;
       if (chosen != nullptr && *chosen)
         packed_.product_of_columns(type, panel, (*chosen)->data(), static_cast<int64_t>((*chosen)->size()),
                                    tile.data, tile.tokens, out.data());
@@ -346,14 +346,6 @@ void Run::run() {
   if (jobs_.empty()) return;
   hidden_.resize(static_cast<size_t>(in_rows));
   arrange();
-  for (size_t i = 0; i < jobs_.size(); ++i) {
-    first_tile_.push_back(active_.size());
-    if (!in_panels(jobs_[i]) || !can_choose(*jobs_[i].bank)) continue;
-    const auto groups = static_cast<size_t>((jobs_[i].width() + panel_rows - 1) / panel_rows);
-    for (size_t tile = 0; tile < middles_->of(rows_type(jobs_[i].bank->down)).tiles(i).size(); ++tile)
-      active_.emplace_back(groups);
-  }
-  first_tile_.push_back(active_.size());
   run_in_tasks(sizes, [&](const RowTask& task) {
     const auto i = static_cast<size_t>(task.job);
     if (in_panels(jobs_[i]))
@@ -374,7 +366,7 @@ void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, flo
 
 int64_t DenseFfn::bytes(const Silence& silence) const {
   const int64_t all = bank_.bytes_per_neuron() * bank_.up.rows;
-  if (!can_choose(bank_)) return all;
+  if (!bank_.down.can_choose_columns) return all;
   return all - std::llround(silence.share() * static_cast<double>(bank_.down.bytes()));
 }
 

@@ -509,9 +509,9 @@ void unpack_2_of_4(Bytes group, int64_t r, int64_t quad_bytes, int64_t first, in
 
 void unpack_condensed(const PanelShape& shape, Bytes panel, int64_t r, int64_t columns, float* out) {
   const int64_t size = shape.type == PackedType::f32_condensed ? 4 : 2;
-  const NumberAt number = size == 4                                      ? float32_at
+  const NumberAt number = size == 4                                 ? float32_at
                           : shape.type == PackedType::f16_condensed ? float16_at
-                                                                         : bfloat16_at;
+                                                                    : bfloat16_at;
   std::fill_n(out, columns, 0.0f);
   for (int64_t j = 0; j < shape.inputs; ++j, panel += (size + 2) * panel_rows) {
     const float weight = number(panel + size * r);

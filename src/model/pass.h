@@ -31,8 +31,8 @@ struct Pass {
   int64_t rows = 0;   // tokens of all slices
   int64_t width = 0;  // of the residual stream
   int64_t layer = 0;
-  float residual_scale = 1;  // multiplies what is added to the residual stream
-  std::string stack = {};    // what the names of its activations begin with
+  float residual_scale = 1;    // multiplies what is added to the residual stream
+  std::string stack = {};      // what the names of its activations begin with
   Silence* silence = nullptr;  // counts what a single token skips
 
   // Reports an activation of the current layer.

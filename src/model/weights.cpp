@@ -146,7 +146,8 @@ Element WeightStore::element_for(const TensorView& view) const {
   return view.dtype == DType::bf16 ? Element::bf16 : Element::f32;
 }
 
-PackedType panels_for(WeightType wanted, GgmlType stored) {
+PackedType panels_for(WeightType wanted, GgmlType stored, int64_t columns) {
+  const bool whole_blocks = columns % (kernels::k_groups * kernels::group_columns) == 0;
   switch (wanted) {
     case WeightType::f32:
       return PackedType::f32;
@@ -156,6 +157,10 @@ PackedType panels_for(WeightType wanted, GgmlType stored) {
       return PackedType::q8_0;
     case WeightType::q4_0:
       return PackedType::q4_0;
+    case WeightType::q6_k:
+      return whole_blocks ? PackedType::q6_k : PackedType::q8_0;
+    case WeightType::q4_k:
+      return whole_blocks ? PackedType::q4_k : PackedType::q8_0;
     case WeightType::as_stored:
       if (stored == GgmlType::f64) return PackedType::f32;
       return panels_of(stored).value_or(PackedType::q8_0);
@@ -167,7 +172,7 @@ Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType w
   const TensorForm form = files.form(name);
   COPPICE_CHECK(form.shape.size() == 2, name);
   return {.form = MatrixForm::panels,
-          .panel_shape = {panels_for(wanted, form.type), form.shape[1]},
+          .panel_shape = {panels_for(wanted, form.type, form.shape[1]), form.shape[1]},
           .rows = form.shape[0],
           .columns = form.shape[1]};
 }
@@ -181,25 +186,27 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
   return {{name, plain_type(view.dtype, name), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
-PanelShape WeightStore::shape_for(const StoredRows& source, bool of_neurons) const {
-  PanelShape shape = fastest_panels(panels_for(type_, source.type), source);
-  if (of_neurons && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
-  return shape;
+void WeightStore::choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const {
+  PanelShape& shape = matrix.panel_shape;
+  shape = fastest_panels(panels_for(type_, source.type, source.columns), source);
+  const bool plain =
+      shape.type == PackedType::f32 || shape.type == PackedType::f16 || shape.type == PackedType::bf16;
+  matrix.can_choose_columns = choosing_columns && plain && are_finite_numbers(source);
+  if (matrix.can_choose_columns && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
 }
 
-Matrix WeightStore::packed(const std::string& name, bool of_neurons) {
+Matrix WeightStore::packed(const std::string& name, bool choosing_columns) {
   const auto [source, memory] = stored(name);
-  const PanelShape shape = shape_for(source, of_neurons);
-  Matrix matrix{
-      .form = MatrixForm::panels, .panel_shape = shape, .rows = source.rows, .columns = source.columns};
+  Matrix matrix{.form = MatrixForm::panels, .rows = source.rows, .columns = source.columns};
+  choose_panels(matrix, source, choosing_columns);
   if (when_ == PackWhen::between_passes) {
-    late_.push_back({std::make_unique<LatePanels>(source, memory), shape});
+    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.panel_shape});
     matrix.late = late_.back().panels.get();
     return matrix;
   }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack(shape, source, memory == nullptr, out);
+  pack(matrix.panel_shape, source, memory == nullptr, out);
   return matrix;
 }
 

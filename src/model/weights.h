@@ -41,9 +41,10 @@ struct Matrix {
   const void* data = nullptr;
   const LatePanels* late = nullptr;  // instead of data
   MatrixForm form = MatrixForm::rows;
-  kernels::Element element = kernels::Element::f32;       // of rows
-  PanelShape panel_shape = {};                            // of panels
-  GgmlType type = GgmlType::f32;                          // of stored rows
+  kernels::Element element = kernels::Element::f32;  // of rows
+  PanelShape panel_shape = {};                       // of panels
+  bool can_choose_columns = false;                   // those whose activations are not 0, of panels
+  GgmlType type = GgmlType::f32;                     // of stored rows
   int64_t rows = 0, columns = 0;
 
   // Of panels a share of the panel.
@@ -60,7 +61,7 @@ void copy_row(const Matrix& matrix, int64_t row, float* out);
 
 // The panels that matrices of `stored` numbers are packed into. Blocks of which there are no panels become bytes, which cost
 // them less than a hundredth of the largest weight of 32 (Q5_1, Q5_K).
-kernels::PackedType panels_for(WeightType wanted, GgmlType stored);
+kernels::PackedType panels_for(WeightType wanted, GgmlType stored, int64_t columns);
 
 // The panels of a tensor, but for their data.
 Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType wanted);
@@ -90,8 +91,8 @@ class WeightStore {
 
   // The panels that `matrix` gives at most, but for their data, told without reading the tensor.
   Matrix panels(const std::string& name) const { return panels_for(*files_, name, type_); }
-  // The panels that suit a tensor; `of_neurons` as for matrix_of_neurons.
-  PanelShape shape_for(const StoredRows& source, bool of_neurons) const;
+  // Gives a matrix the panels that suit its numbers; `choosing_columns` is that of matrix_of_neurons.
+  void choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const;
   // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
   std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
   // Memory on a boundary of 64 bytes, which lives as long as this; it takes none of the machine's before it is written to.
@@ -99,7 +100,7 @@ class WeightStore {
   const ModelFiles& files() const { return *files_; }
 
  private:
-  Matrix packed(const std::string& name, bool of_neurons);
+  Matrix packed(const std::string& name, bool choosing_columns);
   void pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out);
   kernels::Element element_for(const TensorView& view) const;
 

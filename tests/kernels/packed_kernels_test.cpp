@@ -15,10 +15,9 @@
 namespace coppice::kernels {
 namespace {
 
-constexpr PackedType all_types[] = {
-    PackedType::f32,        PackedType::f16,        PackedType::bf16, PackedType::q8_0,
-    PackedType::q4_0,       PackedType::q4_1,       PackedType::q4_k, PackedType::q6_k,
-    PackedType::bf16_apart};
+constexpr PackedType all_types[] = {PackedType::f32,  PackedType::f16,  PackedType::bf16,
+                                    PackedType::q8_0, PackedType::q4_0, PackedType::q4_1,
+                                    PackedType::q4_k, PackedType::q6_k, PackedType::bf16_apart};
 
 // Halves that need no rounding: 1 to 2 in steps of 1/64, times 2^-4 to 2^3, of either sign.
 struct Half {

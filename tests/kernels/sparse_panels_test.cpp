@@ -42,7 +42,8 @@ struct Weights {
 
 // 1 to 2 in steps of 1/64, times 2^-4 to 2^3, of either sign.
 float random_number(Rng& rng) {
-  const float magnitude = std::ldexp(1 + static_cast<float>(rng.below(64)) / 64, static_cast<int>(rng.below(8)) - 4);
+  const float magnitude =
+      std::ldexp(1 + static_cast<float>(rng.below(64)) / 64, static_cast<int>(rng.below(8)) - 4);
   return rng.below(2) == 0 ? magnitude : -magnitude;
 }
 
@@ -69,8 +70,7 @@ void put(Bytes& bytes, int64_t at, Number number, float value) {
 Bytes plain_panel(const Types& types, const Weights& w, bool apart = false) {
   Bytes bytes(static_cast<size_t>(panel_bytes(types.plain, w.columns)));
   for (int64_t k = 0; k < w.columns; ++k)
-    for (int64_t r = 0; r < 32; ++r)
-      switch (types.number) {
+    for (int64_t r = 0; r < 32; ++r) switch (types.number) {
         case Number::f32:
           put(bytes, k * 128 + 4 * r, types.number, w.at(k, r));
           break;
@@ -96,7 +96,8 @@ Bytes two_of_four_panel(const Types& types, const Weights& w) {
       for (int64_t k = 3; places.size() < 2; --k)
         if (std::find(places.begin(), places.end(), k) == places.end()) places.push_back(k);
       std::sort(places.begin(), places.end());
-      const int64_t group = quad / 8 * panel_group_bytes(types.two_of_four), at = group + quad % 8 * quad_bytes;
+      const int64_t group = quad / 8 * panel_group_bytes(types.two_of_four),
+                    at = group + quad % 8 * quad_bytes;
       for (int64_t i = 0; i < 2; ++i) {
         const int64_t k = 4 * quad + places[static_cast<size_t>(i)];
         const int64_t offset = types.number == Number::bf16 ? 4 * r + 2 - 2 * i : (32 * i + r) * size;
@@ -165,7 +166,8 @@ class SparsePanels : public ::testing::TestWithParam<Isa> {
     std::vector<const float*> rows;
     for (int64_t t = 0; t < n; ++t) rows.push_back(x.data() + t * columns);
     const RowsType rows_type = rows_for(kernels_, type);
-    Bytes bytes(static_cast<size_t>((columns + 31) / 32 * n * tile_group_bytes(rows_type) + columns_slack), 0xFF);
+    Bytes bytes(static_cast<size_t>((columns + 31) / 32 * n * tile_group_bytes(rows_type) + columns_slack),
+                0xFF);
     kernels_.pack_rows(rows_type, rows.data(), n, columns, bytes.data());
     return bytes;
   }
@@ -184,7 +186,8 @@ class SparsePanels : public ::testing::TestWithParam<Isa> {
   }
 
   // Within `weights_of_row` units of 2^-24 of the sum of the magnitudes of the terms.
-  void expect_near(const Weights& w, const std::vector<float>& x, int64_t weights_of_row, const std::vector<float>& got) {
+  void expect_near(const Weights& w, const std::vector<float>& x, int64_t weights_of_row,
+                   const std::vector<float>& got) {
     const auto n = static_cast<int64_t>(x.size()) / w.columns;
     for (int64_t t = 0; t < n; ++t)
       for (int64_t r = 0; r < 32; ++r) {
@@ -194,7 +197,8 @@ class SparsePanels : public ::testing::TestWithParam<Isa> {
           sum += term;
           magnitude += std::abs(term);
         }
-        ASSERT_NEAR(got[static_cast<size_t>(t * 32 + r)], sum, static_cast<double>(weights_of_row) * 0x1p-24 * magnitude)
+        ASSERT_NEAR(got[static_cast<size_t>(t * 32 + r)], sum,
+                    static_cast<double>(weights_of_row) * 0x1p-24 * magnitude)
             << "token " << t << " row " << r << " of " << w.columns << " columns";
       }
   }
@@ -207,8 +211,10 @@ TEST_P(SparsePanels, TwoOfFourGiveWhatPlainPanelsGive) {
       const int64_t groups = packed_groups(types.plain, columns);
       for (int64_t n = 1; n <= kernels_.tile_tokens; ++n) {
         const auto x = activations(n * columns);
-        const auto got = product(types.two_of_four, two_of_four_panel(types, w), groups, x, columns, 4 * (columns % 3));
-        ASSERT_EQ(got, product(types.plain, plain_panel(types, w), groups, x, columns)) << columns << ' ' << n;
+        const auto got =
+            product(types.two_of_four, two_of_four_panel(types, w), groups, x, columns, 4 * (columns % 3));
+        ASSERT_EQ(got, product(types.plain, plain_panel(types, w), groups, x, columns))
+            << columns << ' ' << n;
         expect_near(w, x, columns + 40, got);
       }
     }
@@ -261,7 +267,8 @@ TEST_P(SparsePanels, ChosenColumnsGiveWhatAllColumnsGive) {
               if (n > 1) x[static_cast<size_t>(k)] = 0;  // for one token, not for all
               continue;
             }
-            for (int64_t t = 0; t < n; ++t) x[static_cast<size_t>(t * columns + k)] = t % 2 == 0 ? 0.0f : -0.0f;
+            for (int64_t t = 0; t < n; ++t)
+              x[static_cast<size_t>(t * columns + k)] = t % 2 == 0 ? 0.0f : -0.0f;
           }
           const Bytes panel = plain_panel(types, w, apart);
           const auto want = product(type, panel, packed_groups(type, columns), x, columns);
@@ -286,8 +293,8 @@ TEST_P(SparsePanels, ColumnsThatAreNotChosenAreNotRead) {
       for (int64_t r = 0; r < 32; ++r) w.at(k, r) = static_cast<float>(r);
     }
     std::vector<float> got(32);
-    kernels_.product_of_columns(type, plain_panel(types, w, apart).data(), chosen.data(), 4, tile(type, x, 64).data(), 1,
-                                got.data());
+    kernels_.product_of_columns(type, plain_panel(types, w, apart).data(), chosen.data(), 4,
+                                tile(type, x, 64).data(), 1, got.data());
     for (int64_t r = 0; r < 32; ++r) EXPECT_EQ(got[static_cast<size_t>(r)], static_cast<float>(4 * r));
   }
 }

@@ -192,6 +192,36 @@ TEST_F(DecoderTest, IntegerWeightsAreThoseOfARoundedModel) {
   }
 }
 
+// Blocks of 256 where rows are whole ones; the others are bytes.
+TEST_F(DecoderTest, KTypesAreThoseOfARoundedModel) {
+  const AttentionSpec attention{.heads = 4, .kv_heads = 2, .head_dim = 64};
+  const ModelSpec spec{.vocabulary = 40,
+                       .width = 256,
+                       .context = 20,
+                       .blocks = std::vector<BlockSpec>(1, {attention, DenseFfnSpec{.width = 288}})};
+  const NumericModel model(spec, 3);
+  Rng rng(3);
+  const auto tokens = test::random_tokens(spec, 4, rng);
+  const auto exact = model.reference_logits(tokens);
+  for (const auto& [type, block] :
+       {std::pair{WeightType::q6_k, GgmlType::q6_k}, std::pair{WeightType::q4_k, GgmlType::q4_k}}) {
+    NumericModel want(spec, 3);
+    for (const auto& tensor : tensor_table(spec))
+      if (tensor.shape.size() == 2 && tensor.name.find("embed_") == std::string::npos)
+        want.floats(tensor.name) = rounded_rows(tensor.shape[1] == 256 ? block : GgmlType::q8_0,
+                                                want.floats(tensor.name), tensor.shape[1]);
+    const auto rounded = want.reference_logits(tokens);
+    Decoder decoder(model.open(), type);
+    for (const kernels::Isa isa : kernels::supported_isas()) {
+      kernels::use_isa(isa);
+      const auto got = all_logits(decoder, tokens);
+      const double to_rounded = test::relative_difference(got, rounded);
+      EXPECT_LT(to_rounded, 0.05) << to_string(isa);
+      EXPECT_LT(to_rounded, 0.5 * test::relative_difference(got, exact)) << to_string(isa);
+    }
+  }
+}
+
 TEST_F(DecoderTest, MatchesTheReferenceForLatentAttention) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     Rng rng(seed);

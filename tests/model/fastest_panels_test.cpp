@@ -2,7 +2,9 @@
 
 #include "model/fastest_panels.h"
 
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -43,7 +45,8 @@ void expect_kept(const PanelShape& shape, const StoredRows& source, const std::v
   for (int64_t r = 0; r < source.rows; ++r) {
     unpack_row(shape, panels.data(), source.columns, r, row.data());
     for (int64_t k = 0; k < source.columns; ++k)
-      ASSERT_EQ(row[static_cast<size_t>(k)], values[static_cast<size_t>(r * source.columns + k)]) << r << ' ' << k;
+      ASSERT_EQ(row[static_cast<size_t>(k)], values[static_cast<size_t>(r * source.columns + k)])
+          << r << ' ' << k;
   }
 }
 
@@ -103,7 +106,8 @@ TEST(FastestPanels, ZerosOnlyStillHaveAPanel) {
 TEST(FastestPanels, RoundingToAnotherTypeKeepsTheZeros) {
   Rng rng(8);
   const int64_t rows = 33, columns = 64;
-  const auto values = random_sparse(rows, columns, rng, [](int64_t r, int64_t k) { return (r + k) % 2 == 0; });
+  const auto values =
+      random_sparse(rows, columns, rng, [](int64_t r, int64_t k) { return (r + k) % 2 == 0; });
   const StoredRows source{"w", GgmlType::f32, rows, columns, std::as_bytes(std::span(values))};
   const PanelShape shape = fastest_panels(PackedType::bf16, source);
   EXPECT_EQ(shape.type, PackedType::bf16_2_of_4);
@@ -126,6 +130,26 @@ TEST(FastestPanels, BlocksStayAsTheyAre) {
   const StoredRows source{"w", GgmlType::q8_0, 4, 64, bytes};
   EXPECT_EQ(fastest_panels(PackedType::q8_0, source).type, PackedType::q8_0);
   EXPECT_EQ(fastest_panels(PackedType::f32, source).type, PackedType::f32);
+}
+
+TEST(FastestPanels, EveryNumberThatIsNotFiniteIsSeen) {
+  for (const Numbers& numbers : all_numbers)
+    for (const float odd : {1.0f, INFINITY, -INFINITY, NAN}) {
+      std::vector<float> values(3 * 37, -2.0f);
+      auto bytes = quantize(numbers.type, values, "w");
+      const size_t size = bytes.size() / values.size();
+      for (const size_t at : {size_t{0}, size_t{50}, values.size() - 1}) {
+        auto changed = bytes;
+        const auto bits = std::bit_cast<uint32_t>(odd);
+        const auto half = static_cast<uint16_t>(std::isfinite(odd) ? 0
+                                                : numbers.type == GgmlType::bf16
+                                                    ? bits >> 16
+                                                    : 0x7C00u | (std::isnan(odd) ? 0x200u : 0u));
+        std::memcpy(changed.data() + at * size, size == 4 ? static_cast<const void*>(&bits) : &half, size);
+        EXPECT_EQ(are_finite_numbers({"w", numbers.type, 3, 37, changed}), std::isfinite(odd));
+      }
+    }
+  EXPECT_FALSE(are_finite_numbers({"w", GgmlType::q8_0, 1, 32, std::vector<std::byte>(34)}));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Models of which weights or neurons are 0: the fast ways through them give what the plain ones give.
 
+#include <cmath>
 #include <functional>
 
 #include <gtest/gtest.h>
@@ -21,10 +22,11 @@ class SparseModel : public ::testing::Test {
 };
 
 ModelSpec spec_of(const FfnSpec& ffn) {
-  return {.vocabulary = 40,
-          .width = 64,
-          .context = 64,
-          .blocks = std::vector<BlockSpec>(2, {AttentionSpec{.heads = 4, .kv_heads = 2, .head_dim = 16}, ffn})};
+  return {
+      .vocabulary = 40,
+      .width = 64,
+      .context = 64,
+      .blocks = std::vector<BlockSpec>(2, {AttentionSpec{.heads = 4, .kv_heads = 2, .head_dim = 16}, ffn})};
 }
 
 std::vector<float> at_once(Decoder& decoder, std::span<const int32_t> tokens) {
@@ -76,10 +78,8 @@ TEST_F(SparseModel, SilentNeuronsAreSkippedAndNothingElseChanges) {
 }
 
 TEST_F(SparseModel, NeuronsOfExpertsAreSkippedToo) {
-  const ModelSpec spec = spec_of(MoeSpec{.widths = std::vector<int64_t>(4, 160),
-                                         .top_k = 2,
-                                         .gated = true,
-                                         .activation = Activation::relu});
+  const ModelSpec spec = spec_of(MoeSpec{
+      .widths = std::vector<int64_t>(4, 160), .top_k = 2, .gated = true, .activation = Activation::relu});
   NumericModel model(spec, 6);
   // A gate that is the input times a negative number where the input is mostly positive would need a bias: only neurons
   // 0 to 9 have a gate at all.
@@ -101,6 +101,25 @@ TEST_F(SparseModel, NeuronsOfExpertsAreSkippedToo) {
   }
 }
 
+// A weight that is not finite times 0 is not 0, so that its neuron must be read.
+TEST_F(SparseModel, NothingIsSkippedOfMatricesThatAreNotFinite) {
+  const ModelSpec spec =
+      spec_of(DenseFfnSpec{.width = 64, .gated = false, .bias = true, .activation = Activation::relu});
+  for (const float odd : {INFINITY, -INFINITY, NAN})
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      NumericModel model(spec, 9, dtype);
+      for (const char* layer : {"0", "1"})
+        for (float& value : model.floats(std::string("model.layers.") + layer + ".mlp.up_proj.bias"))
+          value = -8;
+      model.floats("model.layers.0.mlp.down_proj.weight")[5] = odd;
+      Decoder decoder(model.open());
+      Rng rng(7);
+      const auto tokens = test::random_tokens(spec, 3, rng);
+      for (const float value : one_by_one(decoder, tokens)) EXPECT_TRUE(std::isnan(value));
+      EXPECT_EQ(decoder.silence().neurons, 3 * 64) << "layer 1 alone";
+    }
+}
+
 TEST_F(SparseModel, OtherActivationsSkipNothing) {
   const ModelSpec spec = spec_of(DenseFfnSpec{.width = 64, .activation = Activation::silu});
   NumericModel model(spec, 7);
@@ -111,7 +130,8 @@ TEST_F(SparseModel, OtherActivationsSkipNothing) {
 }
 
 // Zeros in every matrix of the blocks, as methods of pruning leave them.
-void prune(NumericModel& model, const ModelSpec& spec, const std::function<bool(size_t row, size_t column)>& keeps) {
+void prune(NumericModel& model, const ModelSpec& spec,
+           const std::function<bool(size_t row, size_t column)>& keeps) {
   for (const auto& tensor : tensor_table(spec)) {
     if (tensor.shape.size() != 2 || tensor.name.find("layers") == std::string::npos) continue;
     const auto columns = static_cast<size_t>(tensor.shape[1]);

@@ -17,25 +17,13 @@ COPPICE_INLINE void add_column(Totals<Tokens>& sums, const F* w, const uint8_t* 
   }
 }
 
-struct F32Columns {
-  static constexpr int columns = 1, bytes = 128;
+// How columns lie: one by one, or two of bf16 side by side in each row.
+template <class Number>
+struct SingleColumns {
+  static constexpr int columns = 1, bytes = static_cast<int>(panel_rows) * Number::bytes;
   static inline __attribute__((always_inline)) void load_weights(const uint8_t* w, F (*out)[vectors]) {
     COPPICE_UNROLL
-    for (int v = 0; v < vectors; ++v) out[0][v] = load(reinterpret_cast<const float*>(w) + v * lanes);
-  }
-};
-struct F16Columns {
-  static constexpr int columns = 1, bytes = 64;
-  static inline __attribute__((always_inline)) void load_weights(const uint8_t* w, F (*out)[vectors]) {
-    COPPICE_UNROLL
-    for (int v = 0; v < vectors; ++v) out[0][v] = load_half(reinterpret_cast<const uint16_t*>(w) + v * lanes);
-  }
-};
-struct Bf16Columns {
-  static constexpr int columns = 1, bytes = 64;
-  static inline __attribute__((always_inline)) void load_weights(const uint8_t* w, F (*out)[vectors]) {
-    COPPICE_UNROLL
-    for (int v = 0; v < vectors; ++v) out[0][v] = load(reinterpret_cast<const uint16_t*>(w) + v * lanes);
+    for (int v = 0; v < vectors; ++v) out[0][v] = Number::load_rows(w + v * lanes * Number::bytes);
   }
 };
 struct Bf16Pairs {

@@ -22,9 +22,9 @@ void product_of(const Product& p) {
   const auto run = [&p](auto* body) { body(p.panel, p.groups, p.tile, p.out); };
   switch (p.type) {
     case PackedType::f32:
-      return run(product_floats<Tokens, F32Columns>);
+      return run(product_floats<Tokens, SingleColumns<F32>>);
     case PackedType::f16:
-      return run(product_floats<Tokens, F16Columns>);
+      return run(product_floats<Tokens, SingleColumns<F16>>);
     case PackedType::q8_0:
       return run(product_centred<Tokens, Q8Codes>);
     case PackedType::q4_0:
@@ -36,15 +36,15 @@ void product_of(const Product& p) {
     case PackedType::q6_k:
       return run(product_q6_k<Tokens>);
     case PackedType::f32_2_of_4:
-      return run(product_2_of_4<Tokens, F32Weights>);
+      return run(product_2_of_4<Tokens, Apart<F32>>);
     case PackedType::f16_2_of_4:
-      return run(product_2_of_4<Tokens, F16Weights>);
+      return run(product_2_of_4<Tokens, Apart<F16>>);
     case PackedType::f32_condensed:
-      return run(product_condensed<Tokens, F32Weights>);
+      return run(product_condensed<Tokens, F32>);
     case PackedType::f16_condensed:
-      return run(product_condensed<Tokens, F16Weights>);
+      return run(product_condensed<Tokens, F16>);
     case PackedType::bf16_condensed:
-      return run(product_condensed<Tokens, Bf16Weights>);
+      return run(product_condensed<Tokens, Bf16>);
 #if defined(COPPICE_PACKED_BF16)
     case PackedType::bf16:
       return run(product_pairs<Tokens>);
@@ -56,9 +56,9 @@ void product_of(const Product& p) {
     case PackedType::bf16:
       return run(product_floats<Tokens, Bf16Pairs>);
     case PackedType::bf16_2_of_4:
-      return run(product_2_of_4<Tokens, Bf16Weights>);
+      return run(product_2_of_4<Tokens, SideBySide>);
     case PackedType::bf16_apart:
-      return run(product_floats<Tokens, Bf16Columns>);
+      return run(product_floats<Tokens, SingleColumns<Bf16>>);
 #endif
   }
 }
@@ -66,12 +66,12 @@ void product_of(const Product& p) {
 template <int Tokens>
 void product_of_chosen(const Product& p) {
   const auto run = [&p](auto* body) { body(p.panel, p.columns, p.count, p.tile, p.out); };
-  if (p.type == PackedType::f32) return run(chosen_floats<Tokens, F32Columns>);
-  if (p.type == PackedType::f16) return run(chosen_floats<Tokens, F16Columns>);
+  if (p.type == PackedType::f32) return run(chosen_floats<Tokens, SingleColumns<F32>>);
+  if (p.type == PackedType::f16) return run(chosen_floats<Tokens, SingleColumns<F16>>);
 #if defined(COPPICE_PACKED_BF16)
   run(chosen_apart<Tokens>);
 #else
-  run(chosen_floats<Tokens, Bf16Columns>);
+  run(chosen_floats<Tokens, SingleColumns<Bf16>>);
 #endif
 }
 
@@ -107,16 +107,16 @@ inline void run_product(const Product& p, int64_t tokens) {
 
 inline void product(PackedType type, const void* panel, int64_t groups, const void* tile, int64_t tokens,
                     float* out) {
-  run_product({type, static_cast<const uint8_t*>(panel), groups, nullptr, 0,
-               static_cast<const uint8_t*>(tile), out},
-              tokens);
+  run_product(
+      {type, static_cast<const uint8_t*>(panel), groups, nullptr, 0, static_cast<const uint8_t*>(tile), out},
+      tokens);
 }
 
 inline void product_of_columns(PackedType type, const void* panel, const int32_t* columns, int64_t count,
                                const void* tile, int64_t tokens, float* out) {
-  run_product({type, static_cast<const uint8_t*>(panel), 0, columns, count,
-               static_cast<const uint8_t*>(tile), out},
-              tokens);
+  run_product(
+      {type, static_cast<const uint8_t*>(panel), 0, columns, count, static_cast<const uint8_t*>(tile), out},
+      tokens);
 }
 
 }  // namespace coppice::kernels::COPPICE_ISA_NAMESPACE

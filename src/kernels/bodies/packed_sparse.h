@@ -5,33 +5,20 @@
 
 namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
 
-// How the weights of a type lie: a vector of one column's rows, and the two of a quad.
-struct F32Weights {
-  static constexpr int bytes = 4;
-  static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
-    return load(reinterpret_cast<const float*>(w));
-  }
-  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first, F& second) {
-    first = load_rows(quad + v * lanes * 4);
-    second = load_rows(quad + 128 + v * lanes * 4);
-  }
-};
-struct F16Weights {
-  static constexpr int bytes = 2;
-  static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
-    return load_half(reinterpret_cast<const uint16_t*>(w));
-  }
-  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first, F& second) {
-    first = load_rows(quad + v * lanes * 2);
-    second = load_rows(quad + 64 + v * lanes * 2);
+// How the two weights of a quad lie: behind each other, or of bf16 side by side in each row.
+template <class OfType>
+struct Apart {
+  using Number = OfType;
+  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first,
+                                                             F& second) {
+    first = Number::load_rows(quad + v * lanes * Number::bytes);
+    second = Number::load_rows(quad + (static_cast<int>(panel_rows) + v * lanes) * Number::bytes);
   }
 };
-struct Bf16Weights {
-  static constexpr int bytes = 2;
-  static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
-    return load(reinterpret_cast<const uint16_t*>(w));
-  }
-  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first, F& second) {
+struct SideBySide {
+  using Number = Bf16;
+  static inline __attribute__((always_inline)) void load_two(const uint8_t* quad, int v, F& first,
+                                                             F& second) {
     const N pairs = load_codes(quad + v * lanes * 4);
     first = high_half(pairs);
     second = low_half(pairs);
@@ -41,9 +28,9 @@ struct Bf16Weights {
 constexpr int quads = static_cast<int>(group_columns) / 4;
 
 // Sums of a group are added to the totals when it ends, as those of plain numbers are.
-template <int Tokens, class Weights>
+template <int Tokens, class Two>
 void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
-  constexpr int quad_bytes = 2 * Weights::bytes * static_cast<int>(panel_rows);
+  constexpr int quad_bytes = 2 * Two::Number::bytes * static_cast<int>(panel_rows);
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g) {
@@ -56,7 +43,7 @@ void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, f
       COPPICE_UNROLL
       for (int v = 0; v < vectors; ++v) {
         F first, second;
-        Weights::load_two(panel, v, first, second);
+        Two::load_two(panel, v, first, second);
         const N next = shift_right(columns[v], 2);
         COPPICE_UNROLL
         for (int t = 0; t < Tokens; ++t) {
@@ -107,9 +94,9 @@ void product_pairs_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* t
 #endif
 
 // An output is one chain of multiply-adds over its weights. One token: a vector holds rows.
-template <class Weights>
+template <class Number>
 void condensed_one(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, float* out) {
-  constexpr int weight_bytes = Weights::bytes * static_cast<int>(panel_rows);
+  constexpr int weight_bytes = Number::bytes * static_cast<int>(panel_rows);
   const auto* x = reinterpret_cast<const float*>(tile);
   Totals<1> totals;
   clear(totals);
@@ -120,7 +107,7 @@ void condensed_one(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, fl
     for (int r = 0; r < panel_rows; ++r) chosen[r] = x[columns[r]];
     COPPICE_UNROLL
     for (int v = 0; v < vectors; ++v)
-      totals.of[v][0] = fma(Weights::load_rows(panel + v * lanes * Weights::bytes), load(chosen + v * lanes),
+      totals.of[v][0] = fma(Number::load_rows(panel + v * lanes * Number::bytes), load(chosen + v * lanes),
                             totals.of[v][0]);
     panel += weight_bytes + 2 * panel_rows;
   }
@@ -128,9 +115,9 @@ void condensed_one(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, fl
 }
 
 // Several tokens: a vector holds what a column has of each of them, and some lanes beyond, which are not stored.
-template <int Tokens, class Weights>
+template <int Tokens, class Number>
 void condensed_several(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, float* out) {
-  constexpr int weight_bytes = Weights::bytes * static_cast<int>(panel_rows);
+  constexpr int weight_bytes = Number::bytes * static_cast<int>(panel_rows);
   const auto* x = reinterpret_cast<const float*>(tile);
   for (int first = 0; first < panel_rows; first += lanes) {
     S sums[lanes];
@@ -140,7 +127,7 @@ void condensed_several(const uint8_t* panel, int64_t fan_in, const uint8_t* tile
     for (int64_t j = 0; j < fan_in; ++j) {
       const auto* columns = reinterpret_cast<const uint16_t*>(at + weight_bytes) + first;
       alignas(64) float w[lanes];
-      store(w, Weights::load_rows(at + first * Weights::bytes));
+      store(w, Number::load_rows(at + first * Number::bytes));
       COPPICE_UNROLL
       for (int r = 0; r < lanes; ++r)
         sums[r] = fma(spread_over_tokens(w[r]), load_tokens(x + columns[r] * Tokens), sums[r]);
@@ -154,13 +141,13 @@ void condensed_several(const uint8_t* panel, int64_t fan_in, const uint8_t* tile
   }
 }
 
-template <int Tokens, class Weights>
+template <int Tokens, class Number>
 void product_condensed(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, float* out) {
   static_assert(Tokens <= token_lanes && 4 * token_lanes <= columns_slack);
   if constexpr (Tokens == 1)
-    condensed_one<Weights>(panel, fan_in, tile, out);
+    condensed_one<Number>(panel, fan_in, tile, out);
   else
-    condensed_several<Tokens, Weights>(panel, fan_in, tile, out);
+    condensed_several<Tokens, Number>(panel, fan_in, tile, out);
 }
 
 }  // namespace coppice::kernels::COPPICE_ISA_NAMESPACE

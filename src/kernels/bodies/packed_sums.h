@@ -1,5 +1,5 @@
 #pragma once
-// Sums of packed products: `vectors` by `Tokens` of them, which stay in registers.
+// What packed products share: sums, `vectors` by `Tokens` of them, which stay in registers, and plain numbers.
 
 #include "kernels/bodies/vectors.h"
 #include "kernels/packed_kernels.h"
@@ -50,5 +50,25 @@ COPPICE_INLINE int32_t int_at(const uint8_t* p) {
   __builtin_memcpy(&value, p, sizeof value);
   return value;
 }
+
+// Plain numbers: the bytes of one, and a vector of them.
+struct F32 {
+  static constexpr int bytes = 4;
+  static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
+    return load(reinterpret_cast<const float*>(w));
+  }
+};
+struct F16 {
+  static constexpr int bytes = 2;
+  static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
+    return load_half(reinterpret_cast<const uint16_t*>(w));
+  }
+};
+struct Bf16 {
+  static constexpr int bytes = 2;
+  static inline __attribute__((always_inline)) F load_rows(const uint8_t* w) {
+    return load(reinterpret_cast<const uint16_t*>(w));
+  }
+};
 
 }  // namespace coppice::kernels::COPPICE_ISA_NAMESPACE

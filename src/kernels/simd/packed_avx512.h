@@ -75,9 +75,9 @@ COPPICE_INLINE N pairs_of_quad(const void* quad) {
   __builtin_memcpy(&four, quad, sizeof four);
   // Lane 4b + a: element b of the quad below element a. Elements lie with the last bit of their number turned.
   const __m512i bytes = _mm512_set_epi32(0x05040504, 0x07060504, 0x01000504, 0x03020504,  //
-                                   0x05040706, 0x07060706, 0x01000706, 0x03020706,  //
-                                   0x05040100, 0x07060100, 0x01000100, 0x03020100,  //
-                                   0x05040302, 0x07060302, 0x01000302, 0x03020302);
+                                         0x05040706, 0x07060706, 0x01000706, 0x03020706,  //
+                                         0x05040100, 0x07060100, 0x01000100, 0x03020100,  //
+                                         0x05040302, 0x07060302, 0x01000302, 0x03020302);
   return (N)_mm512_shuffle_epi8(_mm512_set1_epi64(four), bytes);
 }
 COPPICE_INLINE N pick_pairs(N pairs, N index) {
