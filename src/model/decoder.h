@@ -31,10 +31,11 @@ struct EnumNames<WeightType> {
                                                          {WeightType::q4_0, "q4_0"}});
 };
 
-// Which experts tokens went to; one per MoE layer.
+// Which experts tokens went to; one per MoE layer, those of an encoder first.
 struct ExpertLoad {
   int64_t layer = 0;
   std::vector<int64_t> tokens;  // per expert
+  std::string stack = {};       // "encoder." of an encoder's
 };
 
 // An Error, naming `where`, unless the model writes text token by token: not so for a text encoder or a bare body.

@@ -1,5 +1,6 @@
 #include "model/moe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -38,26 +39,31 @@ std::vector<float> Moe::shared_weights(const Pass& pass, const float* x) const {
   return weights;
 }
 
+// Choices in the order of their experts, so that an expert's rows lie together; the work does not grow with the number
+// of experts.
 void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load) {
   const auto choices = router_->route(pass, x, spec_.top_k);
-  const auto count = static_cast<size_t>(experts());
-  std::vector<std::vector<int32_t>> rows(count);
-  std::vector<std::vector<float>> weights(count);
-  for (size_t i = 0; i < choices.size(); ++i) {
-    if (choices[i].weight == 0) continue;  // not worth reading the expert for
-    const auto expert = static_cast<size_t>(choices[i].expert);
-    rows[expert].push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
-    weights[expert].push_back(choices[i].weight);
+  std::vector<size_t> order;
+  for (size_t i = 0; i < choices.size(); ++i)
+    if (choices[i].weight != 0) order.push_back(i);  // else it is not worth reading the expert for
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return choices[i].expert; });
+  std::vector<int32_t> rows;
+  std::vector<float> weights;
+  for (const size_t i : order) {
+    rows.push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
+    weights.push_back(choices[i].weight);
   }
   std::vector<FfnJob> jobs;
   const auto shared = shared_weights(pass, x);
   if (shared_) jobs.push_back({.bank = shared_.get(), .weights = shared});
-  for (size_t e = 0; e < count; ++e) {
-    load.tokens[e] += static_cast<int64_t>(rows[e].size());
-    if (rows[e].empty() || spec_.widths[e] == 0) continue;
-    FfnJob job = job_of(static_cast<int64_t>(e));
-    job.rows = rows[e];
-    job.weights = weights[e];
+  for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    const int32_t expert = choices[order[begin]].expert;
+    while (end < order.size() && choices[order[end]].expert == expert) ++end;
+    load.tokens[static_cast<size_t>(expert)] += static_cast<int64_t>(end - begin);
+    if (spec_.widths[static_cast<size_t>(expert)] == 0) continue;
+    FfnJob job = job_of(expert);
+    job.rows = std::span(rows).subspan(begin, end - begin);
+    job.weights = std::span(weights).subspan(begin, end - begin);
     jobs.push_back(job);
   }
   run_ffn(pass, jobs, x, y);

@@ -102,7 +102,10 @@ std::vector<float> column_statistics(std::span<const FfnBank> experts) {
 
 Router::Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStore& weights,
                const std::string& prefix)
-    : spec_(spec.router), experts_(spec.experts()), unit_(unit_of(spec.activation)) {
+    : spec_(spec.router),
+      experts_(spec.experts()),
+      unit_(unit_of(spec.activation)),
+      word_experts_(spec.router.word_blocks) {
   switch (spec_.source) {
     case RouterSource::linear:
       first_ = weights.in_rows(prefix + "weight");
@@ -120,6 +123,8 @@ Router::Router(const MoeSpec& spec, std::span<const FfnBank> experts, WeightStor
       first_ = {.data = column_statistics_.data(), .rows = experts_, .columns = experts.front().up.columns};
       second_ = first_;
       second_.data = column_statistics_.data() + first_.rows * first_.columns;
+      break;
+    case RouterSource::word:
       break;
   }
   if (spec_.score == RouterScore::relu_norm) norm_ = weights.vector(prefix + "norm.weight");
@@ -231,8 +236,24 @@ void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choice
   }
 }
 
+std::vector<Choice> Router::route_words(const Pass& pass) const {
+  if (static_cast<int64_t>(pass.words.size()) != pass.rows)
+    throw Error({.where = "router",
+                 .found = fmt::format("{} routing ids", pass.words.size()),
+                 .expected = fmt::format("one for each of {} tokens", pass.rows)});
+  std::vector<Choice> choices;
+  std::vector<float> experts;
+  for (const int32_t word : pass.words) {
+    choices.push_back({word_experts_.expert(word), 1});
+    experts.push_back(static_cast<float>(choices.back().expert));
+  }
+  pass.report("router.expert", 1, experts.data());
+  return choices;
+}
+
 std::vector<Choice> Router::route(const Pass& pass, const float* x, int64_t top_k) {
   const ProfiledPart timed(Part::router);
+  if (spec_.source == RouterSource::word) return route_words(pass);
   compute_logits(pass, x);
   pass.report("router.logits", experts_, logits_.data());
   std::vector<Choice> choices(static_cast<size_t>(pass.rows * top_k));
