@@ -15,6 +15,7 @@
 #include "model/norm.h"
 #include "model/sentence/pooling.h"
 #include "model/short_conv.h"
+#include "text/routing_vocabulary.h"
 
 namespace coppice {
 namespace {
@@ -68,11 +69,23 @@ struct FfnLoader {
   FfnPart operator()(const MoeSpec& spec) const { return Moe(spec, weights, experts, prefix); }
 };
 
+// Of a model without one, one without entries.
+RoutingVocabulary read_routing_vocabulary(const ModelFiles& files) {
+  const auto& spec = files.spec().routing_vocabulary;
+  if (!spec) return {};
+  const std::string name = "model.routing_vocabulary";
+  return {files.tensor(name).to_integers(), spec->longest, files.spec().vocabulary,
+          files.path().string() + ": " + name};
+}
+
 }  // namespace
 
 struct Decoder::State {
   State(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when, const ExpertMemory& memory)
-      : spec(files->spec()), weights(std::move(files), type, when), experts(weights, type, when, memory) {
+      : spec(files->spec()),
+        words(read_routing_vocabulary(*files)),
+        weights(std::move(files), type, when),
+        experts(weights, type, when, memory) {
     const bool multiplied = spec.head != HeadKind::none && spec.tied_embeddings;
     embedding =
         multiplied ? weights.matrix("model.embed_tokens.weight") : weights.table("model.embed_tokens.weight");
@@ -84,9 +97,8 @@ struct Decoder::State {
       if (spec.final_norm) encoder_norm = Norm(spec, weights, "model.encoder.norm");
     }
     load_blocks(blocks, spec.blocks, "model.");
-    for (size_t i = 0; i < blocks.size(); ++i)
-      if (const auto* moe = std::get_if<Moe>(&blocks[i].ffn))
-        load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
+    add_load(encoder, "encoder.");
+    add_load(blocks, "");
     if (spec.final_norm) final_norm = Norm(spec, weights, "model.norm");
     if (spec.pooler) {
       pooler = weights.matrix("model.pooler.weight");
@@ -131,9 +143,18 @@ struct Decoder::State {
     }
   }
 
+  void add_load(const std::vector<Block>& stack, const std::string& name) {
+    for (size_t i = 0; i < stack.size(); ++i)
+      if (const auto* moe = std::get_if<Moe>(&stack[i].ffn))
+        load.push_back(
+            {static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts())), name});
+  }
+
   void check_tokens(std::span<const int32_t> tokens, int64_t past) const;
   void check_texts(const Input& input) const;
   void check(std::span<const Input> inputs) const;
+  // Sets the routing id of every row: by the tokens up to it, or by the whole sequences.
+  void find_words(Pass& pass, std::span<const Input> inputs, bool causal) const;
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
   void run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x, std::vector<float>& normed,
                   std::vector<float>& y);
@@ -150,6 +171,7 @@ struct Decoder::State {
                             const std::vector<float>& hidden_states);
 
   ModelSpec spec;
+  RoutingVocabulary words;
   WeightStore weights;
   ExpertStore experts;
   Matrix embedding, positions, token_types, head_dense, head, pooler;
@@ -236,6 +258,16 @@ void Decoder::State::check_tokens(std::span<const int32_t> tokens, int64_t past)
                    .expected = fmt::format("0 to {}", spec.vocabulary - 1)});
 }
 
+void Decoder::State::find_words(Pass& pass, std::span<const Input> inputs, bool causal) const {
+  if (!spec.routing_vocabulary) return;
+  pass.words.clear();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto ids = causal ? words.ending(pass.slices[i].cache->tokens(), inputs[i].tokens)
+                            : words.covering(inputs[i].tokens);
+    pass.words.insert(pass.words.end(), ids.begin(), ids.end());
+  }
+}
+
 // x[row] = the token's vector, scaled, plus that of its position if positions are learned, plus that of its
 // text if texts have vectors; normed if the model does so.
 void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, float* x) const {
@@ -279,7 +311,7 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
                                 std::vector<float>& normed, std::vector<float>& y) {
   pass.layer = 0;
   pass.silence = &silence;
-  auto moe_load = load.begin();
+  auto moe_load = std::ranges::find(load, pass.stack, &ExpertLoad::stack);
   for (auto& block : stack) {
     const auto norm = [&](const char* name, const Norm& part, const float* from, float* to) {
       const ProfiledPart timed(Part::norm);
@@ -359,6 +391,7 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
 std::vector<float> Decoder::State::encode(const Pass& first, std::span<const Input> inputs) {
   Pass pass = first;
   pass.stack = "encoder.";
+  find_words(pass, inputs, false);
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
@@ -374,6 +407,7 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
   constexpr double packed_before_a_pass = 0.125;
   if (has_run) weights.pack_more(packed_before_a_pass);
   has_run = true;
+  find_words(pass, inputs, is_causal(spec));
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
@@ -459,7 +493,7 @@ std::vector<float> in_one_pass(const Decoder& decoder, std::span<const Decoder::
   }
   auto result = work(pass);
   // Only now do the new positions count: a pass that failed leaves the caches as they were.
-  for (const auto& slice : pass.slices) slice.cache->advance(slice.count);
+  for (size_t i = 0; i < inputs.size(); ++i) pass.slices[i].cache->advance(inputs[i].tokens);
   return result;
 }
 
@@ -589,20 +623,25 @@ void Decoder::set_top_k(int64_t top_k) {
            .expected = fmt::format("1 to the {} experts of layer {}", layer.tokens.size(), layer.layer)},
           Fault::usage);
   ModelSpec changed = state_->spec;
-  for (auto& block : changed.blocks)
-    if (MoeSpec* moe = moe_of(block)) {
-      moe->top_k = top_k;
-      validate(*moe, "experts");  // groups of experts may not allow every number
-    }
+  const auto change = [top_k](std::vector<BlockSpec>& blocks) {
+    for (auto& block : blocks)
+      if (MoeSpec* moe = moe_of(block)) {
+        moe->top_k = top_k;
+        validate(*moe, "experts");  // groups of experts, and words, may not allow every number
+      }
+  };
+  change(changed.blocks);
+  if (changed.encoder) change(changed.encoder->blocks);
   state_->spec = std::move(changed);
-  for (auto& block : state_->blocks)
-    if (auto* moe = std::get_if<Moe>(&block.ffn)) moe->set_top_k(top_k);
+  for (auto* stack : {&state_->encoder, &state_->blocks})
+    for (auto& block : *stack)
+      if (auto* moe = std::get_if<Moe>(&block.ffn)) moe->set_top_k(top_k);
 }
 
 int64_t Decoder::bytes_per_token() const {
   const State& state = *state_;
   int64_t bytes = state.embedding.row_bytes() + state.head.bytes();
-  auto load = state.load.begin();
+  auto load = std::ranges::find(state.load, std::string(), &ExpertLoad::stack);
   for (const auto& block : state.blocks) {
     std::visit([&](const auto& mixer) { bytes += mixer.bytes(); }, block.mixer);
     if (block.cross) bytes += block.cross->bytes();

@@ -40,10 +40,11 @@ enum class PackWhen {
   between_passes,  // an eighth before each pass but the first, which so begins at once; the results are the same
 };
 
-// Which experts tokens went to; one per MoE layer.
+// Which experts tokens went to; one per MoE layer, those of an encoder first.
 struct ExpertLoad {
   int64_t layer = 0;
   std::vector<int64_t> tokens;  // per expert
+  std::string stack = {};       // "encoder." of an encoder's
 };
 
 // Neurons of feed-forwards that may be exactly 0, and how many of them were, and were few enough others left, so that the

@@ -368,8 +368,8 @@ TEST(EncoderDecoderSpec, ContradictionsAreRefused) {
   EXPECT_THAT(
       complaint([](auto& spec) { spec.encoder->blocks[1].cross_attention = spec.blocks[1].cross_attention; }),
       HasSubstr("cross-attention in an encoder"));
-  EXPECT_THAT(complaint([](auto& spec) { spec.encoder->blocks[1].ffn = MoeSpec{.widths = {4}}; }),
-              HasSubstr("mixture of experts in an encoder"));
+  EXPECT_THAT(complaint([](auto& spec) { spec.encoder->blocks[1].ffn = MoeSpec{.widths = {4}, .top_k = 2}; }),
+              HasSubstr("encoder: block 1: top_k 2"));
   EXPECT_THAT(complaint([](auto& spec) { spec.blocks[1].cross_attention->rope.fraction = 1; }),
               HasSubstr("with positions"));
   EXPECT_THAT(complaint([](auto& spec) { spec.blocks[1].norms = NormPlacement::post; }),

@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "format/float16.h"
+#include "random_word_router.h"
+#include "text/random_words.h"
 
 namespace coppice::test {
 namespace {
@@ -34,6 +36,11 @@ NumericModel::NumericModel(ModelSpec spec, uint64_t seed, DType dtype)
     : spec_(std::move(spec)), dtype_(dtype) {
   for (const auto& tensor : tensor_table(spec_)) {
     Rng rng = Rng(seed).fork(tensor.name);
+    if (tensor.name == "model.routing_vocabulary") {
+      neurons_[tensor.name] = random_word_table(spec_.routing_vocabulary->entries,
+                                                spec_.routing_vocabulary->longest, spec_.vocabulary, rng);
+      continue;
+    }
     if (tensor.integer) {
       const size_t layer = std::stoul(tensor.name.substr(std::string("model.layers.").size()));
       std::vector<int32_t> all(static_cast<size_t>(moe_of(spec_.blocks[layer])->dense_width));
@@ -80,6 +87,12 @@ class Reference {
   explicit Reference(const NumericModel& model) : model_(model), spec_(model.spec_) {}
 
   Vector logits(std::span<const int32_t> tokens) {
+    if (const auto& words = spec_.routing_vocabulary) {
+      const auto& table = model_.neurons_.at("model.routing_vocabulary");
+      const auto longest = static_cast<size_t>(words->longest);
+      words_ =
+          is_causal(spec_) ? naive_ending(table, longest, tokens) : naive_covering(table, longest, tokens);
+    }
     std::vector<Vector> x;
     for (const int32_t token : tokens) {
       x.push_back(row("model.embed_tokens.weight", token, spec_.width));
@@ -104,6 +117,7 @@ class Reference {
       const auto mixed =
           std::visit([&](const auto& mixer) { return mix(mixer, normed); }, spec_.blocks[i].mixer);
       for (size_t t = 0; t < x.size(); ++t) {
+        token_ = t;
         if (placement == NormPlacement::pre) {
           add(x[t], mixed[t], spec_.residual_scale);
           add(x[t], feed(norm(x[t], prefix_ + "post_attention_layernorm")), spec_.residual_scale);
@@ -415,6 +429,14 @@ class Reference {
     return s;
   }
 
+  // 1 for the expert of the token's word.
+  Vector word_scores(const MoeSpec& moe) const {
+    Vector scores(static_cast<size_t>(moe.experts()));
+    const auto expert = naive_experts(moe.router.word_blocks).at(static_cast<size_t>(words_.at(token_)));
+    scores[static_cast<size_t>(expert)] = 1;
+    return scores;
+  }
+
   // The indices of the `count` highest values, of equal ones the lower index.
   static std::vector<size_t> highest(const Vector& values, int64_t count) {
     std::vector<size_t> order(values.size());
@@ -453,7 +475,7 @@ class Reference {
   }
 
   Vector feed_forward(const MoeSpec& moe, const Vector& x) const {
-    const Vector scores = router_scores(moe, x);
+    const Vector scores = moe.router.source == RouterSource::word ? word_scores(moe) : router_scores(moe, x);
     Vector keys = scores;
     for (size_t e = 0; e < keys.size() && moe.router.selection_bias; ++e)
       keys[e] += floats(prefix_ + "mlp.gate.selection_bias")[e];
@@ -498,6 +520,8 @@ class Reference {
   const NumericModel& model_;
   const ModelSpec& spec_;
   std::string prefix_;
+  std::vector<int32_t> words_;  // routing ids
+  size_t token_ = 0;            // of which feed_forward computes
 };
 
 std::vector<double> NumericModel::reference_logits(std::span<const int32_t> tokens) const {

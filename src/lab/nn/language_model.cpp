@@ -44,6 +44,10 @@ LanguageModel::LanguageModel(const ModelSpec& spec) : spec_(spec) {
     positions_ = matrix(*body, "embed_positions", spec.context + spec.position_offset, spec.width);
   if (spec.token_types > 0) token_types_ = matrix(*body, "embed_token_types", spec.token_types, spec.width);
   if (spec.embedding_norm) embedding_norm_ = body->register_module("embed_norm", new_norm());
+  if (const auto& words = spec.routing_vocabulary)
+    word_table_ = body->register_buffer(
+        "routing_vocabulary",
+        torch::full({words->entries, words->longest}, RoutingVocabulary::no_token, torch::kInt32));
   const auto stack = [&spec](torch::nn::Module& owner, const std::vector<BlockSpec>& specs,
                              const std::string& name) {
     const auto layers = owner.register_module("layers", std::make_shared<Group>());
@@ -123,6 +127,37 @@ torch::Tensor LanguageModel::embed(const torch::Tensor& ids, const torch::Tensor
   return embedding_norm_ == nullptr ? x : embedding_norm_->forward(x);
 }
 
+void LanguageModel::set_routing_vocabulary(std::span<const TokenId> table) {
+  COPPICE_CHECK(word_table_.defined() && word_table_.numel() == static_cast<int64_t>(table.size()),
+                "a table of the spec's size");
+  const std::vector<int32_t> values(table.begin(), table.end());
+  word_table_.copy_(torch::tensor(values, torch::kInt32).view(word_table_.sizes()));
+}
+
+// Undefined without a routing vocabulary. What lies behind a sequence's end is unknown.
+torch::Tensor LanguageModel::routing_ids(const torch::Tensor& ids, const torch::Tensor& lengths,
+                                         bool causal) {
+  if (!word_table_.defined()) return {};
+  const auto version = static_cast<int64_t>(word_table_._version());  // a StateDict may have changed it
+  if (words_version_ != version) {
+    const torch::Tensor table = word_table_.contiguous();
+    words_ = RoutingVocabulary({table.data_ptr<int32_t>(), static_cast<size_t>(table.numel())},
+                               word_table_.size(1), spec_.vocabulary, "model.routing_vocabulary");
+    words_version_ = version;
+  }
+  torch::Tensor result = torch::full_like(ids, RoutingVocabulary::unknown);
+  const auto from = ids.accessor<int64_t, 2>();
+  auto to = result.accessor<int64_t, 2>();
+  for (int64_t row = 0; row < ids.size(0); ++row) {
+    const int64_t length = lengths.defined() ? lengths[row].item<int64_t>() : ids.size(1);
+    std::vector<TokenId> tokens;
+    for (int64_t i = 0; i < length; ++i) tokens.push_back(static_cast<TokenId>(from[row][i]));
+    const auto words = causal ? words_.ending({}, tokens) : words_.covering(tokens);
+    for (int64_t i = 0; i < length; ++i) to[row][i] = words[static_cast<size_t>(i)];
+  }
+  return result;
+}
+
 Source LanguageModel::encode(const torch::Tensor& ids, const torch::Tensor& lengths, const TraceSink& trace) {
   if (encoder_.empty())
     throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
@@ -131,8 +166,9 @@ Source LanguageModel::encode(const torch::Tensor& ids, const torch::Tensor& leng
     return value;
   };
   torch::Tensor x = named("encoder.embedding", embed(ids));
+  const BlockContext context{.lengths = lengths, .words = routing_ids(ids, lengths, false)};
   for (size_t i = 0; i < encoder_.size(); ++i)
-    x = encoder_[i]->forward(x, static_cast<int64_t>(i), trace, lengths);
+    x = encoder_[i]->forward(x, static_cast<int64_t>(i), trace, context);
   if (encoder_norm_ != nullptr) x = named("encoder.norm", encoder_norm_->forward(x));
   return {x, lengths};
 }
@@ -158,8 +194,10 @@ torch::Tensor LanguageModel::forward(const torch::Tensor& ids, const TraceSink& 
     return value;
   };
   torch::Tensor x = named("embedding", embed(ids, texts));
+  const BlockContext context{
+      .lengths = lengths, .source = source, .words = routing_ids(ids, lengths, is_causal(spec_))};
   for (size_t i = 0; i < blocks_.size(); ++i)
-    x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, lengths, source);
+    x = blocks_[i]->forward(x, static_cast<int64_t>(i), trace, context);
   if (norm_ != nullptr) x = named("norm", norm_->forward(x));
   if (spec_.head == HeadKind::none) return x;
   if (spec_.head == HeadKind::classifier) x = text_vectors(x, lengths);
