@@ -23,13 +23,13 @@ void RunOutput::add(std::string_view query, std::span<const RunDoc> docs) {
 }
 
 void RunOutput::finish(Json json, const std::string& summary) {
+  json["hits"] = hits_;
   if (writer_) {
     writer_->commit();
     json["output"] = path_.string();
   } else {
     json["results"] = std::move(results_);
   }
-  json["hits"] = hits_;
   if (!writer_ && !common_.json) log_info("{}", summary);
   print_result(common_, json, writer_ ? fmt::format("{} -> {}\n", summary, path_.string()) : text_);
 }
