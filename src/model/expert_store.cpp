@@ -120,6 +120,7 @@ void ExpertStore::place(Entry& expert, std::byte* memory) const {
 
 // Lets its matrices be multiplied straight from the file.
 void ExpertStore::lay_open(Entry& expert) const {
+  expert.late.clear();
   for (const auto& name : expert.names) {
     auto [source, memory] = weights_.stored(name);
     expert.late.push_back({std::move(source), std::move(memory), nullptr});
@@ -153,9 +154,9 @@ ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts, bool all_p
   Hold held(*this, experts);
   std::unique_lock lock(mutex_);
   expected_.clear();  // what was right of it is here
+  for (const int64_t number : experts) ++entry(number).holds;
   for (const int64_t number : experts) {
     Entry& expert = entry(number);
-    ++expert.holds;
     expert.used = ++uses_;
     ++traffic_.uses;
     traffic_.hits += expert.state == State::packing || expert.state == State::resident;
