@@ -91,8 +91,10 @@ int run(int64_t rounds, int64_t tokens) {
                shape(MoeSpec{.widths = std::vector<int64_t>(experts, ffn_width / experts), .top_k = 2}));
   Decoder dense(std::make_shared<ModelDirectory>(folder.path / "dense"));
   Decoder split(std::make_shared<ModelDirectory>(folder.path / "split"));
-  std::vector<Contender> contenders = {
-      {"dense", &dense}, {"2 of 8 experts", &split, 2}, {"4 of 8 experts", &split, 4}, {"6 of 8 experts", &split, 6}};
+  std::vector<Contender> contenders = {{"dense", &dense},
+                                       {"2 of 8 experts", &split, 2},
+                                       {"4 of 8 experts", &split, 4},
+                                       {"6 of 8 experts", &split, 6}};
   const auto prepare = [](const Contender& contender) {
     if (contender.top_k > 0) contender.decoder->set_top_k(contender.top_k);
   };

@@ -18,7 +18,7 @@ std::string text_of(const IndexedDocument& document) {
 std::string unused_of(const std::filesystem::path& path, const std::string* example, size_t all,
                       size_t used) {
   if (example == nullptr) return "";
-  return fmt::format("{}: '{}'{} is no document of the collection. ", path.string(), *example,
+  return fmt::format("{}: '{}'{} is no document of the collection", path.string(), *example,
                      all - used > 1 ? fmt::format(", as {} more,", all - used - 1) : "");
 }
 
@@ -99,14 +99,14 @@ std::string Attachments::unused() const {
     for (const auto& entry : ids)
       if (!joined.used.contains(id_of(entry)) && (example == nullptr || id_of(entry) < *example))
         example = &id_of(entry);
-    text += unused_of(joined.path, example, ids.size(), joined.used.size());
+    const std::string one = unused_of(joined.path, example, ids.size(), joined.used.size());
+    text += (text.empty() || one.empty() ? "" : "; ") + one;
   };
   if (sparse_)
     add(*sparse_, sparse_->file, [](const auto& entry) -> const std::string& { return entry.first; });
   for (const auto* joined : {&dense_, &late_})
     if (*joined)
       add(**joined, (*joined)->file.ids(), [](const std::string& id) -> const std::string& { return id; });
-  if (!text.empty()) text.pop_back();
   return text;
 }
 

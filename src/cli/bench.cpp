@@ -157,7 +157,7 @@ const char* name_of(Multiplied kind) {
 
 // Multiply-adds with weights for the tokens of a test, twice; the head only where logits are wanted.
 double operations_of(const ModelSpec& spec, const Test& test) {
-  const double head = spec.head == HeadKind::none ? 0 : static_cast<double>(spec.vocabulary * spec.width);
+  const auto head = static_cast<double>(logit_count(spec) * spec.width);
   const double tables = static_cast<double>(spec.vocabulary * spec.width) * (spec.tied_embeddings ? 1 : 2);
   const double body = static_cast<double>(count_parameters(spec).active) - tables;
   const auto tokens = static_cast<double>(test.tokens());
@@ -217,11 +217,13 @@ Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOpt
               {"share_of_peak", operations / limits.peak.at(used)},
               {"bytes_per_token", Json()},
               {"share_of_bandwidth", Json()},
+              {"neurons_skipped", Json()},
               {"experts", traffic.uses > 0 ? traffic_json(traffic) : Json()},
               {"shares_of_time", shares_of_time(decoder, test)},
               {"peak_resident_bytes", peak_resident_bytes()}};
   if (test.generate > 0 && test.batch == 1) {
     row["bytes_per_token"] = decoder.bytes_per_token();
+    row["neurons_skipped"] = decoder.silence().share();
     row["share_of_bandwidth"] =
         static_cast<double>(decoder.bytes_per_token()) * spread.mean / limits.bandwidth;
   }
@@ -266,6 +268,7 @@ std::string table_of(const Json& rows, bool csv) {
                                            "bytes_per_token",
                                            "read_bytes_per_s",
                                            "share_of_bandwidth",
+                                           "neurons_skipped",
                                            "peak",
                                            "share_of_peak"};
     std::string text;

@@ -1,7 +1,7 @@
-#include <iostream>
 #include <set>
 
 #include "cli/fuse_options.h"
+#include "cli/run_output.h"
 
 namespace coppice {
 
@@ -12,10 +12,7 @@ int run_fuse(const FuseOptions& options) {
     runs.push_back(TrecRun::read(path));
     for (const auto& query : runs.back().queries()) queries.insert(query.id);
   }
-  std::optional<RunWriter> writer;
-  if (!options.output.empty()) writer.emplace(options.output, options.tag);
-  std::string text;
-  int64_t hits = 0;
+  RunOutput output(options.output, options.tag, options.common);
   for (const auto id : queries) {
     std::vector<std::vector<RunDoc>> lists;
     for (const TrecRun& run : runs) {
@@ -36,25 +33,10 @@ int run_fuse(const FuseOptions& options) {
     std::vector<RunDoc> docs;
     for (const auto& fused : fuse(lists, options.fusion, static_cast<size_t>(options.k)))
       docs.push_back({fused.doc, fused.score});
-    hits += static_cast<int64_t>(docs.size());
-    if (writer)
-      writer->add(id, docs);
-    else if (!options.common.json)
-      for (size_t rank = 0; rank < docs.size(); ++rank)
-        append_run_line(text, id, docs[rank].doc, rank + 1, docs[rank].score, options.tag);
+    output.add(id, docs);
   }
-  if (writer) writer->commit();
-  if (options.output.empty() && !options.common.json) {
-    std::cout << text;
-    return 0;
-  }
-  const Json json = {{"runs", runs.size()},
-                     {"queries", queries.size()},
-                     {"hits", hits},
-                     {"output", options.output.string()}};
-  print_result(options.common, json,
-               fmt::format("{} runs, {} queries, {} hits -> {}\n", runs.size(), queries.size(), hits,
-                           options.output.string()));
+  output.finish({{"runs", runs.size()}, {"queries", queries.size()}},
+                fmt::format("{} runs, {} queries, {} hits", runs.size(), queries.size(), output.hits()));
   return 0;
 }
 

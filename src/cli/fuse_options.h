@@ -20,9 +20,10 @@ struct FuseOptions {
                 .required = true,
                 .positional = true,
                 .value_name = "RUN"});
-    field(
-        "output", self.output,
-        Field{.help = "the fused run (default: standard output)", .value_name = "FILE", .short_name = "-o"});
+    field("output", self.output,
+          Field{.help = "the fused run (default: standard output, with --json as hits)",
+                .value_name = "FILE",
+                .short_name = "-o"});
     FusionSpec::fields(self.fusion, field);
     field("k", self.k,
           Field{.help = "documents to keep of a query", .min = 1, .value_name = "N", .short_name = "-k"});

@@ -34,7 +34,7 @@ struct DocumentSourceOptions {
           Field{.help = "whether values of a table may be quoted as in RFC 4180 (auto: in CSV)"});
     field("sparse", self.sparse,
           Field{.help = "learned sparse vectors: a JSONL file of {id, vector: {term: weight}}, or - if the "
-                        "documents have them themselves",
+                        "documents have them themselves (each --window then has its document's)",
                 .value_name = "FILE"});
     field("dense", self.dense,
           Field{.help = "dense vectors: .npy, .fvecs or .safetensors with ids beside it, or .jsonl",

@@ -113,6 +113,7 @@ Json describe_model(const ModelFiles& model) {
   json["bytes"] = model.total_bytes();
   json["encoder"] = !is_causal(spec);
   json["head"] = to_string(spec.head);
+  if (spec.head == HeadKind::classifier) json["labels"] = spec.labels;
   json["pooler"] = spec.pooler;
   if (const auto passed_over = model.passed_over(); !passed_over.empty()) json["passed_over"] = passed_over;
   // What `coppice convert` leaves beside a model that it made.
@@ -242,6 +243,10 @@ std::string in_words(const Json& json) {
     line("encoder",
          fmt::format("attention sees both ways{}{}", head == "masked" ? ", predicts masked tokens" : "",
                      json["pooler"].get<bool>() ? ", pooler" : ""));
+  if (head == "classifier")
+    line("classifier", json["labels"] == 1
+                           ? "one score of a text or a pair"
+                           : fmt::format("{} labels of a text", json["labels"].get<int64_t>()));
   line("context", grouped(number("context")) + " tokens");
   std::string types;
   for (const auto& type : json["dtypes"]) types += (types.empty() ? "" : ", ") + type.get<std::string>();

@@ -40,11 +40,13 @@ struct MeasureOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("qrels", self.qrels,
-          Field{.help = "relevance judgements: TREC qrels, or a table of BEIR, or its directory",
-                .required = true,
-                .positional = true,
-                .value_name = "QRELS"});
+    field(
+        "qrels", self.qrels,
+        Field{.help = "relevance judgements: TREC qrels, or a table of BEIR, or its directory (a file called "
+                      "answers, budget or overlap: ./answers)",
+              .required = true,
+              .positional = true,
+              .value_name = "QRELS"});
     field("runs", self.runs,
           Field{.help = "runs in TREC form; several are compared with the first in one table",
                 .required = true,

@@ -1,5 +1,4 @@
 #include <chrono>
-#include <iostream>
 #include <mutex>
 #include <unordered_map>
 
@@ -10,8 +9,8 @@
 #include "base/progress.h"
 #include "base/table.h"
 #include "cli/rerank.h"
+#include "cli/run_output.h"
 #include "cli/search_options.h"
-#include "format/trec.h"
 #include "format/vector_file.h"
 #include "index/search/snippet.h"
 #include "model/sentence/sentence_encoder.h"
@@ -79,17 +78,15 @@ SearchPlan plan_of(const SearchOptions& options, const IndexSpec& spec) {
 // One query after another on one state of an index.
 class Session {
  public:
-  Session(const SearchOptions& options, const QueryFiles& files)
-      : options_(options), files_(files), reader_(options.index, options.degraded), searcher_(reader_) {
+  Session(const SearchOptions& options, const QueryFiles& files, IndexReader& reader)
+      : options_(options), files_(files), reader_(reader), searcher_(reader_) {
     searcher_.set_filter(options.filter);
     search_.emplace(searcher_, plan_of(options, reader_.spec()));
   }
 
   std::vector<Hit> search(const SourceQuery& query, size_t k) {
     query_ = {};
-    if (reader_.spec().text)
-      query_.clauses =
-          parse_query(query.text, options_.syntax.value_or(QuerySyntax::operators), searcher_.analyzer());
+    if (reader_.spec().text) query_.clauses = parse_query(query.text, syntax(), searcher_.analyzer());
     for (const SearchMode part : search_->searched()) {
       if (part == SearchMode::sparse) query_.sparse = sparse_of(query);
       if (part == SearchMode::dense) query_.dense = dense_of(query);
@@ -98,14 +95,21 @@ class Session {
     return search_->search(query_, options_.rerank.empty() ? k : static_cast<size_t>(options_.rerank_depth));
   }
 
+  // A query as encoders and rerankers read it.
+  std::string plain(const SourceQuery& query) const {
+    const bool operators = reader_.spec().text && syntax() == QuerySyntax::operators;
+    return operators ? without_operators(query.text) : query.text;
+  }
+
   Explanation explain(const Hit& hit) { return search_->explain(query_, hit); }
 
-  IndexReader& reader() { return reader_; }
   Searcher& searcher() { return searcher_; }
   const std::vector<QueryClause>& clauses() const { return query_.clauses; }
   SearchMode mode() const { return search_->mode(); }
 
  private:
+  QuerySyntax syntax() const { return options_.syntax.value_or(QuerySyntax::operators); }
+
   [[noreturn]] static void no_vector(const std::filesystem::path& path, const char* option,
                                      const std::string& id) {
     throw Error({.where = path.empty() ? option : path.string(),
@@ -147,17 +151,23 @@ class Session {
       how.prompt_name = options_.query_prompt_name;
       encoder_ = std::make_unique<SentenceEncoder>(dense.encoder, how);
     }
-    return encoder_->encode(std::span(&query.text, 1));
+    const std::string text = plain(query);
+    return encoder_->encode(std::span(&text, 1));
   }
 
   const SearchOptions& options_;
   const QueryFiles& files_;
-  IndexReader reader_;
+  IndexReader& reader_;
   Searcher searcher_;
   std::optional<PlannedSearch> search_;
   std::unique_ptr<SentenceEncoder> encoder_;
   SearchQuery query_;  // the last one
 };
+
+void leave_out_damaged(IndexReader& reader, const SearchOptions& options) {
+  if (options.degraded) reader.leave_out_damaged();
+  for (const auto& line : reader.left_out()) log_warning("left out: {}", line);
+}
 
 std::string plain_text(const Json& fields, const char* but) {
   std::string text;
@@ -168,8 +178,9 @@ std::string plain_text(const Json& fields, const char* but) {
 
 int search_one(const SearchOptions& options) {
   const QueryFiles files(options);
-  Session session(options, files);
-  for (const auto& line : session.reader().left_out()) log_warning("left out: {}", line);
+  IndexReader reader(options.index, options.degraded);
+  Session session(options, files, reader);
+  leave_out_damaged(reader, options);
   SourceQuery query;
   query.id = files.only_id();
   query.text = options.query;
@@ -177,8 +188,8 @@ int search_one(const SearchOptions& options) {
   const auto k = static_cast<size_t>(options.k.value_or(10));
   auto hits = session.search(query, k);
   if (!options.rerank.empty()) {
-    std::vector<RerankQuery> pairs = {{query.id, query.text, std::move(hits)}};
-    rerank(session.reader(), pairs, options.rerank);
+    std::vector<RerankQuery> pairs = {{query.id, session.plain(query), std::move(hits)}};
+    rerank(reader, pairs, options.rerank);
     hits = std::move(pairs[0].hits);
     rank(hits, k);
   }
@@ -190,14 +201,14 @@ int search_one(const SearchOptions& options) {
   Json list = Json::array();
   std::string text;
   for (size_t i = 0; i < hits.size(); ++i) {
-    const StoredDocument document = session.reader().fetch(hits[i].part, hits[i].doc);
+    const StoredDocument document = reader.fetch(hits[i].part, hits[i].doc);
     const std::string title = document.fields.contains("title") && document.fields["title"].is_string()
                                   ? document.fields["title"].get<std::string>()
                                   : "";
     Json one = {{"rank", i + 1}, {"id", hits[i].id}, {"score", hits[i].score}};
     text += fmt::format("{:>3}  {:.4f}  {}{}{}\n", i + 1, hits[i].score, hits[i].id,
                         title.empty() ? "" : "  ", title);
-    if (session.reader().spec().keep_fields && session.reader().spec().text) {
+    if (reader.spec().keep_fields && reader.spec().text) {
       const Snippet snippet = make_snippet(plain_text(document.fields, "title"), session.clauses(),
                                            session.searcher().analyzer(), width);
       if (!snippet.text.empty())
@@ -213,12 +224,9 @@ int search_one(const SearchOptions& options) {
     }
     list.push_back(std::move(one));
   }
-  const Json json = {{"query", options.query},
-                     {"mode", to_string(session.mode())},
-                     {"hits", std::move(list)},
-                     {"documents", session.reader().documents()},
-                     {"left_out", session.reader().left_out()},
-                     {"milliseconds", ms}};
+  const Json json = {{"query", options.query},        {"mode", to_string(session.mode())},
+                     {"hits", std::move(list)},       {"documents", reader.documents()},
+                     {"left_out", reader.left_out()}, {"milliseconds", ms}};
   if (hits.empty()) text = "nothing found\n";
   print_result(options.common, json, text);
   log_debug("{:.3f} ms", ms);
@@ -241,17 +249,18 @@ int search_all(SearchOptions options) {
   const size_t k = static_cast<size_t>(options.k.value_or(1000));
   const QueryFiles files(options);
 
-  // Every share of the queries has a session of its own on the same index.
+  // Every share of the queries has a session of its own on the same state of the index.
+  IndexReader reader(options.index, options.degraded);
+  leave_out_damaged(reader, options);
   std::vector<std::vector<Hit>> found(queries.size());
   std::vector<double> times(queries.size());
-  std::vector<std::string> left_out;
   std::mutex mutex;
   Progress progress("search", static_cast<int64_t>(queries.size()), "queries");
   const int64_t count = static_cast<int64_t>(queries.size()),
                 shares = std::min<int64_t>(thread_count(), count);
   parallel_for(shares, 1, [&](int64_t from, int64_t to) {
     for (int64_t share = from; share < to; ++share) {
-      Session session(options, files);
+      Session session(options, files, reader);
       for (int64_t i = count * share / shares; i < count * (share + 1) / shares; ++i) {
         const auto start = std::chrono::steady_clock::now();
         found[static_cast<size_t>(i)] = session.search(queries[static_cast<size_t>(i)], k);
@@ -259,16 +268,15 @@ int search_all(SearchOptions options) {
             std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
         const std::lock_guard lock(mutex);
         progress.advance(1);
-        left_out = session.reader().left_out();
       }
     }
   });
-  for (const auto& line : left_out) log_warning("left out: {}", line);
   if (!options.rerank.empty()) {
+    const bool operators = *options.syntax == QuerySyntax::operators;
     std::vector<RerankQuery> pairs;
     for (size_t i = 0; i < queries.size(); ++i)
-      pairs.push_back({queries[i].id, queries[i].text, std::move(found[i])});
-    IndexReader reader(options.index, options.degraded);
+      pairs.push_back({queries[i].id, operators ? without_operators(queries[i].text) : queries[i].text,
+                       std::move(found[i])});
     rerank(reader, pairs, options.rerank);
     for (size_t i = 0; i < queries.size(); ++i) {
       found[i] = std::move(pairs[i].hits);
@@ -276,34 +284,23 @@ int search_all(SearchOptions options) {
     }
   }
 
-  int64_t hits = 0, empty = 0;
-  std::string text;
-  std::optional<RunWriter> writer;
-  if (!options.output.empty()) writer.emplace(options.output, options.tag);
+  int64_t empty = 0;
+  RunOutput output(options.output, options.tag, options.common);
   for (size_t i = 0; i < queries.size(); ++i) {
     std::vector<RunDoc> docs;
     for (const Hit& hit : found[i]) docs.push_back({hit.id, hit.score});
-    hits += static_cast<int64_t>(docs.size());
     empty += docs.empty();
-    if (writer)
-      writer->add(queries[i].id, docs);
-    else if (!options.common.json)
-      for (size_t rank = 0; rank < docs.size(); ++rank)
-        append_run_line(text, queries[i].id, docs[rank].doc, rank + 1, docs[rank].score, options.tag);
+    output.add(queries[i].id, docs);
   }
-  if (writer) writer->commit();
-  const Json json = {{"queries", queries.size()},      {"hits", hits},
-                     {"without_hits", empty},          {"output", options.output.string()},
-                     {"ms_p50", at_share(times, 0.5)}, {"ms_p95", at_share(times, 0.95)}};
-  const std::string summary =
-      fmt::format("{} queries, {} hits ({} queries without any), {:.3f} ms at the median, {:.3f} ms at 95%",
-                  queries.size(), hits, empty, at_share(times, 0.5), at_share(times, 0.95));
-  if (options.output.empty() && !options.common.json) {
-    std::cout << text;
-    log_info("{}", summary);
-    return 0;
-  }
-  print_result(options.common, json, summary + " -> " + options.output.string() + "\n");
+  output.finish(
+      {{"queries", queries.size()},
+       {"without_hits", empty},
+       {"left_out", reader.left_out()},
+       {"ms_p50", at_share(times, 0.5)},
+       {"ms_p95", at_share(times, 0.95)}},
+      fmt::format("{} queries, {} hits ({} queries without any), {:.3f} ms at the median, {:.3f} ms "
+                  "at 95%",
+                  queries.size(), output.hits(), empty, at_share(times, 0.5), at_share(times, 0.95)));
   return 0;
 }
 

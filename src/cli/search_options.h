@@ -39,9 +39,13 @@ struct SearchOptions {
     field(
         "query", self.query,
         Field{
-            .help = "words, \"a phrase\", +required, -excluded", .positional = true, .value_name = "QUERY"});
+            .help =
+                "words, \"a phrase\", +required, -excluded; the last two bind whatever part finds a document",
+            .positional = true,
+            .value_name = "QUERY"});
     field("queries", self.queries,
-          Field{.help = "search all queries of a file or a BEIR directory, and write a run",
+          Field{.help = "search all queries of a file or a BEIR directory, and write a run (with --json and "
+                        "without -o: print the hits)",
                 .value_name = "FILE"});
     field(
         "output", self.output,
@@ -103,13 +107,12 @@ struct SearchOptions {
           Field{.help = "dense vectors of the queries, as index --dense reads them", .value_name = "FILE"});
     field("query_late", self.query_late,
           Field{.help = "token vectors of the queries, as index --late reads them", .value_name = "FILE"});
-    field(
-        "rerank", self.rerank,
-        Field{
-            .help =
-                "rank the best anew by this command: it reads a JSON object with query and text a line, and "
-                "writes a score a line",
-            .value_name = "COMMAND"});
+    field("rerank", self.rerank,
+          Field{.help = "rank the best anew: by a cross-encoder (its model directory), by the scores of a "
+                        "run (its file), or "
+                        "by a command, which reads a JSON object with query, text and score a line and "
+                        "writes a score a line",
+                .value_name = "MODEL|RUN|COMMAND"});
     field("rerank_depth", self.rerank_depth,
           Field{.help = "how many are ranked anew; others are left out",
                 .min = 1,
@@ -118,7 +121,8 @@ struct SearchOptions {
     field("query_prompt_name", self.query_prompt_name,
           Field{.help = "the encoder's prompt for queries", .value_name = "NAME"});
     field("explain", self.explain, Field{.help = "say why a document has its score"});
-    field("degraded", self.degraded, Field{.help = "answer without segments that are damaged"});
+    field("degraded", self.degraded,
+          Field{.help = "answer without segments that are damaged; all are read first"});
     CommonOptions::fields(self.common, field);
   }
 };

@@ -60,7 +60,7 @@ class Parser {
     } catch (const CLI::ParseError& error) {
       throw Error({.where = app_.get_name(),
                    .found = error.what(),
-                   .advice = fmt::format("see {} --help", app_.get_name())},
+                   .advice = fmt::format("see {} --help{}", app_.get_name(), file_of_that_name())},
                   Fault::usage);
     }
     for (size_t i = 0; i < parsed_.options.size(); ++i) {
@@ -105,6 +105,16 @@ class Parser {
                   .advice = nearest.empty() ? fmt::format("see {} --help", app_.get_name())
                                             : fmt::format("did you mean '{}'?", nearest)},
                  Fault::usage);
+  }
+
+  // Where a verb of two words may have been meant as one with a file: `coppice measure answers RUN`.
+  std::string file_of_that_name() const {
+    const std::string& name = app_.get_name();
+    const std::string file = name.substr(name.rfind(' ') + 1);
+    const bool two_words = std::count(name.begin(), name.end(), ' ') > 1;
+    std::error_code ignored;
+    if (!two_words || !std::filesystem::exists(file, ignored)) return "";
+    return fmt::format("; the file '{0}' is meant by ./{0}", file);
   }
 
   const Verb::Parsed& parsed_;

@@ -180,18 +180,31 @@ constexpr Packing unreadable[] = {
     {"%PDF-", "a PDF file", "turn it into text with pdftotext"},
 };
 
-std::unique_ptr<Unpacker> unpacker_of(RawBytes& raw) {
-  const auto begin = raw.rest();
-  if (begin.starts_with("\x1f\x8b")) return std::make_unique<Gzip>();
+bool is_gzip(std::string_view begin) {
+  return begin.starts_with("\x1f\x8b");
+}
+
+bool is_zstandard(std::string_view begin) {
   const bool skippable =
       begin.size() >= 4 && (begin[0] & 0xF0) == 0x50 && begin.substr(1, 3) == "\x2a\x4d\x18";
-  if (begin.starts_with("\x28\xb5\x2f\xfd") || skippable) return std::make_unique<Zstandard>();
+  return begin.starts_with("\x28\xb5\x2f\xfd") || skippable;
+}
+
+const Packing* find_unreadable(std::string_view begin) {
   for (const auto& packing : unreadable)
-    if (begin.starts_with(packing.begin))
-      throw Error({.where = raw.where(),
-                   .found = packing.name,
-                   .expected = "text, plain or packed by gzip or zstd",
-                   .advice = packing.advice});
+    if (begin.starts_with(packing.begin)) return &packing;
+  return nullptr;
+}
+
+std::unique_ptr<Unpacker> unpacker_of(RawBytes& raw) {
+  const auto begin = raw.rest();
+  if (is_gzip(begin)) return std::make_unique<Gzip>();
+  if (is_zstandard(begin)) return std::make_unique<Zstandard>();
+  if (const Packing* packing = find_unreadable(begin))
+    throw Error({.where = raw.where(),
+                 .found = packing->name,
+                 .expected = "text, plain or packed by gzip or zstd",
+                 .advice = packing->advice});
   return std::make_unique<Plain>();
 }
 
@@ -253,6 +266,10 @@ std::string read_unpacked(ByteSource& source, size_t most) {
                    .found = "more than " + human_bytes(static_cast<double>(most)) + " of text in one file",
                    .expected = "at most so much"});
   }
+}
+
+bool is_packed(std::string_view begin) {
+  return is_gzip(begin) || is_zstandard(begin) || find_unreadable(begin) != nullptr;
 }
 
 std::filesystem::path without_packing(const std::filesystem::path& path) {

@@ -35,6 +35,9 @@ class ByteSource {
 // All bytes of a file, unpacked; more than `most` are an Error.
 std::string read_unpacked(ByteSource& source, size_t most);
 
+// Whether a file that begins so is packed, by gzip or zstd or in a way that ByteSource refuses.
+bool is_packed(std::string_view begin);
+
 // The name without .gz or .zst.
 std::filesystem::path without_packing(const std::filesystem::path& path);
 

@@ -1,7 +1,7 @@
 #pragma once
 // Files of TREC evaluations: runs (ranked lists of documents by query) and relevance judgements. Words are separated by
-// blanks; lines that begin with # and empty lines are passed over. Queries and documents are views into the file, which
-// is mapped and read once; nothing is allocated for a line.
+// blanks; lines that begin with # and empty lines are passed over. Files may be packed by gzip or zstd. Queries and
+// documents are views into the file's text, which is mapped or unpacked and read once; nothing is allocated for a line.
 
 #include <cstdint>
 #include <filesystem>
@@ -13,6 +13,7 @@
 
 #include "base/fields.h"
 #include "base/file.h"
+#include "format/file_text.h"
 
 namespace coppice {
 
@@ -51,7 +52,7 @@ class TrecRun {
   const std::string& where() const { return where_; }
 
  private:
-  std::optional<MappedFile> file_;
+  std::optional<FileText> file_;
   std::string where_;
   std::string_view tag_;
   std::vector<std::vector<RunDoc>> parts_;  // of the file, in order
@@ -83,7 +84,8 @@ struct Judgement {
   double level = 0;
 };
 
-// The file itself; of a BEIR directory, or of its folder qrels, test.tsv or the only table in it. Errors: several, none.
+// The file itself; of a BEIR directory, or of its folder qrels, test.tsv or the only table in it, packed or not. Errors:
+// several, none.
 std::filesystem::path find_judgements(const std::filesystem::path& path);
 
 class TrecJudgements {
@@ -103,7 +105,7 @@ class TrecJudgements {
   const std::string& where() const { return where_; }
 
  private:
-  std::optional<MappedFile> file_;
+  std::optional<FileText> file_;
   std::string where_;
   JudgementFormat format_ = JudgementFormat::qrels;
   std::vector<Judgement> judged_, gathered_;

@@ -1,5 +1,6 @@
 #include <tuple>
 
+#include "format/byte_source.h"
 #include "format/trec.h"
 #include "format/trec_lines.h"
 
@@ -140,10 +141,11 @@ std::filesystem::path find_judgements(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(path)) return path;
   const fs::path folder = fs::is_directory(path / "qrels") ? path / "qrels" : path;
-  if (fs::is_regular_file(folder / "test.tsv")) return folder / "test.tsv";
   std::vector<fs::path> tables;
+  for (const char* name : {"test.tsv", "test.tsv.gz", "test.tsv.zst"})
+    if (fs::is_regular_file(folder / name)) return folder / name;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".tsv") tables.push_back(entry.path());
+    if (without_packing(entry.path()).extension() == ".tsv") tables.push_back(entry.path());
   if (tables.size() == 1) return tables[0];
   throw Error({.where = folder.string(),
                .found = fmt::format("{} tables of judgements", tables.size()),
@@ -152,8 +154,8 @@ std::filesystem::path find_judgements(const std::filesystem::path& path) {
 }
 
 TrecJudgements TrecJudgements::read(const std::filesystem::path& path, JudgementFormat format) {
-  MappedFile file(path);
-  TrecJudgements result = parse(text_of(file, path.string()), format, path.string());
+  FileText file(path);
+  TrecJudgements result = parse(file.text(), format, path.string());
   result.file_ = std::move(file);
   return result;
 }

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "format/trec_words.h"
 
 namespace coppice::trec {
@@ -109,19 +108,6 @@ const Query* find_query(const std::vector<Query>& queries, std::string_view id) 
   const auto at = std::lower_bound(queries.begin(), queries.end(), id,
                                    [](const Query& query, std::string_view name) { return query.id < name; });
   return at != queries.end() && at->id == id ? &*at : nullptr;
-}
-
-// The bytes of a file as text; a compressed file is an Error.
-inline std::string_view text_of(const MappedFile& file, const std::string& where) {
-  const auto bytes = file.bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const bool gzip = text.starts_with("\x1f\x8b"), zstd = text.starts_with("\x28\xb5\x2f\xfd");
-  if (gzip || zstd)
-    throw Error({.where = where,
-                 .found = gzip ? "a gzip file" : "a zstd file",
-                 .expected = "plain text",
-                 .advice = gzip ? "unpack it with gzip -dk" : "unpack it with zstd -d"});
-  return text;
 }
 
 }  // namespace coppice::trec

@@ -135,8 +135,8 @@ TrecRun TrecRun::parse(std::string_view text, const std::string& where) {
 }
 
 TrecRun TrecRun::read(const std::filesystem::path& path) {
-  MappedFile file(path);
-  TrecRun run = parse(text_of(file, path.string()), path.string());
+  FileText file(path);
+  TrecRun run = parse(file.text(), path.string());
   run.file_ = std::move(file);
   return run;
 }

@@ -14,7 +14,7 @@
 namespace coppice::kernels {
 
 enum class Element { f32, bf16 };
-enum class Unit { silu, gelu, gelu_tanh, relu };
+enum class Unit { silu, gelu, gelu_tanh, relu, tanh };
 
 // y[t, r] = sum over k of x[t, k] * w[r, k]: products with a weight matrix as it is stored, (out, in).
 struct ProductArguments {

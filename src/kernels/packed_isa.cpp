@@ -8,6 +8,7 @@ int64_t panel_group_bytes(PackedType type) {
       return 4096;
     case PackedType::f16:
     case PackedType::bf16:
+    case PackedType::bf16_apart:
       return 2048;
     case PackedType::q8_0:
       return 1088;
@@ -18,11 +19,27 @@ int64_t panel_group_bytes(PackedType type) {
       return 640;
     case PackedType::q6_k:
       return 832;
+    case PackedType::f32_2_of_4:
+      return 2176;
+    case PackedType::f16_2_of_4:
+    case PackedType::bf16_2_of_4:
+      return 1152;
+    case PackedType::f32_condensed:
+      return 192;
+    case PackedType::f16_condensed:
+    case PackedType::bf16_condensed:
+      return 128;
   }
   COPPICE_CHECK(false, "every type has a size");
 }
 
+bool is_condensed(PackedType type) {
+  return type == PackedType::f32_condensed || type == PackedType::f16_condensed ||
+         type == PackedType::bf16_condensed;
+}
+
 int64_t packed_groups(PackedType type, int64_t columns) {
+  if (is_condensed(type)) return columns;
   const int64_t step =
       type == PackedType::q4_k || type == PackedType::q6_k ? k_groups * group_columns : group_columns;
   return (columns + step - 1) / step * step / group_columns;
@@ -39,6 +56,7 @@ int64_t panel_bytes(PackedType type, int64_t columns) {
 int64_t tile_group_bytes(RowsType type) {
   switch (type) {
     case RowsType::f32:
+    case RowsType::f32_columns:
       return 128;
     case RowsType::bf16:
       return 64;
@@ -74,9 +92,17 @@ RowsType rows_for(const PackedKernels& kernels, PackedType type) {
   switch (type) {
     case PackedType::f32:
     case PackedType::f16:
+    case PackedType::f32_2_of_4:
+    case PackedType::f16_2_of_4:
       return RowsType::f32;
     case PackedType::bf16:
+    case PackedType::bf16_2_of_4:
+    case PackedType::bf16_apart:
       return kernels.bf16_rows;
+    case PackedType::f32_condensed:
+    case PackedType::f16_condensed:
+    case PackedType::bf16_condensed:
+      return RowsType::f32_columns;
     default:
       return RowsType::int8;
   }

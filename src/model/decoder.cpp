@@ -13,7 +13,9 @@
 #include "model/latent_attention.h"
 #include "model/moe.h"
 #include "model/norm.h"
+#include "model/sentence/pooling.h"
 #include "model/short_conv.h"
+#include "text/routing_vocabulary.h"
 
 namespace coppice {
 namespace {
@@ -67,11 +69,23 @@ struct FfnLoader {
   FfnPart operator()(const MoeSpec& spec) const { return Moe(spec, weights, experts, prefix); }
 };
 
+// Of a model without one, one without entries.
+RoutingVocabulary read_routing_vocabulary(const ModelFiles& files) {
+  const auto& spec = files.spec().routing_vocabulary;
+  if (!spec) return {};
+  const std::string name = "model.routing_vocabulary";
+  return {files.tensor(name).to_integers(), spec->longest, files.spec().vocabulary,
+          files.path().string() + ": " + name};
+}
+
 }  // namespace
 
 struct Decoder::State {
   State(std::shared_ptr<const ModelFiles> files, WeightType type, PackWhen when, const ExpertMemory& memory)
-      : spec(files->spec()), weights(std::move(files), type, when), experts(weights, type, when, memory) {
+      : spec(files->spec()),
+        words(read_routing_vocabulary(*files)),
+        weights(std::move(files), type, when),
+        experts(weights, type, when, memory) {
     const bool multiplied = spec.head != HeadKind::none && spec.tied_embeddings;
     embedding =
         multiplied ? weights.matrix("model.embed_tokens.weight") : weights.table("model.embed_tokens.weight");
@@ -83,22 +97,27 @@ struct Decoder::State {
       if (spec.final_norm) encoder_norm = Norm(spec, weights, "model.encoder.norm");
     }
     load_blocks(blocks, spec.blocks, "model.");
-    for (size_t i = 0; i < blocks.size(); ++i)
-      if (const auto* moe = std::get_if<Moe>(&blocks[i].ffn))
-        load.push_back({static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts()))});
+    add_load(encoder, "encoder.");
+    add_load(blocks, "");
     if (spec.final_norm) final_norm = Norm(spec, weights, "model.norm");
     if (spec.pooler) {
       pooler = weights.matrix("model.pooler.weight");
       pooler_bias = weights.vector("model.pooler.bias");
     }
-    if (spec.head == HeadKind::none) return;
-    if (spec.head == HeadKind::masked) {
-      head_dense = weights.matrix("lm_head.dense.weight");
-      if (spec.head_dense_bias) head_dense_bias = weights.vector("lm_head.dense.bias");
-      head_norm = Norm(spec, weights, "lm_head.norm");
+    if (spec.head != HeadKind::none) load_head();
+    weights.release_packed();
+  }
+
+  void load_head() {
+    const bool classifies = spec.head == HeadKind::classifier;
+    const std::string name = classifies ? "classifier" : "lm_head";
+    if (classifies || spec.head == HeadKind::masked) {
+      head_dense = weights.matrix(name + ".dense.weight");
+      if (spec.head_dense_bias) head_dense_bias = weights.vector(name + ".dense.bias");
+      if (!classifies || spec.head_norm) head_norm = Norm(spec, weights, name + ".norm");
     }
-    head = spec.tied_embeddings ? embedding : weights.matrix("lm_head.weight");
-    if (spec.head_bias) head_bias = weights.vector("lm_head.bias");
+    head = spec.tied_embeddings ? embedding : weights.matrix(name + ".weight");
+    if (spec.head_bias) head_bias = weights.vector(name + ".bias");
   }
 
   void load_blocks(std::vector<Block>& into, const std::vector<BlockSpec>& specs, const std::string& stack) {
@@ -124,9 +143,18 @@ struct Decoder::State {
     }
   }
 
+  void add_load(const std::vector<Block>& stack, const std::string& name) {
+    for (size_t i = 0; i < stack.size(); ++i)
+      if (const auto* moe = std::get_if<Moe>(&stack[i].ffn))
+        load.push_back(
+            {static_cast<int64_t>(i), std::vector<int64_t>(static_cast<size_t>(moe->experts())), name});
+  }
+
   void check_tokens(std::span<const int32_t> tokens, int64_t past) const;
   void check_texts(const Input& input) const;
   void check(std::span<const Input> inputs) const;
+  // Sets the routing id of every row: by the tokens up to it, or by the whole sequences.
+  void find_words(Pass& pass, std::span<const Input> inputs, bool causal) const;
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
   void run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x, std::vector<float>& normed,
                   std::vector<float>& y);
@@ -137,10 +165,13 @@ struct Decoder::State {
   std::vector<float> encode(const Pass& first, std::span<const Input> inputs);
   // The hidden states behind the final norm.
   std::vector<float> run(Pass& pass, std::span<const Input> inputs);
+  std::vector<float> head_input(const Pass& pass, std::span<const Input> inputs,
+                                const std::vector<float>& hidden_states) const;
   std::vector<float> logits(const Pass& pass, std::span<const Input> inputs,
                             const std::vector<float>& hidden_states);
 
   ModelSpec spec;
+  RoutingVocabulary words;
   WeightStore weights;
   ExpertStore experts;
   Matrix embedding, positions, token_types, head_dense, head, pooler;
@@ -149,6 +180,7 @@ struct Decoder::State {
   Norm embedding_norm, encoder_norm, final_norm, head_norm;
   std::vector<float> head_dense_bias, head_bias, pooler_bias;
   std::vector<ExpertLoad> load;
+  Silence silence;
   KvOptions kv_options;
   bool has_run = false;
 };
@@ -226,6 +258,16 @@ void Decoder::State::check_tokens(std::span<const int32_t> tokens, int64_t past)
                    .expected = fmt::format("0 to {}", spec.vocabulary - 1)});
 }
 
+void Decoder::State::find_words(Pass& pass, std::span<const Input> inputs, bool causal) const {
+  if (!spec.routing_vocabulary) return;
+  pass.words.clear();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto ids = causal ? words.ending(pass.slices[i].cache->tokens(), inputs[i].tokens)
+                            : words.covering(inputs[i].tokens);
+    pass.words.insert(pass.words.end(), ids.begin(), ids.end());
+  }
+}
+
 // x[row] = the token's vector, scaled, plus that of its position if positions are learned, plus that of its
 // text if texts have vectors; normed if the model does so.
 void Decoder::State::embed(const Pass& pass, std::span<const Input> inputs, float* x) const {
@@ -268,7 +310,8 @@ void Decoder::State::look_ahead(const Pass& pass, std::vector<Block>& stack, siz
 void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x,
                                 std::vector<float>& normed, std::vector<float>& y) {
   pass.layer = 0;
-  auto moe_load = load.begin();
+  pass.silence = &silence;
+  auto moe_load = std::ranges::find(load, pass.stack, &ExpertLoad::stack);
   for (auto& block : stack) {
     const auto norm = [&](const char* name, const Norm& part, const float* from, float* to) {
       const ProfiledPart timed(Part::norm);
@@ -348,6 +391,7 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
 std::vector<float> Decoder::State::encode(const Pass& first, std::span<const Input> inputs) {
   Pass pass = first;
   pass.stack = "encoder.";
+  find_words(pass, inputs, false);
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
@@ -363,6 +407,7 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
   constexpr double packed_before_a_pass = 0.125;
   if (has_run) weights.pack_more(packed_before_a_pass);
   has_run = true;
+  find_words(pass, inputs, is_causal(spec));
   const auto size = static_cast<size_t>(pass.rows * pass.width);
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
@@ -374,21 +419,34 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
   return x;
 }
 
+// The rows that logits are asked for: of tokens, or of a classifier one for each text.
+std::vector<float> Decoder::State::head_input(const Pass& pass, std::span<const Input> inputs,
+                                              const std::vector<float>& hidden_states) const {
+  std::vector<float> x;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Slice& slice = pass.slices[i];
+    if (inputs[i].no_logits || slice.count == 0) continue;
+    const float* rows = hidden_states.data() + slice.begin * pass.width;
+    if (spec.head == HeadKind::classifier && spec.head_pooling == HeadPooling::mean) {
+      const auto mean = pool_tokens(
+          Pooling::mean, std::span(rows, static_cast<size_t>(slice.count * pass.width)), pass.width);
+      x.insert(x.end(), mean.begin(), mean.end());
+      continue;
+    }
+    const bool first = spec.head == HeadKind::classifier;
+    const int64_t begin = first || inputs[i].all_logits ? 0 : slice.count - 1, end = first ? 1 : slice.count;
+    x.insert(x.end(), rows + begin * pass.width, rows + end * pass.width);
+  }
+  return x;
+}
+
 std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Input> inputs,
                                           const std::vector<float>& hidden_states) {
   const ProfiledPart timed(Part::head);
-  std::vector<float> x(hidden_states.size());  // the rows that are asked for
-  int64_t wanted = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const Slice& slice = pass.slices[i];
-    const int64_t last = inputs[i].no_logits ? slice.count : std::max<int64_t>(0, slice.count - 1);
-    const int64_t begin = inputs[i].all_logits ? 0 : last;
-    const float* from = hidden_states.data() + (slice.begin + begin) * pass.width;
-    std::copy_n(from, (slice.count - begin) * pass.width, x.data() + wanted * pass.width);
-    wanted += slice.count - begin;
-  }
+  std::vector<float> x = head_input(pass, inputs, hidden_states);
+  const int64_t wanted = static_cast<int64_t>(x.size()) / pass.width;
   if (wanted == 0) return {};
-  if (spec.head == HeadKind::masked) {
+  if (spec.head == HeadKind::masked || spec.head == HeadKind::classifier) {
     Pass part = pass;
     part.rows = wanted;
     std::vector<float> y(x.size());
@@ -398,15 +456,19 @@ std::vector<float> Decoder::State::logits(const Pass& pass, std::span<const Inpu
     for_each_row(part, [&](int64_t row) {
       pass.kernels.activate(unit, y.data() + row * pass.width, nullptr, pass.width);
     });
-    head_norm.forward(part, y.data(), x.data());
+    if (head_norm)
+      head_norm.forward(part, y.data(), x.data());
+    else
+      x = std::move(y);
     if (pass.trace) pass.trace("head", wanted, pass.width, x.data());
   }
   if (spec.logit_scale != 1)
     for (float& value : x) value *= static_cast<float>(spec.logit_scale);
-  std::vector<float> logits(static_cast<size_t>(wanted * spec.vocabulary));
+  const int64_t count = logit_count(spec);
+  std::vector<float> logits(static_cast<size_t>(wanted * count));
   const LinearJob output[] = {{head, head_bias, x.data(), logits.data()}};
   run_linear(pass.kernels, output, wanted);
-  if (pass.trace) pass.trace("logits", wanted, spec.vocabulary, logits.data());
+  if (pass.trace) pass.trace("logits", wanted, count, logits.data());
   return logits;
 }
 
@@ -431,7 +493,7 @@ std::vector<float> in_one_pass(const Decoder& decoder, std::span<const Decoder::
   }
   auto result = work(pass);
   // Only now do the new positions count: a pass that failed leaves the caches as they were.
-  for (const auto& slice : pass.slices) slice.cache->advance(slice.count);
+  for (size_t i = 0; i < inputs.size(); ++i) pass.slices[i].cache->advance(inputs[i].tokens);
   return result;
 }
 
@@ -471,7 +533,8 @@ void require_generator(const ModelSpec& spec, const std::string& where) {
   if (!is_causal(spec))
     found = "a text encoder, whose attention sees both ways";
   else if (spec.head != HeadKind::linear)
-    found = "a model without an output head";
+    found = spec.head == HeadKind::classifier ? "a model that classifies texts"
+                                              : "a model without an output head";
   if (found != nullptr)
     throw Error({.where = where,
                  .found = found,
@@ -534,6 +597,10 @@ void Decoder::reset_expert_load() {
   for (auto& layer : state_->load) std::fill(layer.tokens.begin(), layer.tokens.end(), 0);
 }
 
+const Silence& Decoder::silence() const {
+  return state_->silence;
+}
+
 ExpertTraffic Decoder::expert_traffic() const {
   return state_->experts.traffic();
 }
@@ -556,27 +623,32 @@ void Decoder::set_top_k(int64_t top_k) {
            .expected = fmt::format("1 to the {} experts of layer {}", layer.tokens.size(), layer.layer)},
           Fault::usage);
   ModelSpec changed = state_->spec;
-  for (auto& block : changed.blocks)
-    if (MoeSpec* moe = moe_of(block)) {
-      moe->top_k = top_k;
-      validate(*moe, "experts");  // groups of experts may not allow every number
-    }
+  const auto change = [top_k](std::vector<BlockSpec>& blocks) {
+    for (auto& block : blocks)
+      if (MoeSpec* moe = moe_of(block)) {
+        moe->top_k = top_k;
+        validate(*moe, "experts");  // groups of experts, and words, may not allow every number
+      }
+  };
+  change(changed.blocks);
+  if (changed.encoder) change(changed.encoder->blocks);
   state_->spec = std::move(changed);
-  for (auto& block : state_->blocks)
-    if (auto* moe = std::get_if<Moe>(&block.ffn)) moe->set_top_k(top_k);
+  for (auto* stack : {&state_->encoder, &state_->blocks})
+    for (auto& block : *stack)
+      if (auto* moe = std::get_if<Moe>(&block.ffn)) moe->set_top_k(top_k);
 }
 
 int64_t Decoder::bytes_per_token() const {
   const State& state = *state_;
   int64_t bytes = state.embedding.row_bytes() + state.head.bytes();
-  auto load = state.load.begin();
+  auto load = std::ranges::find(state.load, std::string(), &ExpertLoad::stack);
   for (const auto& block : state.blocks) {
     std::visit([&](const auto& mixer) { bytes += mixer.bytes(); }, block.mixer);
     if (block.cross) bytes += block.cross->bytes();
     if (const auto* moe = std::get_if<Moe>(&block.ffn))
       bytes += moe->bytes_per_token(*load++);
     else
-      bytes += std::get<DenseFfn>(block.ffn).bytes();
+      bytes += std::get<DenseFfn>(block.ffn).bytes(state.silence);
   }
   return bytes;
 }

@@ -18,8 +18,9 @@ struct KvOptions;
 class EncodedSource;
 
 // What matrices are multiplied as. Activations meet f32 and f16 as floats; bf16 as bf16 where the processor multiplies
-// them (avx512_bf16), else as floats; integers as bytes with a scale for every 32.
-enum class WeightType { as_stored, f32, bf16, q8_0, q4_0 };
+// them (avx512_bf16), else as floats; integers as bytes with a scale for every 32. K types are blocks of 256 columns:
+// matrices whose rows are not whole blocks become q8_0 instead.
+enum class WeightType { as_stored, f32, bf16, q8_0, q4_0, q6_k, q4_k };
 
 template <>
 struct EnumNames<WeightType> {
@@ -28,7 +29,9 @@ struct EnumNames<WeightType> {
                                                          {WeightType::f32, "f32"},
                                                          {WeightType::bf16, "bf16"},
                                                          {WeightType::q8_0, "q8_0"},
-                                                         {WeightType::q4_0, "q4_0"}});
+                                                         {WeightType::q4_0, "q4_0"},
+                                                         {WeightType::q6_k, "q6_k"},
+                                                         {WeightType::q4_k, "q4_k"}});
 };
 
 // When weights are packed into the panels that they are multiplied from (model/weights.h).
@@ -37,10 +40,21 @@ enum class PackWhen {
   between_passes,  // an eighth before each pass but the first, which so begins at once; the results are the same
 };
 
-// Which experts tokens went to; one per MoE layer.
+// Which experts tokens went to; one per MoE layer, those of an encoder first.
 struct ExpertLoad {
   int64_t layer = 0;
   std::vector<int64_t> tokens;  // per expert
+  std::string stack = {};       // "encoder." of an encoder's
+};
+
+// Neurons of feed-forwards that may be exactly 0, and how many of them were, and were few enough others left, so that the
+// down projection did not read their weights; counted in passes over one token.
+struct Silence {
+  int64_t neurons = 0, skipped = 0;
+
+  double share() const {
+    return neurons > 0 ? static_cast<double>(skipped) / static_cast<double>(neurons) : 0;
+  }
 };
 
 // What experts of separate storage may take of the memory.
@@ -99,8 +113,8 @@ class Decoder {
   std::vector<std::shared_ptr<const EncodedSource>> encode(std::span<const std::span<const int32_t>> sources,
                                                            const TraceSink& trace = {});
 
-  // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats. An Input that
-  // would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways
+  // Logits, row after row: for each input in order, its requested rows of `vocabulary` floats, or of a classifier one
+  // row of `labels` floats. An Input that would exceed the context, a token id outside the vocabulary, or a cache for a model that sees both ways
   // (is_causal), is an Error before any work. A model without an output head is one too.
   std::vector<float> forward(std::span<const Input> inputs, const TraceSink& trace = {});
 
@@ -118,12 +132,15 @@ class Decoder {
   ExpertTraffic expert_traffic() const;
   void reset_expert_traffic();
 
+  // Since the start.
+  const Silence& silence() const;
+
   // Uses the best `top_k` experts of every mixture instead of the model's own number. More than there are, or
   // a model without mixtures, is an Error.
   void set_top_k(int64_t top_k);
 
   // Bytes of weights that decoding one token reads (averaged over tokens seen so far for experts of unequal
-  // width).
+  // width and for neurons that are 0).
   int64_t bytes_per_token() const;
 
  private:

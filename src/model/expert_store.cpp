@@ -97,8 +97,8 @@ ExpertStore::~ExpertStore() {
   thread_.join();
 }
 
-int64_t ExpertStore::add(const std::vector<std::string>& names) {
-  Entry added{.names = names, .matrices = {}};
+int64_t ExpertStore::add(const std::vector<std::string>& names, bool silent_neurons) {
+  Entry added{.names = names, .matrices = {}, .silent_neurons = silent_neurons};
   for (const auto& name : names) added.matrices.push_back(weights_.panels(name));
   const std::lock_guard lock(mutex_);
   entries_.push_back(std::move(added));
@@ -118,13 +118,18 @@ void ExpertStore::place(Entry& expert, std::byte* memory) const {
   }
 }
 
+// A matrix as it lies in the file; that is when its panels are chosen, which may be smaller than their place.
+LatePanels ExpertStore::source_of(Entry& expert, size_t matrix) const {
+  auto [rows, memory] = weights_.stored(expert.names[matrix]);
+  const bool is_down = matrix + 1 == expert.names.size();
+  weights_.choose_panels(expert.matrices[matrix], rows, is_down && expert.silent_neurons);
+  return {std::move(rows), std::move(memory), nullptr};
+}
+
 // Lets its matrices be multiplied straight from the file.
 void ExpertStore::lay_open(Entry& expert) const {
   expert.late.clear();
-  for (const auto& name : expert.names) {
-    auto [source, memory] = weights_.stored(name);
-    expert.late.push_back({std::move(source), std::move(memory), nullptr});
-  }
+  for (size_t i = 0; i < expert.names.size(); ++i) expert.late.push_back(source_of(expert, i));
   for (size_t i = 0; i < expert.late.size(); ++i) expert.matrices[i].late = &expert.late[i];
   expert.state = State::straight;
 }
@@ -261,15 +266,14 @@ void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
       bytes = 0;
     };
     for (const int64_t number : experts) {
-      const Entry& expert = entry(number);
+      Entry& expert = entry(number);
       for (size_t i = 0; i < expert.names.size(); ++i) {
         const Matrix& matrix = expert.matrices[i];
-        auto [rows, memory] = weights_.stored(expert.names[i]);
-        if (memory == nullptr) advise(rows.bytes, MADV_WILLNEED);
-        bytes += static_cast<int64_t>(rows.bytes.size());
-        jobs.push_back(
-            {matrix.packed, rows, const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data))});
-        sources.push_back({std::move(rows), std::move(memory), nullptr});
+        const LatePanels& late = sources.emplace_back(source_of(expert, i));
+        if (late.memory == nullptr) advise(late.source.bytes, MADV_WILLNEED);
+        bytes += static_cast<int64_t>(late.source.bytes.size());
+        jobs.push_back({matrix.panel_shape, late.source,
+                        const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data))});
         if (bytes >= bytes_at_once) flush();
       }
     }

@@ -48,8 +48,9 @@ class ExpertStore {
   ExpertStore(const ExpertStore&) = delete;
   ExpertStore& operator=(const ExpertStore&) = delete;
 
-  // Takes up an expert and gives its number, the one after the last expert's.
-  int64_t add(const std::vector<std::string>& names);
+  // Takes up an expert and gives its number, the one after the last expert's. The last matrix is the down projection, of
+  // neurons that may be silent (FfnBank).
+  int64_t add(const std::vector<std::string>& names, bool silent_neurons = false);
   // Its matrices in the order of their names, with their data while the expert is held.
   std::span<const Matrix> matrices(int64_t expert) const { return entry(expert).matrices; }
 
@@ -93,6 +94,7 @@ class ExpertStore {
   struct Entry {
     std::vector<std::string> names;
     std::vector<Matrix> matrices;
+    bool silent_neurons = false;
     std::vector<LatePanels> late;  // of each matrix that is multiplied straight from the file
     std::byte* memory = nullptr;
     State state = State::absent;
@@ -109,6 +111,7 @@ class ExpertStore {
   void let_go(std::span<const int64_t> experts);
   void place(Entry& expert, std::byte* memory) const;
   void lay_open(Entry& expert) const;
+  LatePanels source_of(Entry& expert, size_t matrix) const;
   std::byte* free_slot(uint64_t used_until);
   void settle(std::span<const int64_t> experts, bool packed);
   void pack(std::span<const int64_t> experts, bool ahead);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
+#include <optional>
 
 namespace coppice {
 
@@ -15,6 +18,8 @@ kernels::Unit unit_of(Activation activation) {
       return kernels::Unit::gelu_tanh;
     case Activation::relu:
       return kernels::Unit::relu;
+    case Activation::tanh:
+      return kernels::Unit::tanh;
   }
   COPPICE_CHECK(false, "every activation has a kernel");
 }
@@ -28,7 +33,10 @@ FfnBank load_bank(WeightStore& weights, const std::string& prefix, bool gated, b
   };
   if (gated) bank.gate = load("gate_proj.weight");
   bank.up = load("up_proj.weight");
-  bank.down = transpose_down ? weights.transposed(down) : weights.matrix(down);
+  if (transpose_down)
+    bank.down = weights.transposed(down);
+  else
+    bank.down = bank.has_silent_neurons() ? weights.matrix_of_neurons(down) : weights.matrix(down);
   if (bias) {
     if (gated) bank.gate_bias = weights.vector(prefix + "gate_proj.bias");
     bank.up_bias = weights.vector(prefix + "up_proj.bias");
@@ -97,7 +105,13 @@ void down_of_rows(const Pass& pass, const FfnJob& job, int64_t begin, int64_t en
   add_bias(pass.kernels, job.bank->down_bias, begin, end - begin, job.tokens(pass), out, stride);
 }
 
+constexpr auto all_rows_types = std::to_array({kernels::RowsType::f32, kernels::RowsType::bf16,
+                                               kernels::RowsType::int8, kernels::RowsType::f32_columns});
+
 using PanelOutput = std::array<float, kernels::largest_tile * panel_rows>;
+
+// Above this share of neurons it is faster to read all of them in one stream (docs/performance.md has the measurement).
+constexpr double most_chosen_neurons = 0.125;
 
 // All jobs of one call, and the tiles of those in panels.
 class Run {
@@ -110,7 +124,7 @@ class Run {
  private:
   // Tiles of one form for all jobs that want it.
   struct Tiles {
-    std::array<PackedRows, 3> of_type;  // by RowsType
+    std::array<PackedRows, all_rows_types.size()> of_type;  // by RowsType
     const PackedRows& of(kernels::RowsType type) const { return of_type[static_cast<size_t>(type)]; }
     PackedRows& of(kernels::RowsType type) { return of_type[static_cast<size_t>(type)]; }
   };
@@ -121,9 +135,10 @@ class Run {
     bool writes = false;  // they hold nothing yet
   };
 
-  kernels::RowsType rows_type(const Matrix& w) const { return rows_for(packed_, w.packed); }
+  kernels::RowsType rows_type(const Matrix& w) const { return rows_for(packed_, w.panel_shape.type); }
   void arrange();
-  void hidden_panels(size_t index, int64_t begin, int64_t end) const;
+  void choose_neurons();
+  void hidden_panels(size_t index, int64_t begin, int64_t end);
   void down_panels(size_t index, int64_t begin, int64_t end, bool writes) const;
   void add_output(const FfnJob& job, int64_t first_token, int64_t tokens, const Columns& columns,
                   const float* out) const;
@@ -139,6 +154,11 @@ class Run {
   std::vector<float> hidden_;
   Tiles* inputs_ = nullptr;
   Tiles* middles_ = nullptr;
+  // Of jobs that can choose, tile after tile of all of them: which neurons of each group are not 0 for every token; and
+  // then their list, if it is short.
+  std::vector<size_t> first_tile_;  // of each job
+  std::vector<std::vector<uint32_t>> active_;
+  std::vector<std::optional<std::vector<int32_t>>> chosen_;
 };
 
 // Cuts tokens into tiles, and packs the inputs.
@@ -146,7 +166,7 @@ void Run::arrange() {
   thread_local Tiles inputs, middles;  // kept for their memory
   inputs_ = &inputs;
   middles_ = &middles;
-  std::array<bool, 3> wants_input{}, wants_middle{};
+  std::array<bool, all_rows_types.size()> wants_input{}, wants_middle{};
   std::vector<std::span<const int32_t>> rows;
   for (const auto& job : jobs_) {
     rows.push_back(job.rows);
@@ -156,7 +176,7 @@ void Run::arrange() {
     wants_middle[static_cast<size_t>(rows_type(job.bank->down))] = true;
   }
   std::vector<TokenList> lists(jobs_.size());
-  for (const auto type : {kernels::RowsType::f32, kernels::RowsType::bf16, kernels::RowsType::int8}) {
+  for (const auto type : all_rows_types) {
     const auto index = static_cast<size_t>(type);
     const auto arranged = [&](PackedRows& tiles, bool middle) {
       for (size_t i = 0; i < jobs_.size(); ++i) {
@@ -174,10 +194,47 @@ void Run::arrange() {
     arranged(inputs.of_type[index], false);
     inputs.of_type[index].fill(packed_, x_, pass_.width, rows);
   }
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    first_tile_.push_back(active_.size());
+    const Matrix& down = jobs_[i].bank->down;
+    if (!down.can_choose_columns) continue;
+    active_.resize(active_.size() + middles_->of(rows_type(down)).tiles(i).size(),
+                   std::vector<uint32_t>(static_cast<size_t>((down.columns + panel_rows - 1) / panel_rows)));
+  }
+  first_tile_.push_back(active_.size());
+}
+
+// Bit r: neuron r of the panel is not 0 for all tokens.
+uint32_t active_neurons(const PanelOutput& out, int64_t tokens, int64_t count) {
+  uint32_t active = 0;
+  for (int64_t t = 0; t < tokens; ++t)
+    for (int64_t r = 0; r < count; ++r)
+      active |= static_cast<uint32_t>(out[static_cast<size_t>(t * panel_rows + r)] != 0) << r;
+  return active;
+}
+
+// Makes lists of the neurons that are not 0.
+void Run::choose_neurons() {
+  chosen_.resize(active_.size());
+  for (size_t i = 0; i < jobs_.size(); ++i)
+    for (size_t tile = first_tile_[i]; tile < first_tile_[i + 1]; ++tile) {
+      int64_t count = 0;
+      for (const uint32_t group : active_[tile]) count += std::popcount(group);
+      const int64_t width = jobs_[i].width();
+      Silence* silence = pass_.rows == 1 ? pass_.silence : nullptr;
+      if (silence != nullptr) silence->neurons += width;
+      if (static_cast<double>(count) > most_chosen_neurons * static_cast<double>(width)) continue;
+      if (silence != nullptr) silence->skipped += width - count;
+      auto& chosen = chosen_[tile].emplace();
+      chosen.reserve(static_cast<size_t>(count));
+      for (size_t group = 0; group < active_[tile].size(); ++group)
+        for (uint32_t left = active_[tile][group]; left != 0; left &= left - 1)
+          chosen.push_back(static_cast<int32_t>(group * panel_rows) + std::countr_zero(left));
+    }
 }
 
 // Hidden neurons [begin, end) in whole panels: gate, up, unit, and the form that `down` takes.
-void Run::hidden_panels(size_t index, int64_t begin, int64_t end) const {
+void Run::hidden_panels(size_t index, int64_t begin, int64_t end) {
   const FfnJob& job = jobs_[index];
   const FfnBank& bank = *job.bank;
   const kernels::RowsType middle_type = rows_type(bank.down);
@@ -187,7 +244,7 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) const {
   const auto project = [&](const Matrix& w, const std::byte* panel, const std::vector<float>& bias,
                            int64_t row, size_t i, PanelOutput& out) {
     const Tile& tile = inputs_->of(rows_type(w)).tiles(index)[i];
-    packed_.product(w.packed, panel, kernels::packed_groups(w.packed, w.columns), tile.data, tile.tokens,
+    packed_.product(w.panel_shape.type, panel, w.groups(), tile.data, tile.tokens,
                     out.data());
     add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tile.tokens, out.data(),
              panel_rows);
@@ -203,8 +260,12 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) const {
       pass_.kernels.activate(bank.unit, out.data(), bank.gated ? up.data() : nullptr, tokens * panel_rows);
       std::array<const float*, kernels::largest_tile> neurons{};
       for (int64_t t = 0; t < tokens; ++t) neurons[static_cast<size_t>(t)] = out.data() + t * panel_rows;
-      packed_.pack_rows(middle_type, neurons.data(), tokens, std::min(panel_rows, job.width() - row),
+      const int64_t count = std::min(panel_rows, job.width() - row);
+      packed_.pack_rows(middle_type, neurons.data(), tokens, count,
                         middles[i].group(row / panel_rows, middle_type));
+      if (bank.down.can_choose_columns)
+        active_[first_tile_[index] + i][static_cast<size_t>(row / panel_rows)] =
+            active_neurons(out, tokens, count);
     }
   }
 }
@@ -227,14 +288,21 @@ void Run::add_output(const FfnJob& job, int64_t first_token, int64_t tokens, con
 void Run::down_panels(size_t index, int64_t begin, int64_t end, bool writes) const {
   const FfnJob& job = jobs_[index];
   const Matrix& w = job.bank->down;
-  const int64_t groups = kernels::packed_groups(w.packed, w.columns);
+  const auto tiles = middles_->of(rows_type(w)).tiles(index);
+  const kernels::PackedType type = w.panel_shape.type;
   alignas(64) PanelOutput out;
   thread_local PanelRoom room;
   for (int64_t row = begin; row < end; row += panel_rows) {
     const int64_t count = std::min(panel_rows, w.rows - row);
     const std::byte* panel = w.panel(row / panel_rows, room);
-    for (const Tile& tile : middles_->of(rows_type(w)).tiles(index)) {
-      packed_.product(w.packed, panel, groups, tile.data, tile.tokens, out.data());
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      const Tile& tile = tiles[i];
+      const auto* chosen = w.can_choose_columns ? &chosen_[first_tile_[index] + i] : nullptr;
+      if (chosen != nullptr && *chosen)
+        packed_.product_of_columns(type, panel, (*chosen)->data(), static_cast<int64_t>((*chosen)->size()),
+                                   tile.data, tile.tokens, out.data());
+      else
+        packed_.product(type, panel, w.groups(), tile.data, tile.tokens, out.data());
       add_bias(pass_.kernels, job.bank->down_bias, row, count, tile.tokens, out.data(), panel_rows);
       add_output(job, tile.first, tile.tokens, {row, count, panel_rows, writes}, out.data());
     }
@@ -285,6 +353,7 @@ void Run::run() {
     else
       hidden_of_rows(pass_, jobs_[i], task.begin, task.end, x_, hidden_.data() + offsets_[i]);
   });
+  choose_neurons();
   const JobSize output[] = {{pass_.width, work}};
   run_in_tasks(output, [&](const RowTask& task) { outputs(task.begin, task.end); });
 }
@@ -293,6 +362,12 @@ void Run::run() {
 
 void run_ffn(const Pass& pass, std::span<const FfnJob> jobs, const float* x, float* y, bool goes_on) {
   Run(pass, jobs, x, y, goes_on).run();
+}
+
+int64_t DenseFfn::bytes(const Silence& silence) const {
+  const int64_t all = bank_.bytes_per_neuron() * bank_.up.rows;
+  if (!bank_.down.can_choose_columns) return all;
+  return all - std::llround(silence.share() * static_cast<double>(bank_.down.bytes()));
 }
 
 void DenseFfn::forward(const Pass& pass, const float* x, float* y) {

@@ -22,6 +22,10 @@ struct FfnBank {
   bool gated = true, down_is_transposed = false;
   kernels::Unit unit = kernels::Unit::silu;
 
+  // Whether neurons may well be exactly 0. The down projection then reads only the others of a tile of tokens, if they are
+  // few.
+  bool has_silent_neurons() const { return unit == kernels::Unit::relu; }
+
   int64_t bytes_per_neuron() const {
     return gate.row_bytes() * (gated ? 2 : 1) + down.bytes() / std::max<int64_t>(1, up.rows);
   }
@@ -54,7 +58,8 @@ class DenseFfn {
       : bank_(load_bank(weights, prefix, spec.gated, spec.bias, spec.activation)) {}
 
   void forward(const Pass& pass, const float* x, float* y);
-  int64_t bytes() const { return bank_.bytes_per_neuron() * bank_.up.rows; }
+  // Bytes that a token reads.
+  int64_t bytes(const Silence& silence) const;
 
  private:
   FfnBank bank_;

@@ -160,7 +160,8 @@ struct StateMaker {
 
 }  // namespace
 
-KvCache::KvCache(const ModelSpec& spec, const KvOptions& options) : context_(spec.context) {
+KvCache::KvCache(const ModelSpec& spec, const KvOptions& options)
+    : context_(spec.context), keeps_tokens_(spec.routing_vocabulary.has_value()) {
   KvOptions shared = options;
   shared.pool = pool_of(options);
   for (const auto& block : spec.blocks) layers_.push_back(std::visit(StateMaker{spec, shared}, block.mixer));
@@ -170,7 +171,9 @@ void KvCache::reserve(int64_t count) {
   for (auto& layer : layers_) std::visit([&](auto& state) { state.reserve(length_, count); }, layer);
 }
 
-void KvCache::advance(int64_t count) {
+void KvCache::advance(std::span<const int32_t> tokens) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  if (keeps_tokens_) tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   for (auto& layer : layers_) std::visit([&](auto& state) { state.advance(count); }, layer);
   length_ += count;
 }
@@ -178,6 +181,7 @@ void KvCache::advance(int64_t count) {
 void KvCache::truncate(int64_t length) {
   COPPICE_CHECK(length >= least_length() && length <= length_, "a length that can be gone back to");
   for (auto& layer : layers_) std::visit([&](auto& state) { state.truncate(length_, length); }, layer);
+  if (keeps_tokens_) tokens_.resize(static_cast<size_t>(length));
   length_ = length;
 }
 
@@ -190,7 +194,7 @@ int64_t KvCache::least_length() const {
 }
 
 int64_t KvCache::bytes() const {
-  int64_t bytes = 0;
+  auto bytes = static_cast<int64_t>(tokens_.size() * sizeof(int32_t));
   for (const auto& layer : layers_)
     bytes += std::visit([](const auto& state) { return state.bytes(); }, layer);
   return bytes;

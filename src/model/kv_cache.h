@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -148,13 +149,16 @@ class KvCache {
   int64_t context() const { return context_; }
   int64_t layers() const { return static_cast<int64_t>(layers_.size()); }
 
-  // Makes room for `count` more positions, which layers then write; they count once `advance` is called, so
-  // that a pass that fails leaves the cache as it was. A pool that has too little is an Error.
+  // Makes room for `count` more positions, which layers then write; they count once `advance` is called with their
+  // tokens, so that a pass that fails leaves the cache as it was. A pool that has too little is an Error.
   void reserve(int64_t count);
-  void advance(int64_t count);
+  void advance(std::span<const int32_t> tokens);
   // Forgets the positions from `length` on; at least `least_length`.
   void truncate(int64_t length);
   int64_t least_length() const;
+
+  // The tokens of the positions, if the model has a routing vocabulary: words reach back.
+  std::span<const int32_t> tokens() const { return tokens_; }
 
   // The state of a layer, of the kind that its mixer has.
   template <class State>
@@ -170,6 +174,8 @@ class KvCache {
 
  private:
   int64_t length_ = 0, context_ = 0;
+  bool keeps_tokens_;
+  std::vector<int32_t> tokens_;
   std::vector<MixerState> layers_;
 };
 

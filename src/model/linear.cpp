@@ -55,14 +55,13 @@ void run_panels(const kernels::Kernels& kernels, const kernels::PackedKernels& p
                 const RowTask& task, const PackedRows& x) {
   constexpr int64_t panel_rows = kernels::panel_rows;
   const Matrix& w = job.weights;
-  const int64_t groups = kernels::packed_groups(w.packed, w.columns);
   alignas(64) std::array<float, kernels::largest_tile * panel_rows> out;
   thread_local PanelRoom room;
   for (int64_t row = task.begin; row < task.end; row += panel_rows) {
     const int64_t count = std::min(panel_rows, w.rows - row);
     const std::byte* panel = w.panel(row / panel_rows, room);
     for (const Tile& tile : x.tiles(0)) {
-      packed.product(w.packed, panel, groups, tile.data, tile.tokens, out.data());
+      packed.product(w.panel_shape.type, panel, w.groups(), tile.data, tile.tokens, out.data());
       add_bias(kernels, job.bias, row, count, tile.tokens, out.data(), panel_rows);
       for (int64_t t = 0; t < tile.tokens; ++t)
         std::copy_n(out.data() + t * panel_rows, count, job.y + (tile.first + t) * w.rows + row);
@@ -89,7 +88,7 @@ void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs
     const Matrix& w = jobs[i].weights;
     sizes.push_back({w.rows, w.columns * tokens});
     if (w.form != MatrixForm::panels) continue;
-    const kernels::RowsType type = rows_for(packed, w.packed);
+    const kernels::RowsType type = rows_for(packed, w.panel_shape.type);
     size_t& input = input_of[i];
     while (input < used && (inputs[input].x != jobs[i].x || inputs[input].columns != w.columns ||
                             inputs[input].rows.type() != type))

@@ -124,7 +124,7 @@ MemoryPlan plan_memory(const ModelFiles& files, const Workload& work) {
   plan.cache_bytes = plan.cache_read_per_token * work.sequences;
   // The residual stream three times, queries, keys and values about as often, hidden neurons, and logits.
   plan.pass_bytes =
-      4 * (work.rows * (6 * spec.width + 2 * widest_ffn(spec)) + work.logit_rows * spec.vocabulary);
+      4 * (work.rows * (6 * spec.width + 2 * widest_ffn(spec)) + work.logit_rows * logit_count(spec));
   const ParameterCount count = count_parameters(spec);
   const int64_t looked_up =
       spec.tied_embeddings || spec.head == HeadKind::none ? 0 : spec.vocabulary * spec.width;

@@ -254,11 +254,11 @@ void ModelDirectory::check_spare_head(const TensorView& head) const {
 }
 
 void ModelDirectory::check_neuron_lists() const {
-  for (size_t layer = 0; layer < spec_.blocks.size(); ++layer) {
-    const MoeSpec* moe = moe_of(spec_.blocks[layer]);
+  for (const auto& [prefix, block] : all_blocks(spec_)) {
+    const MoeSpec* moe = moe_of(*block);
     if (moe == nullptr || moe->storage != ExpertStorage::indexed) continue;
     for (int64_t e = 0; e < moe->experts(); ++e) {
-      const std::string name = fmt::format("model.layers.{}.mlp.expert_neurons.{}", layer, e);
+      const std::string name = fmt::format("{}mlp.expert_neurons.{}", prefix, e);
       check_neurons(tensor(name), moe->dense_width, path_.string() + ": " + name);
     }
   }

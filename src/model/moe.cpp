@@ -1,5 +1,6 @@
 #include "model/moe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <optional>
@@ -16,9 +17,10 @@ Moe::Moe(const MoeSpec& spec, WeightStore& weights, ExpertStore& store, const st
       neurons_.push_back(weights.rows(fmt::format("{}expert_neurons.{}", prefix, e), spec.dense_width));
       continue;
     }
-    const int64_t number = store.add(expert_matrices(fmt::format("{}experts.{}.", prefix, e), spec.gated));
+    const FfnBank& bank = banks_.emplace_back(FfnBank{.gated = spec.gated, .unit = unit_of(spec.activation)});
+    const int64_t number = store.add(expert_matrices(fmt::format("{}experts.{}.", prefix, e), spec.gated),
+                                     bank.has_silent_neurons());
     if (e == 0) first_ = number;
-    banks_.push_back({.gated = spec.gated, .unit = unit_of(spec.activation)});
     take_matrices(e);
   }
   if (spec.shared_width > 0)
@@ -63,58 +65,70 @@ std::vector<float> Moe::shared_weights(const Pass& pass, const float* x) const {
   return weights;
 }
 
+// Choices in the order of their experts, so that an expert's tokens lie together; the work does not grow with the number of
+// experts.
 Moe::Routed Moe::route(const Pass& pass, const float* x) {
   const auto choices = router_->route(pass, x, spec_.top_k);
-  const auto count = static_cast<size_t>(experts());
-  Routed routed{.experts = {},
-                .rows = std::vector<std::vector<int32_t>>(count),
-                .weights = std::vector<std::vector<float>>(count)};
-  for (size_t i = 0; i < choices.size(); ++i) {
-    if (choices[i].weight == 0) continue;  // not worth reading the expert for
-    const auto expert = static_cast<size_t>(choices[i].expert);
-    routed.rows[expert].push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
-    routed.weights[expert].push_back(choices[i].weight);
+  std::vector<size_t> order;
+  for (size_t i = 0; i < choices.size(); ++i)
+    if (choices[i].weight != 0) order.push_back(i);  // else it is not worth reading the expert for
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return choices[i].expert; });
+  Routed routed;
+  for (const size_t i : order) {
+    const int64_t expert = choices[i].expert;
+    if (routed.experts.empty() || routed.experts.back() != expert) {
+      routed.experts.push_back(expert);
+      routed.begin.push_back(routed.rows.size());
+    }
+    routed.rows.push_back(static_cast<int32_t>(static_cast<int64_t>(i) / spec_.top_k));
+    routed.weights.push_back(choices[i].weight);
   }
-  for (size_t e = 0; e < count; ++e)
-    if (!routed.rows[e].empty() && spec_.widths[e] > 0) routed.experts.push_back(static_cast<int64_t>(e));
+  routed.begin.push_back(routed.rows.size());
   return routed;
 }
 
 void Moe::forward(const Pass& pass, const float* x, float* y, ExpertLoad& load,
                   const std::function<void()>& meanwhile) {
   const Routed routed = route(pass, x);
-  for (size_t e = 0; e < routed.rows.size(); ++e)
-    load.tokens[e] += static_cast<int64_t>(routed.rows[e].size());
+  for (size_t i = 0; i < routed.experts.size(); ++i)
+    load.tokens[static_cast<size_t>(routed.experts[i])] += static_cast<int64_t>(routed.rows_of(i).size());
   std::vector<FfnJob> jobs;
   const auto shared = shared_weights(pass, x);
   if (shared_) jobs.push_back({.bank = shared_.get(), .weights = shared});
   // As many experts at a time as have room, in their order.
-  std::span<const int64_t> left = routed.experts;
+  size_t next = 0;
   bool goes_on = false;
   do {
+    const auto left = std::span(routed.experts).subspan(next);
     const auto now = left.first(store_ != nullptr ? store_->fitting(left) : left.size());
-    left = left.subspan(now.size());
     std::optional<ExpertStore::Hold> held;
     if (store_ != nullptr) held.emplace(hold(now));
-    for (const int64_t expert : now) {
-      const auto e = static_cast<size_t>(expert);
-      FfnJob job{
-          .bank = &banks_[store_ != nullptr ? e : 0], .rows = routed.rows[e], .weights = routed.weights[e]};
+    for (size_t i = next; i < next + now.size(); ++i) {
+      const auto e = static_cast<size_t>(routed.experts[i]);
+      if (spec_.widths[e] == 0) continue;
+      FfnJob job{.bank = &banks_[store_ != nullptr ? e : 0],
+                 .rows = routed.rows_of(i),
+                 .weights = routed.weights_of(i)};
       if (store_ == nullptr) job.neurons = neurons_[e];
       jobs.push_back(job);
     }
-    if (meanwhile && left.empty()) meanwhile();
+    next += now.size();
+    if (meanwhile && next == routed.experts.size()) meanwhile();
     run_ffn(pass, jobs, x, y, goes_on);
     jobs.clear();
     goes_on = true;
-  } while (!left.empty());
+  } while (next < routed.experts.size());
 }
 
 void Moe::expect(const Pass& pass, const float* x) {
   if (store_ == nullptr) return;
   static const TraceSink untold;
-  const Pass guess{
-      .kernels = pass.kernels, .trace = untold, .slices = {}, .rows = pass.rows, .width = pass.width};
+  const Pass guess{.kernels = pass.kernels,
+                   .trace = untold,
+                   .slices = {},
+                   .rows = pass.rows,
+                   .width = pass.width,
+                   .words = pass.words};
   auto experts = route(guess, x).experts;
   for (int64_t& expert : experts) expert += first_;
   store_->expect(experts);

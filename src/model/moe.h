@@ -34,11 +34,16 @@ class Moe {
   int64_t bytes_per_token(const ExpertLoad& load) const;
 
  private:
-  // The experts that tokens go to, ascending, and their tokens.
+  // The experts that tokens go to, ascending, and the rows of their tokens with the weights of their outputs.
   struct Routed {
     std::vector<int64_t> experts;
-    std::vector<std::vector<int32_t>> rows;  // of each expert of the mixture
-    std::vector<std::vector<float>> weights;
+    std::vector<size_t> begin;  // of each expert's rows, and the end
+    std::vector<int32_t> rows;
+    std::vector<float> weights;
+
+    std::span<const int32_t> rows_of(size_t i) const { return std::span(rows).subspan(begin[i], count(i)); }
+    std::span<const float> weights_of(size_t i) const { return std::span(weights).subspan(begin[i], count(i)); }
+    size_t count(size_t i) const { return begin[i + 1] - begin[i]; }
   };
   Routed route(const Pass& pass, const float* x);
   void take_matrices(int64_t expert);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "format/float16.h"
+#include "model/plain_numbers.h"
 
 namespace coppice {
 namespace {
@@ -20,14 +21,10 @@ using kernels::panel_rows;
 using Bytes = const uint8_t*;
 
 uint32_t word_at(Bytes at) {
-  uint32_t word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
+  return number_at<uint32_t>(at, 0);
 }
 uint16_t half_at(Bytes at) {
-  uint16_t half;
-  std::memcpy(&half, at, sizeof half);
-  return half;
+  return number_at<uint16_t>(at, 0);
 }
 void put(uint8_t* at, uint32_t word) {
   std::memcpy(at, &word, sizeof word);
@@ -72,73 +69,127 @@ bool pack_f16_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   return true;
 }
 bool pack_bf16_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  for (int64_t k = 0; k + 2 <= columns; k += 2) put(panel + k * 64 + 4 * r, word_at(row + 2 * k));
-  if (columns % 2 != 0) put(panel + (columns - 1) * 64 + 4 * r, half_at(row + 2 * (columns - 1)));
+  for (int64_t k = 0; k + 2 <= columns; k += 2)
+    put(panel + k * 64 + 4 * r, std::rotl(word_at(row + 2 * k), 16));
+  if (columns % 2 != 0) put(panel + (columns - 1) * 64 + 4 * r + 2, half_at(row + 2 * (columns - 1)));
   return true;
 }
 
-bool pack_q8_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+// The two weights of a quad of columns that are not zeros, and their columns in it.
+template <class T>
+struct Two {
+  std::array<T, 2> weights{};
+  std::array<uint32_t, 2> columns{0, 1};
+};
+template <class T>
+Two<T> two_of(Bytes row, int64_t first, int64_t columns) {
+  Two<T> two;
+  size_t count = 0;
+  for (int64_t k = first; k < std::min(first + 4, columns); ++k) {
+    const T bits = number_at<T>(row, k);
+    if (is_zero(bits)) continue;
+    two.weights[count] = bits;
+    two.columns[count++] = static_cast<uint32_t>(k - first);
+  }
+  if (count == 1 && two.columns[0] == 3) return {{0, two.weights[0]}, {2, 3}};
+  if (count == 1) two.columns[1] = two.columns[0] + 1;
+  return two;
+}
+
+// The layouts are in kernels/packed_kernels.h; `pairs` is that of bf16.
+template <class T, bool pairs>
+bool pack_2_of_4_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+  constexpr int64_t size = sizeof(T), quad_bytes = 2 * size * panel_rows;
+  for (int64_t group = 0; group < columns; group += group_columns) {
+    uint32_t places = 0;
+    for (int64_t quad = 0; quad < 8; ++quad, panel += quad_bytes) {
+      const auto two = two_of<T>(row, group + 4 * quad, columns);
+      places |= (two.columns[0] | two.columns[1] << 2) << (4 * quad);
+      put(panel + (pairs ? 4 * r + 2 : size * r), two.weights[0]);
+      put(panel + (pairs ? 4 * r : size * (panel_rows + r)), two.weights[1]);
+    }
+    put(panel + 4 * r, places);
+    panel += 4 * panel_rows;
+  }
+  return true;
+}
+
+template <class T>
+bool pack_condensed_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+  constexpr int64_t size = sizeof(T);
+  for (int64_t k = 0; k < columns; ++k) {
+    const T bits = number_at<T>(row, k);
+    if (is_zero(bits)) continue;
+    put(panel + size * r, bits);
+    put(panel + size * panel_rows + 2 * r, static_cast<uint16_t>(k));
+    panel += (size + 2) * panel_rows;
+  }
+  return true;
+}
+
+// Copies row `r`'s scale or minimum. False if it is not finite.
+bool put_scale(Bytes half, int64_t r, uint8_t* halves) {
+  const uint16_t scale = half_at(half);
+  put(halves + 2 * r, scale);
+  return is_finite_half(scale);
+}
+
+// Blocks of a scale, a minimum in some, and codes, which `put_codes` turns into those of row `r` of a panel's group.
+template <int64_t block_bytes, PackedType type, bool has_minimum = false>
+bool pack_block_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel,
+                    void (*put_codes)(Bytes codes, int64_t r, uint8_t* group)) {
   bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 34, panel += 1088) {
-    const uint16_t scale = half_at(row);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
-    for (int64_t quad = 0; quad < 8; ++quad)
-      put(panel + 64 + quad * 128 + 4 * r, word_at(row + 2 + 4 * quad) ^ 0x80808080u);
+  for (int64_t k = 0; k < columns; k += group_columns) {
+    finite &= put_scale(row, r, panel);
+    if (has_minimum) finite &= put_scale(row + 2, r, panel + 64);
+    put_codes(row + (has_minimum ? 4 : 2), r, panel + (has_minimum ? 128 : 64));
+    row += block_bytes;
+    panel += kernels::panel_group_bytes(type);
   }
   return finite;
+}
+
+bool pack_q8_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
+  return pack_block_row<34, PackedType::q8_0>(
+      row, columns, r, panel, [](Bytes codes, int64_t of_row, uint8_t* group) {
+        for (int64_t quad = 0; quad < 8; ++quad)
+          put(group + quad * 128 + 4 * of_row, word_at(codes + 4 * quad) ^ 0x80808080u);
+      });
 }
 
 // Codes of five bits, minus 16, are bytes as q8_0 has them.
 bool pack_q5_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 22, panel += 1088) {
-    const uint16_t scale = half_at(row);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
-    const uint32_t fifths = word_at(row + 2);
-    const auto quads = quads_of(row + 6);
-    for (size_t quad = 0; quad < 8; ++quad) {
-      const uint32_t bits = fifths >> (4 * quad);
-      const uint32_t high =
-          (bits & 1) << 4 | (bits >> 1 & 1) << 12 | (bits >> 2 & 1) << 20 | (bits >> 3 & 1) << 28;
-      put(panel + 64 + static_cast<int64_t>(quad) * 128 + 4 * r, (quads[quad] | high) + 0x70707070u);
-    }
-  }
-  return finite;
+  return pack_block_row<22, PackedType::q8_0>(
+      row, columns, r, panel, [](Bytes codes, int64_t of_row, uint8_t* group) {
+        const uint32_t fifths = word_at(codes);
+        const auto quads = quads_of(codes + 4);
+        for (size_t quad = 0; quad < 8; ++quad) {
+          const uint32_t bits = fifths >> (4 * quad);
+          const uint32_t high =
+              (bits & 1) << 4 | (bits >> 1 & 1) << 12 | (bits >> 2 & 1) << 20 | (bits >> 3 & 1) << 28;
+          put(group + static_cast<int64_t>(quad) * 128 + 4 * of_row, (quads[quad] | high) + 0x70707070u);
+        }
+      });
+}
+
+void put_block_nibbles(Bytes nibbles, int64_t r, uint8_t* group) {
+  put_nibbles(quads_of(nibbles), r, group);
 }
 
 bool pack_q4_0_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 18, panel += 576) {
-    const uint16_t scale = half_at(row);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
-    put_nibbles(quads_of(row + 2), r, panel + 64);
-  }
-  return finite;
+  return pack_block_row<18, PackedType::q4_0>(row, columns, r, panel, put_block_nibbles);
 }
 
 bool pack_q4_1_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
-  bool finite = true;
-  for (int64_t k = 0; k < columns; k += group_columns, row += 20, panel += 640) {
-    const uint16_t scale = half_at(row), minimum = half_at(row + 2);
-    finite &= is_finite_half(scale) && is_finite_half(minimum);
-    put(panel + 2 * r, scale);
-    put(panel + 64 + 2 * r, minimum);
-    put_nibbles(quads_of(row + 4), r, panel + 128);
-  }
-  return finite;
+  return pack_block_row<20, PackedType::q4_1, true>(row, columns, r, panel, put_block_nibbles);
 }
 
 // The block's layout is in format/gguf_dequantize.cpp, as is that of q6_k.
 bool pack_q4_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   bool finite = true;
   for (int64_t k = 0; k < columns; k += k_groups * group_columns, row += 144) {
-    const uint16_t scale = half_at(row), minimum = half_at(row + 2);
-    finite &= is_finite_half(scale) && is_finite_half(minimum);
-    put(panel + 2 * r, scale);
-    put(panel + 64 + 2 * r, minimum);
+    finite &= put_scale(row, r, panel);
+    finite &= put_scale(row + 2, r, panel + 64);
     panel += 128;
     const Bytes packed = row + 4, quants = row + 16;
     for (int64_t part = 0; part < k_groups; ++part, panel += 576) {
@@ -159,9 +210,7 @@ bool pack_q4_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
 bool pack_q6_k_row(Bytes row, int64_t columns, int64_t r, uint8_t* panel) {
   bool finite = true;
   for (int64_t k = 0; k < columns; k += k_groups * group_columns, row += 210) {
-    const uint16_t scale = half_at(row + 208);
-    finite &= is_finite_half(scale);
-    put(panel + 2 * r, scale);
+    finite &= put_scale(row + 208, r, panel);
     panel += 64;
     for (int64_t part = 0; part < k_groups; ++part, panel += 832) {
       const int64_t half = part / 4, line = part % 4;
@@ -197,11 +246,8 @@ void put(uint8_t* at, FourWords words) {
   std::memcpy(at, &words, sizeof words);
 }
 
-// Four words of each row from byte `at` on, whose bits `flipped` are inverted, into rows r to r + 3 of four columns of words.
-void put_four_words(const std::array<Bytes, 4>& rows, int64_t at, uint32_t flipped, int64_t r,
-                    uint8_t* columns) {
-  const FourWords a = words_at(rows[0] + at) ^ flipped, b = words_at(rows[1] + at) ^ flipped,
-                  c = words_at(rows[2] + at) ^ flipped, d = words_at(rows[3] + at) ^ flipped;
+// Four words of each row, row after row, into rows r to r + 3 of four columns of words.
+void put_four_words(FourWords a, FourWords b, FourWords c, FourWords d, int64_t r, uint8_t* columns) {
   const FourWords ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5),
                   ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
                   cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5),
@@ -214,7 +260,12 @@ void put_four_words(const std::array<Bytes, 4>& rows, int64_t at, uint32_t flipp
 
 bool pack_four_bf16_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
   const int64_t whole = columns / 8 * 8;
-  for (int64_t k = 0; k < whole; k += 8) put_four_words(rows, 2 * k, 0, r, panel + k * 64);
+  const auto pairs = [&](size_t row, int64_t k) {  // the halves of each change places
+    const FourWords words = words_at(rows[row] + 2 * k);
+    return words << 16 | words >> 16;
+  };
+  for (int64_t k = 0; k < whole; k += 8)
+    put_four_words(pairs(0, k), pairs(1, k), pairs(2, k), pairs(3, k), r, panel + k * 64);
   for (int64_t i = 0; i < 4; ++i)
     pack_bf16_row(rows[static_cast<size_t>(i)] + 2 * whole, columns - whole, r + i, panel + whole * 64);
   return true;
@@ -229,8 +280,10 @@ bool pack_four_q8_0_rows(const std::array<Bytes, 4>& rows, int64_t columns, int6
       finite &= is_finite_half(scale);
       put(panel + 2 * (r + i), scale);
     }
-    put_four_words(rows, block + 2, 0x80808080u, r, panel + 64);
-    put_four_words(rows, block + 18, 0x80808080u, r, panel + 64 + 512);
+    for (int64_t half = 0; half < 2; ++half) {
+      const auto codes = [&](size_t row) { return words_at(rows[row] + block + 2 + 16 * half) ^ 0x80808080u; };
+      put_four_words(codes(0), codes(1), codes(2), codes(3), r, panel + 64 + 512 * half);
+    }
   }
   return finite;
 }
@@ -252,6 +305,13 @@ constexpr auto packings = std::to_array<Packing>({
     {GgmlType::q4_1, PackedType::q4_1, pack_q4_1_row},
     {GgmlType::q4_k, PackedType::q4_k, pack_q4_k_row},
     {GgmlType::q6_k, PackedType::q6_k, pack_q6_k_row},
+    {GgmlType::bf16, PackedType::bf16_apart, pack_f16_row},  // two bytes of a number are two bytes
+    {GgmlType::f32, PackedType::f32_2_of_4, pack_2_of_4_row<uint32_t, false>},
+    {GgmlType::f16, PackedType::f16_2_of_4, pack_2_of_4_row<uint16_t, false>},
+    {GgmlType::bf16, PackedType::bf16_2_of_4, pack_2_of_4_row<uint16_t, true>},
+    {GgmlType::f32, PackedType::f32_condensed, pack_condensed_row<uint32_t>},
+    {GgmlType::f16, PackedType::f16_condensed, pack_condensed_row<uint16_t>},
+    {GgmlType::bf16, PackedType::bf16_condensed, pack_condensed_row<uint16_t>},
 });
 
 const Packing* packing_of(GgmlType from, std::optional<PackedType> to = std::nullopt) {
@@ -305,8 +365,8 @@ std::optional<PackedType> panels_of(GgmlType type) {
   return packing == nullptr ? std::nullopt : std::optional(packing->to);
 }
 
-int64_t packed_bytes(PackedType type, int64_t rows, int64_t columns) {
-  return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, columns);
+int64_t packed_bytes(PackedType type, int64_t rows, int64_t inputs) {
+  return (rows + panel_rows - 1) / panel_rows * kernels::panel_bytes(type, inputs);
 }
 
 namespace {
@@ -320,20 +380,23 @@ struct PackingPlan {
 PackingPlan plan_for(PackedType type, GgmlType from) {
   const Packing* lossless = packing_of(from, type);
   if (lossless != nullptr) return {*lossless, false};
-  return {*packing_of(blocks_for(type)), true};
+  return {*packing_of(blocks_for(type), type), true};
 }
 
-void pack_panel_by(const PackingPlan& plan, const StoredRows& source, int64_t index, std::byte* out) {
+void pack_panel_by(const PackingPlan& plan, const PanelShape& shape, const StoredRows& source, int64_t index,
+                   std::byte* out) {
+  const PackedType type = shape.type;
+  const bool condensed = kernels::is_condensed(type);
   // All rows are packed before the next columns are, so that the part of the panel that they lie in stays in the
   // first-level cache.
-  constexpr int64_t stretch = k_groups * group_columns;
-  const PackedType type = plan.packing.to;
+  const int64_t stretch = condensed ? source.columns : k_groups * group_columns;
   const GgmlTypeInfo& info = ggml_type_info(plan.packing.from);
   const int64_t stretch_bytes = stretch / info.block_elements * info.block_bytes;
   auto* panel = reinterpret_cast<uint8_t*>(out);
   const int64_t first = index * panel_rows, count = std::min<int64_t>(panel_rows, source.rows - first);
-  if (count < panel_rows || kernels::packed_groups(type, source.columns) * group_columns > source.columns)
-    std::memset(panel, 0, static_cast<size_t>(kernels::panel_bytes(type, source.columns)));
+  if (count < panel_rows || condensed ||
+      kernels::packed_groups(type, source.columns) * group_columns > source.columns)
+    std::memset(panel, 0, static_cast<size_t>(kernels::panel_bytes(type, shape.inputs)));
   std::vector<std::byte> rounded;
   if (plan.rounds) rounded = rounded_rows(plan.packing.from, source, first, count);
   const Bytes rows = reinterpret_cast<Bytes>(plan.rounds ? rounded.data() : source.row(first).data());
@@ -341,7 +404,7 @@ void pack_panel_by(const PackingPlan& plan, const StoredRows& source, int64_t in
   for (int64_t column = 0; column < source.columns; column += stretch) {
     const int64_t columns = std::min(stretch, source.columns - column);
     const Bytes begin = rows + column / info.block_elements * info.block_bytes;
-    uint8_t* out_columns = panel + kernels::panel_bytes(type, column);
+    uint8_t* out_columns = condensed ? panel : panel + kernels::panel_bytes(type, column);
     for (int64_t r = 0, taken = 0; r < count; r += taken) {
       const Bytes row = begin + r * row_bytes;
       const bool four = plan.packing.pack_four != nullptr && r + 4 <= count;
@@ -363,40 +426,45 @@ void pack_panel_by(const PackingPlan& plan, const StoredRows& source, int64_t in
 
 }  // namespace
 
-void pack_panel(PackedType type, const StoredRows& source, int64_t index, std::byte* out) {
-  pack_panel_by(plan_for(type, source.type), source, index, out);
+void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index, std::byte* out) {
+  pack_panel_by(plan_for(shape.type, source.type), shape, source, index, out);
 }
 
-void pack_matrix(PackedType type, const StoredRows& source, std::byte* out) {
-  const PackingPlan plan = plan_for(type, source.type);
-  const int64_t bytes = kernels::panel_bytes(type, source.columns),
-                panels = (source.rows + panel_rows - 1) / panel_rows;
-  parallel_for(panels, (int64_t{1} << 16) / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, source, p, out + p * bytes);
-  });
+void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out, const StretchDone& done) {
+  const PackJob job[] = {{shape, source, out}};
+  pack_matrices(job, done);
 }
 
 void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
-  const PackingPlan plan = plan_for(job.type, job.source.type);
-  const int64_t bytes = kernels::panel_bytes(job.type, job.source.columns);
-  for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, job.source, p, job.out + p * bytes);
+  const PackingPlan plan = plan_for(job.shape.type, job.source.type);
+  const int64_t bytes = kernels::panel_bytes(job.shape.type, job.shape.inputs);
+  for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, job.shape, job.source, p, job.out + p * bytes);
 }
 
-void pack_matrices(std::span<const PackJob> jobs) {
+void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done) {
   std::vector<int64_t> first = {0};  // panel of each job, counted through, and the end
   int64_t bytes = 0;
   for (const auto& job : jobs) {
     first.push_back(first.back() + job.panels());
-    bytes += job.panels() * kernels::panel_bytes(job.type, job.source.columns);
+    bytes += job.panels() * kernels::panel_bytes(job.shape.type, job.shape.inputs);
   }
   const int64_t panels = first.back();
-  constexpr int64_t least_bytes = 1 << 16;  // that take longer than handing them to a thread
+  constexpr int64_t least_bytes = 1 << 16;     // that take longer than handing them to a thread
+  constexpr int64_t stretch_bytes = 4 << 20;  // of a source that is told of
   parallel_for(panels, least_bytes * panels / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    auto job = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
-    for (; begin < end; ++job) {
-      const int64_t stop = std::min(end, first[job + 1]);
-      if (begin < stop) pack_panels(jobs[job], begin - first[job], stop - first[job]);
-      begin = std::max(begin, stop);
+    auto index = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
+    while (begin < end) {
+      const StoredRows& source = jobs[index].source;
+      const int64_t step = std::max<int64_t>(1, stretch_bytes / (panel_rows * source.row_bytes() + 1));
+      const int64_t stop = std::min({end, first[index + 1], begin + step});
+      pack_panels(jobs[index], begin - first[index], stop - first[index]);
+      const int64_t row = (begin - first[index]) * panel_rows,
+                    behind = std::min((stop - first[index]) * panel_rows, source.rows);
+      if (done)
+        done(source.bytes.subspan(static_cast<size_t>(row * source.row_bytes()),
+                                  static_cast<size_t>((behind - row) * source.row_bytes())));
+      begin = stop;
+      while (begin < end && begin == first[index + 1]) ++index;
     }
   });
 }
@@ -417,6 +485,40 @@ float scale_at(Bytes halves, int64_t r) {
   return f16_to_float(half_at(halves + 2 * r));
 }
 
+float float32_at(Bytes at) {
+  return std::bit_cast<float>(word_at(at));
+}
+float float16_at(Bytes at) {
+  return f16_to_float(half_at(at));
+}
+float bfloat16_at(Bytes at) {
+  return bf16_to_float(half_at(at));
+}
+using NumberAt = float (*)(Bytes);
+
+// `first` and `second` are where the weights of row `r` lie in a quad.
+void unpack_2_of_4(Bytes group, int64_t r, int64_t quad_bytes, int64_t first, int64_t second, NumberAt number,
+                   float* out) {
+  std::fill_n(out, group_columns, 0.0f);
+  const uint32_t places = word_at(group + 8 * quad_bytes + 4 * r);
+  for (int64_t quad = 0; quad < 8; ++quad, group += quad_bytes) {
+    out[4 * quad + (places >> (4 * quad) & 3)] = number(group + first);
+    out[4 * quad + (places >> (4 * quad + 2) & 3)] = number(group + second);
+  }
+}
+
+void unpack_condensed(const PanelShape& shape, Bytes panel, int64_t r, int64_t columns, float* out) {
+  const int64_t size = shape.type == PackedType::f32_condensed ? 4 : 2;
+  const NumberAt number = size == 4                                 ? float32_at
+                          : shape.type == PackedType::f16_condensed ? float16_at
+                                                                    : bfloat16_at;
+  std::fill_n(out, columns, 0.0f);
+  for (int64_t j = 0; j < shape.inputs; ++j, panel += (size + 2) * panel_rows) {
+    const float weight = number(panel + size * r);
+    if (weight != 0) out[half_at(panel + size * panel_rows + 2 * r)] = weight;
+  }
+}
+
 // A group of row `r`: `shared` are the scales of eight groups of a K type.
 void unpack_group(PackedType type, Bytes shared, Bytes group, int64_t r, float* out) {
   switch (type) {
@@ -429,8 +531,21 @@ void unpack_group(PackedType type, Bytes shared, Bytes group, int64_t r, float* 
       return;
     case PackedType::bf16:
       for (int64_t k = 0; k < group_columns; ++k)
-        out[k] = bf16_to_float(half_at(group + k / 2 * 128 + 4 * r + k % 2 * 2));
+        out[k] = bf16_to_float(half_at(group + k / 2 * 128 + 4 * r + 2 - k % 2 * 2));
       return;
+    case PackedType::bf16_apart:
+      for (int64_t k = 0; k < group_columns; ++k) out[k] = bf16_to_float(half_at(group + k * 64 + 2 * r));
+      return;
+    case PackedType::f32_2_of_4:
+      return unpack_2_of_4(group, r, 8 * panel_rows, 4 * r, 4 * (panel_rows + r), float32_at, out);
+    case PackedType::f16_2_of_4:
+      return unpack_2_of_4(group, r, 4 * panel_rows, 2 * r, 2 * (panel_rows + r), float16_at, out);
+    case PackedType::bf16_2_of_4:
+      return unpack_2_of_4(group, r, 4 * panel_rows, 4 * r + 2, 4 * r, bfloat16_at, out);
+    case PackedType::f32_condensed:
+    case PackedType::f16_condensed:
+    case PackedType::bf16_condensed:
+      COPPICE_CHECK(false, "condensed panels have no groups");
     case PackedType::q8_0: {
       const float scale = scale_at(group, r);
       for (int64_t k = 0; k < group_columns; ++k)
@@ -471,9 +586,11 @@ void unpack_group(PackedType type, Bytes shared, Bytes group, int64_t r, float* 
 
 }  // namespace
 
-void unpack_row(PackedType type, const std::byte* panels, int64_t columns, int64_t row, float* out) {
+void unpack_row(const PanelShape& shape, const std::byte* panels, int64_t columns, int64_t row, float* out) {
+  const PackedType type = shape.type;
   const auto* panel =
-      reinterpret_cast<Bytes>(panels + row / panel_rows * kernels::panel_bytes(type, columns));
+      reinterpret_cast<Bytes>(panels + row / panel_rows * kernels::panel_bytes(type, shape.inputs));
+  if (kernels::is_condensed(type)) return unpack_condensed(shape, panel, row % panel_rows, columns, out);
   const int64_t shared_bytes = type == PackedType::q4_k ? 128 : type == PackedType::q6_k ? 64 : 0;
   Bytes shared = panel;
   for (int64_t k = 0; k < columns; k += group_columns) {

@@ -28,20 +28,30 @@ struct StoredRows {
 // The panels that hold that type without loss, if there are any.
 std::optional<kernels::PackedType> panels_of(GgmlType type);
 
+// Panels of a type, and what each row has in them: all columns, or the fan-in of condensed ones.
+struct PanelShape {
+  kernels::PackedType type = kernels::PackedType::f32;
+  int64_t inputs = 0;
+};
+
 // Bytes of all panels.
-int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t columns);
+int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t inputs);
 
 // Packs into `out`, in parallel, reading each row once: without loss from a type that panels_of gives `type` for, from
 // another one by rounding: plain numbers to plain ones, anything to integers as `quantize` does. Columns that do not fill
-// the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error.
-void pack_matrix(kernels::PackedType type, const StoredRows& source, std::byte* out);
+// the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error. Panels
+// without zeros must fit the matrix, as fastest_panels says. `done` is called, from any thread, with stretches of the
+// source that are read no more.
+using StretchDone = std::function<void(std::span<const std::byte>)>;
+void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out,
+                 const StretchDone& done = {});
 
 // Panel `index` alone, with the calling thread.
-void pack_panel(kernels::PackedType type, const StoredRows& source, int64_t index, std::byte* out);
+void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index, std::byte* out);
 
 // A matrix and where its panels are to lie.
 struct PackJob {
-  kernels::PackedType type = kernels::PackedType::f32;
+  PanelShape shape;
   StoredRows source;
   std::byte* out = nullptr;
 
@@ -50,9 +60,9 @@ struct PackJob {
 
 // Packs panels [begin, end) with the calling thread, or all panels of all jobs in one parallel loop.
 void pack_panels(const PackJob& job, int64_t begin, int64_t end);
-void pack_matrices(std::span<const PackJob> jobs);
+void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done = {});
 
 // One row of packed panels as floats.
-void unpack_row(kernels::PackedType type, const std::byte* panels, int64_t columns, int64_t row, float* out);
+void unpack_row(const PanelShape& shape, const std::byte* panels, int64_t columns, int64_t row, float* out);
 
 }  // namespace coppice

@@ -23,7 +23,7 @@ void PackedRows::arrange(const kernels::PackedKernels& kernels, kernels::RowsTyp
   };
   int64_t size = 0;
   for (const auto& list : lists) size += list.tokens * groups(list) * bytes;
-  bytes_.resize(static_cast<size_t>(size));
+  bytes_.resize(static_cast<size_t>(size + kernels::columns_slack));
   std::byte* data = bytes_.data();
   for (const auto& list : lists) {
     for (int64_t first = 0; first < list.tokens;) {

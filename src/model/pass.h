@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "model/decoder.h"
 #include "model/kv_cache.h"
 #include "model/trace.h"
 
@@ -30,8 +31,10 @@ struct Pass {
   int64_t rows = 0;   // tokens of all slices
   int64_t width = 0;  // of the residual stream
   int64_t layer = 0;
-  float residual_scale = 1;  // multiplies what is added to the residual stream
-  std::string stack = {};    // what the names of its activations begin with
+  float residual_scale = 1;         // multiplies what is added to the residual stream
+  std::string stack = {};           // what the names of its activations begin with
+  Silence* silence = nullptr;       // counts what a single token skips
+  std::vector<int32_t> words = {};  // the routing id of each row, if the model has a routing vocabulary
 
   // Reports an activation of the current layer.
   void report(const char* name, int64_t columns, const float* values) const {

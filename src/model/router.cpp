@@ -101,7 +101,10 @@ std::vector<float> column_statistics(const Router::BankOf& bank_of, size_t exper
 }  // namespace
 
 Router::Router(const MoeSpec& spec, const BankOf& bank_of, WeightStore& weights, const std::string& prefix)
-    : spec_(spec.router), experts_(spec.experts()), unit_(unit_of(spec.activation)) {
+    : spec_(spec.router),
+      experts_(spec.experts()),
+      unit_(unit_of(spec.activation)),
+      word_experts_(spec.router.word_blocks) {
   switch (spec_.source) {
     case RouterSource::linear:
       first_ = weights.in_rows(prefix + "weight");
@@ -121,6 +124,8 @@ Router::Router(const MoeSpec& spec, const BankOf& bank_of, WeightStore& weights,
                 .columns = static_cast<int64_t>(column_statistics_.size()) / (2 * experts_)};
       second_ = first_;
       second_.data = column_statistics_.data() + first_.rows * first_.columns;
+      break;
+    case RouterSource::word:
       break;
   }
   if (spec_.score == RouterScore::relu_norm) norm_ = weights.vector(prefix + "norm.weight");
@@ -232,8 +237,24 @@ void Router::choose(const Pass& pass, int64_t row, int64_t top_k, Choice* choice
   }
 }
 
+std::vector<Choice> Router::route_words(const Pass& pass) const {
+  if (static_cast<int64_t>(pass.words.size()) != pass.rows)
+    throw Error({.where = "router",
+                 .found = fmt::format("{} routing ids", pass.words.size()),
+                 .expected = fmt::format("one for each of {} tokens", pass.rows)});
+  std::vector<Choice> choices;
+  std::vector<float> experts;
+  for (const int32_t word : pass.words) {
+    choices.push_back({word_experts_.expert(word), 1});
+    experts.push_back(static_cast<float>(choices.back().expert));
+  }
+  pass.report("router.expert", 1, experts.data());
+  return choices;
+}
+
 std::vector<Choice> Router::route(const Pass& pass, const float* x, int64_t top_k) {
   const ProfiledPart timed(Part::router);
+  if (spec_.source == RouterSource::word) return route_words(pass);
   compute_logits(pass, x);
   pass.report("router.logits", experts_, logits_.data());
   std::vector<Choice> choices(static_cast<size_t>(pass.rows * top_k));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/ffn.h"
+#include "model/word_experts.h"
 
 namespace coppice {
 
@@ -28,11 +29,13 @@ class Router {
   // Only a source that looks at the experts asks for them.
   Router(const MoeSpec& spec, const BankOf& bank_of, WeightStore& weights, const std::string& prefix);
 
-  // For every row its `top_k` choices, row after row, experts ascending.
+  // For every row its `top_k` choices, row after row, experts ascending. A router by words wants a routing id of every
+  // row in the pass, or there is an Error.
   std::vector<Choice> route(const Pass& pass, const float* x, int64_t top_k);
   int64_t bytes() const { return first_.bytes() + second_.bytes(); }
 
  private:
+  std::vector<Choice> route_words(const Pass& pass) const;
   void compute_logits(const Pass& pass, const float* x);
   void estimate_sparsity(const Pass& pass, const float* x);
   void score(const Pass& pass, std::span<float> scores) const;
@@ -46,6 +49,7 @@ class Router {
   std::vector<float> column_statistics_;  // what first_ and second_ point into, for sparsity
   std::vector<float> expert_scale_, selection_bias_, norm_;
   std::vector<float> logits_, hidden_, squares_;
+  WordExperts word_experts_;
 };
 
 }  // namespace coppice

@@ -230,36 +230,47 @@ void validate_cross_attention(const ModelSpec& spec, const BlockSpec& block, con
                  .expected = "heads, biases and a scale alone"});
 }
 
-void validate_encoder(const ModelSpec& spec, const std::string& where) {
-  if (!spec.encoder) return;
-  const auto& blocks = spec.encoder->blocks;
-  if (blocks.empty() || static_cast<int64_t>(blocks.size()) > max_layers)
-    throw Error({.where = where,
-                 .found = fmt::format("{} blocks", blocks.size()),
-                 .expected = fmt::format("1 to {}", max_layers)});
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const std::string at = fmt::format("{}: block {}", where, i);
-    const auto* attention = std::get_if<AttentionSpec>(&blocks[i].mixer);
-    if (attention == nullptr || attention->causal)
-      throw Error({.where = at,
-                   .found = "a mixer that sees no later tokens",
-                   .expected = "attention with causal false"});
-    if (blocks[i].cross_attention) throw Error({.where = at, .found = "cross-attention in an encoder"});
-    if (moe_of(blocks[i]) != nullptr)
-      throw Error(
-          {.where = at, .found = "a mixture of experts in an encoder", .expected = "a dense feed-forward"});
-    validate_mixer(*attention, at);
-  }
-  validate_shared_bias(blocks, where);
-  const auto reads_it = [](const BlockSpec& block) { return block.cross_attention.has_value(); };
-  if (std::none_of(spec.blocks.begin(), spec.blocks.end(), reads_it))
-    throw Error({.where = where, .found = "an encoder that no block's cross-attention reads"});
-}
-
 void validate_ffn(const DenseFfnSpec&, const std::string&) {}
+
+// Every id belongs to an expert and every expert to an id; how many ids there are is the model's affair.
+void validate_words(const MoeSpec& moe, const std::string& where) {
+  const RouterSpec& router = moe.router;
+  if (router.source != RouterSource::word) {
+    if (router.word_blocks.empty()) return;
+    throw Error(
+        {.where = where,
+         .found = fmt::format("blocks of words and a router of source '{}'", to_string(router.source)),
+         .expected = "source 'word'"});
+  }
+  const RouterSpec plain = {.source = RouterSource::word,
+                            .score = RouterScore::none,
+                            .weight = ExpertWeight::one,
+                            .word_blocks = router.word_blocks};
+  if (moe.top_k != 1 || router != plain)
+    throw Error({.where = where,
+                 .found = "a router by words that takes several experts, or scores, groups or weighs them",
+                 .expected = "top_k 1, score 'none', weight 'one', and no more than word_blocks"});
+  int64_t experts = 0;
+  for (const auto& block : router.word_blocks) {
+    experts += block.experts;
+    if (block.experts > block.words)
+      throw Error({.where = where,
+                   .found = fmt::format("{} experts for {} words", block.experts, block.words),
+                   .expected = "at most one for each"});
+  }
+  if (router.word_blocks.empty() || router.word_blocks.front() != WordBlock{1, 1})
+    throw Error({.where = where,
+                 .found = "word_blocks without an expert for what is unknown",
+                 .expected = "a first block of one word and one expert"});
+  if (experts != moe.experts())
+    throw Error({.where = where,
+                 .found = fmt::format("{} experts in word_blocks", experts),
+                 .expected = fmt::format("the {} that there are", moe.experts())});
+}
 
 void validate_ffn(const MoeSpec& moe, const std::string& where) {
   if (moe.experts() == 0) throw Error({.where = where, .found = "no experts"});
+  validate_words(moe, where);
   if (moe.top_k > moe.experts())
     throw Error({.where = where,
                  .found = fmt::format("top_k {}", moe.top_k),
@@ -286,6 +297,30 @@ void validate_ffn(const MoeSpec& moe, const std::string& where) {
                      .found = fmt::format("an expert of {} neurons", width),
                      .expected = fmt::format("at most the dense width {}", moe.dense_width)});
   }
+}
+
+void validate_encoder(const ModelSpec& spec, const std::string& where) {
+  if (!spec.encoder) return;
+  const auto& blocks = spec.encoder->blocks;
+  if (blocks.empty() || static_cast<int64_t>(blocks.size()) > max_layers)
+    throw Error({.where = where,
+                 .found = fmt::format("{} blocks", blocks.size()),
+                 .expected = fmt::format("1 to {}", max_layers)});
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const std::string at = fmt::format("{}: block {}", where, i);
+    const auto* attention = std::get_if<AttentionSpec>(&blocks[i].mixer);
+    if (attention == nullptr || attention->causal)
+      throw Error({.where = at,
+                   .found = "a mixer that sees no later tokens",
+                   .expected = "attention with causal false"});
+    if (blocks[i].cross_attention) throw Error({.where = at, .found = "cross-attention in an encoder"});
+    validate_mixer(*attention, at);
+    std::visit([&](const auto& ffn) { validate_ffn(ffn, at); }, blocks[i].ffn);
+  }
+  validate_shared_bias(blocks, where);
+  const auto reads_it = [](const BlockSpec& block) { return block.cross_attention.has_value(); };
+  if (std::none_of(spec.blocks.begin(), spec.blocks.end(), reads_it))
+    throw Error({.where = where, .found = "an encoder that no block's cross-attention reads"});
 }
 
 double rough_parameters(double width, const AttentionSpec& a) {
@@ -318,13 +353,27 @@ double rough_parameters(double width, const MoeSpec& moe) {
   return 3.0 * width * neurons + experts * (2.0 * width + experts);
 }
 
-// The blocks of the encoder, if there is one, and those of the model.
-std::vector<const BlockSpec*> blocks_of(const ModelSpec& spec) {
-  std::vector<const BlockSpec*> all;
-  if (spec.encoder)
-    for (const auto& block : spec.encoder->blocks) all.push_back(&block);
-  for (const auto& block : spec.blocks) all.push_back(&block);
-  return all;
+// What routers by words look tokens up in is there if there are such routers, and their blocks have all its ids.
+void validate_routing_vocabulary(const ModelSpec& spec, const std::string& where) {
+  bool used = false;
+  for (const auto& [prefix, block] : all_blocks(spec)) {
+    const MoeSpec* moe = moe_of(*block);
+    if (moe == nullptr || moe->router.source != RouterSource::word) continue;
+    used = true;
+    if (!spec.routing_vocabulary)
+      throw Error({.where = where,
+                   .found = fmt::format("{}mlp: a router by words without a routing_vocabulary", prefix),
+                   .expected = "one that says how many words there are"});
+    int64_t words = 0;
+    for (const auto& group : moe->router.word_blocks) words += group.words;
+    if (words != spec.routing_vocabulary->entries)
+      throw Error(
+          {.where = where,
+           .found = fmt::format("{}mlp: {} words in word_blocks", prefix, words),
+           .expected = fmt::format("all {} of the routing vocabulary", spec.routing_vocabulary->entries)});
+  }
+  if (spec.routing_vocabulary && !used)
+    throw Error({.where = where, .found = "a routing vocabulary that no router reads"});
 }
 
 // Keeps later sums of sizes within 64 bits and lists of tensors within reason.
@@ -333,10 +382,10 @@ void validate_size(const ModelSpec& spec, const std::string& where) {
   double parameters = 2.0 * width * static_cast<double>(spec.vocabulary);
   if (spec.learned_positions) parameters += width * static_cast<double>(spec.context + spec.position_offset);
   parameters += width * static_cast<double>(spec.token_types);
-  if (spec.head == HeadKind::masked) parameters += width * width;
+  if (spec.head == HeadKind::masked || spec.head == HeadKind::classifier) parameters += width * width;
   if (spec.pooler) parameters += width * width;
   int64_t experts = 0;
-  for (const auto* block_of : blocks_of(spec)) {
+  for (const auto& [prefix, block_of] : all_blocks(spec)) {
     const BlockSpec& block = *block_of;
     if (block.cross_attention) parameters += rough_parameters(width, *block.cross_attention);
     parameters += std::visit([&](const auto& mixer) { return rough_parameters(width, mixer); }, block.mixer);
@@ -364,10 +413,18 @@ class Collector {
       add("model.embed_positions.weight", {spec_.context + spec_.position_offset, spec_.width});
     if (spec_.token_types > 0) add("model.embed_token_types.weight", {spec_.token_types, spec_.width});
     if (spec_.embedding_norm) add_norm("model.embed_norm");
+    if (const auto& words = spec_.routing_vocabulary)
+      add("model.routing_vocabulary", {words->entries, words->longest}, true);
     if (spec_.encoder) add_stack("model.encoder.", spec_.encoder->blocks);
     add_stack("model.", spec_.blocks);
     if (spec_.pooler) add_linear("model.pooler", spec_.width, spec_.width, true);
     if (spec_.head == HeadKind::none) return std::move(tensors_);
+    if (spec_.head == HeadKind::classifier) {
+      add_linear("classifier.dense", spec_.width, spec_.width, spec_.head_dense_bias);
+      if (spec_.head_norm) add_norm("classifier.norm");
+      add_linear("classifier", spec_.labels, spec_.width, spec_.head_bias);
+      return std::move(tensors_);
+    }
     if (spec_.head == HeadKind::masked) {
       add_linear("lm_head.dense", spec_.width, spec_.width, spec_.head_dense_bias);
       add_norm("lm_head.norm");
@@ -480,6 +537,7 @@ class Collector {
         add("mlp.gate.up.weight", {experts, spec_.width});
         break;
       case RouterSource::sparsity:
+      case RouterSource::word:
         break;
     }
     if (moe.router.score == RouterScore::relu_norm) add("mlp.gate.norm.weight", {experts});
@@ -546,10 +604,16 @@ void validate(const ModelSpec& spec, const std::string& where) {
   }
   validate_shared_bias(spec.blocks, where);
   validate_encoder(spec, where + ": encoder");
+  validate_routing_vocabulary(spec, where);
   if (spec.head == HeadKind::none && (spec.tied_embeddings || spec.head_bias))
     throw Error({.where = where,
                  .found = spec.head_bias ? "a bias of the output head" : "a tied output head",
                  .expected = "an output head, or neither"});
+  if (spec.head == HeadKind::classifier && (spec.tied_embeddings || spec.encoder))
+    throw Error(
+        {.where = where,
+         .found = spec.encoder ? "a classifier on an encoder-decoder" : "a classifier tied to the embedding",
+         .expected = "an encoder with matrices of its own for the labels"});
   validate_size(spec, where);
 }
 
@@ -569,7 +633,7 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   ParameterCount count;
   for (const auto& tensor : tensor_table(spec))
     if (!tensor.integer) count.total += tensor.count();
-  for (const auto* block : blocks_of(spec)) {
+  for (const auto& [prefix, block] : all_blocks(spec)) {
     const auto [total, active] =
         std::visit([&](const auto& ffn) { return ffn_parameters(spec.width, ffn); }, block->ffn);
     count.ffn_total += total;
@@ -579,11 +643,27 @@ ParameterCount count_parameters(const ModelSpec& spec) {
   return count;
 }
 
+int64_t logit_count(const ModelSpec& spec) {
+  if (spec.head == HeadKind::none) return 0;
+  return spec.head == HeadKind::classifier ? spec.labels : spec.vocabulary;
+}
+
 bool is_causal(const ModelSpec& spec) {
   return std::ranges::none_of(spec.blocks, [](const BlockSpec& block) {
     const auto* attention = std::get_if<AttentionSpec>(&block.mixer);
     return attention != nullptr && !attention->causal;
   });
+}
+
+std::vector<NamedBlock> all_blocks(const ModelSpec& spec) {
+  std::vector<NamedBlock> all;
+  const auto add = [&all](const std::vector<BlockSpec>& blocks, const char* stack) {
+    for (size_t i = 0; i < blocks.size(); ++i)
+      all.push_back({fmt::format("{}layers.{}.", stack, i), &blocks[i]});
+  };
+  if (spec.encoder) add(spec.encoder->blocks, "model.encoder.");
+  add(spec.blocks, "model.");
+  return all;
 }
 
 bool has_bias_table(const BlockSpec& block, size_t index) {

@@ -16,7 +16,7 @@
 
 namespace coppice {
 
-enum class Activation { silu, gelu, gelu_tanh, relu };
+enum class Activation { silu, gelu, gelu_tanh, relu, tanh };
 
 template <>
 struct EnumNames<Activation> {
@@ -24,7 +24,8 @@ struct EnumNames<Activation> {
       std::to_array<std::pair<Activation, const char*>>({{Activation::silu, "silu"},
                                                          {Activation::gelu, "gelu"},
                                                          {Activation::gelu_tanh, "gelu_tanh"},
-                                                         {Activation::relu, "relu"}});
+                                                         {Activation::relu, "relu"},
+                                                         {Activation::tanh, "tanh"}});
 };
 
 // How rotary frequencies are stretched beyond the trained context.
@@ -264,6 +265,7 @@ enum class RouterSource {
   neurons,   // logits = |(U x) * act(G x)|, CMoE's representative neurons: rows of U and G, one per expert
   sparsity,  // logits = -p, the share of an expert's neurons that will fire (MoE-X): with the mean m and the variance s of
   // each column of its up projection, p = (1 + erf(m.x / sqrt(2 s.x^2))) / 2; no weights of its own
+  word,  // the one expert of the token's routing id (text/routing_vocabulary.h), whatever x is: no logits, no weights (MoWE)
 };
 enum class RouterScore {
   softmax,
@@ -295,7 +297,8 @@ struct EnumNames<RouterSource> {
       std::to_array<std::pair<RouterSource, const char*>>({{RouterSource::linear, "linear"},
                                                            {RouterSource::mlp_tanh, "mlp_tanh"},
                                                            {RouterSource::neurons, "neurons"},
-                                                           {RouterSource::sparsity, "sparsity"}});
+                                                           {RouterSource::sparsity, "sparsity"},
+                                                           {RouterSource::word, "word"}});
 };
 template <>
 struct EnumNames<RouterScore> {
@@ -324,6 +327,25 @@ struct EnumNames<GroupRule> {
                                                         {GroupRule::each, "each"}});
 };
 
+// Consecutive routing ids, dealt out in turn to consecutive experts: with n experts the i-th id belongs to the (i mod n)-th.
+struct WordBlock {
+  int64_t words = 1, experts = 1;
+
+  bool operator==(const WordBlock&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("words", self.words,
+          {.help = "routing ids, from where the block before ended",
+           .min = 1,
+           .max = 1 << 24,
+           .required = true});
+    field("experts", self.experts,
+          {.help = "experts, from where the block before ended; at most one for each id",
+           .min = 1,
+           .max = 1 << 17,
+           .required = true});
+  }
+};
+
 // Selection takes the top_k experts by score + selection bias, in the groups that the rule of groups allows; of equal
 // ones, experts or groups, the lower index.
 struct RouterSpec {
@@ -337,6 +359,8 @@ struct RouterSpec {
   int64_t groups = 1, kept_groups = 1;
   double norm_epsilon = 1e-6;  // relu_norm
   double jitter = 0.01;        // survivors
+  std::vector<WordBlock>
+      word_blocks;  // word: all ids and all experts; the first block is the unknown id alone
 
   bool operator==(const RouterSpec&) const = default;
   static void fields(auto& self, auto&& field) {
@@ -357,6 +381,8 @@ struct RouterSpec {
           {.help = "relu_norm: added to the mean square", .min = 0, .above_min = true});
     field("jitter", self.jitter,
           {.help = "survivors: half the relative distance from the best that survives", .min = 0});
+    field("word_blocks", self.word_blocks,
+          {.help = "word: blocks of routing ids and of the experts that they belong to"});
   }
 };
 
@@ -474,15 +500,28 @@ struct EnumNames<NormKind> {
 
 // What makes predictions out of the last hidden states.
 enum class HeadKind {
-  linear,  // logits = W x + b
-  masked,  // logits = W norm(act(D x + d)) + b: predicts tokens that were masked (BERT)
-  none,    // nothing: a body whose hidden states are wanted
+  linear,      // logits = W x + b
+  masked,      // logits = W norm(act(D x + d)) + b: predicts tokens that were masked (BERT)
+  classifier,  // the same of one vector for the whole text, with or without the norm: a logit for each label
+  none,        // nothing: a body whose hidden states are wanted
 };
 
 template <>
 struct EnumNames<HeadKind> {
-  static constexpr auto values = std::to_array<std::pair<HeadKind, const char*>>(
-      {{HeadKind::linear, "linear"}, {HeadKind::masked, "masked"}, {HeadKind::none, "none"}});
+  static constexpr auto values =
+      std::to_array<std::pair<HeadKind, const char*>>({{HeadKind::linear, "linear"},
+                                                       {HeadKind::masked, "masked"},
+                                                       {HeadKind::classifier, "classifier"},
+                                                       {HeadKind::none, "none"}});
+};
+
+// The vector of a text that a classifier sees: the hidden state of its first token, or the mean of all.
+enum class HeadPooling { first, mean };
+
+template <>
+struct EnumNames<HeadPooling> {
+  static constexpr auto values = std::to_array<std::pair<HeadPooling, const char*>>(
+      {{HeadPooling::first, "first"}, {HeadPooling::mean, "mean"}});
 };
 
 // The encoder of an encoder-decoder: tokens of its own sequence, the model's embedding, blocks that see both ways, and
@@ -493,6 +532,19 @@ struct EncoderSpec {
   bool operator==(const EncoderSpec&) const = default;
   static void fields(auto& self, auto&& field) {
     field("blocks", self.blocks, {.help = "the encoder's blocks, from input to output", .required = true});
+  }
+};
+
+// The table of words by which experts are chosen (text/routing_vocabulary.h).
+struct RoutingVocabularySpec {
+  int64_t entries = 1, longest = 1;
+
+  bool operator==(const RoutingVocabularySpec&) const = default;
+  static void fields(auto& self, auto&& field) {
+    field("entries", self.entries,
+          {.help = "routing ids, the unknown one included", .min = 1, .max = 1 << 24, .required = true});
+    field("longest", self.longest,
+          {.help = "tokens of the longest entry", .min = 1, .max = 64, .required = true});
   }
 };
 
@@ -508,8 +560,11 @@ struct ModelSpec {
   bool embedding_norm = false;  // a norm before the first block
   bool final_norm = true;       // a norm behind the last block
   HeadKind head = HeadKind::linear;
-  Activation head_activation = Activation::gelu;  // of a masked head
-  bool head_dense_bias = true;                    // d of a masked head
+  Activation head_activation = Activation::gelu;  // of a masked head or a classifier
+  bool head_dense_bias = true;                    // d of a masked head or a classifier
+  int64_t labels = 1;                             // of a classifier
+  HeadPooling head_pooling = HeadPooling::first;  // of a classifier
+  bool head_norm = false;                         // a classifier has a norm
   bool pooler = false;           // tanh(W x + b) of the first token's hidden state stands for the text (BERT)
   bool tied_embeddings = false;  // the output head is the embedding matrix
   bool head_bias = false;        // the output head has a bias
@@ -521,7 +576,8 @@ struct ModelSpec {
   double residual_scale = 1;  // multiplies what mixers and feed-forwards add to the residual stream (MiniCPM)
   std::optional<int64_t> bos_id;
   std::vector<int64_t> eos_ids;
-  std::optional<int64_t> decoder_start_id;  // what an encoder-decoder's output begins behind
+  std::optional<int64_t> decoder_start_id;                  // what an encoder-decoder's output begins behind
+  std::optional<RoutingVocabularySpec> routing_vocabulary;  // what routers by words look tokens up in
   std::optional<EncoderSpec> encoder;
   std::vector<BlockSpec> blocks;
 
@@ -545,8 +601,12 @@ struct ModelSpec {
     field("embedding_norm", self.embedding_norm, {.help = "there is a norm before the first block"});
     field("final_norm", self.final_norm, {.help = "there is a norm behind the last block"});
     field("head", self.head, {.help = "what makes predictions out of the last hidden states"});
-    field("head_activation", self.head_activation, {.help = "nonlinearity of a masked head"});
-    field("head_dense_bias", self.head_dense_bias, {.help = "the dense layer of a masked head has a bias"});
+    field("head_activation", self.head_activation, {.help = "nonlinearity of a masked head or a classifier"});
+    field("head_dense_bias", self.head_dense_bias,
+          {.help = "the dense layer of a masked head or a classifier has a bias"});
+    field("labels", self.labels, {.help = "logits of a classifier", .min = 1, .max = 1 << 20});
+    field("head_pooling", self.head_pooling, {.help = "vector of a text that a classifier sees"});
+    field("head_norm", self.head_norm, {.help = "a classifier has a norm behind its dense layer"});
     field("pooler", self.pooler,
           {.help = "a dense layer and tanh make a vector of the text out of its first token"});
     field("norm", self.norm, {.help = "kind of the norms: RMSNorm or LayerNorm"});
@@ -565,6 +625,10 @@ struct ModelSpec {
     field("eos_ids", self.eos_ids, {.help = "tokens that end a sequence", .min = 0});
     field("decoder_start_id", self.decoder_start_id,
           {.help = "token that an encoder-decoder's output begins behind", .min = 0});
+    field(
+        "routing_vocabulary", self.routing_vocabulary,
+        {.help =
+             "words, as sequences of tokens, that routers of source `word` choose experts by; null = none"});
     field("encoder", self.encoder, {.help = "the encoder that cross-attention reads; null = none"});
     field("blocks", self.blocks, {.help = "the blocks, from input to output", .required = true});
   }
@@ -583,7 +647,7 @@ void validate(const MoeSpec& moe, const std::string& where);
 struct TensorSpec {
   std::string name;
   std::vector<int64_t> shape;
-  bool integer = false;  // int32 neuron lists; everything else is floating point
+  bool integer = false;  // int32 neuron lists and words; everything else is floating point
 
   int64_t count() const;
 };
@@ -591,7 +655,9 @@ struct TensorSpec {
 // Every tensor that a model of this spec has, in order: embedding, blocks, final norm, head.
 //   model.embed_tokens.weight, model.embed_positions.weight (learned positions; context + position_offset rows),
 //   model.embed_token_types.weight, model.embed_norm.weight, model.norm.weight, model.pooler.{weight,bias},
+//   model.routing_vocabulary (entries, longest): int32, the table of words,
 //   lm_head.dense.{weight,bias} and lm_head.norm.weight (masked head), lm_head.weight (unless tied or none), lm_head.bias,
+//   classifier.dense.{weight,bias}, classifier.norm.weight, classifier.{weight,bias} (classifier; (labels, width)),
 //   and per block model.layers.N.
 //     input_layernorm.weight, post_attention_layernorm.weight       norms before mixer and FFN; parallel: the first only
 //     post_attention_layernorm.weight, post_feedforward_layernorm.weight   norms placed after them; all these norms
@@ -636,8 +702,18 @@ struct ParameterCount {
 };
 ParameterCount count_parameters(const ModelSpec& spec);
 
+// Numbers in a row of logits: one for each token of the vocabulary, of a classifier for each label; 0 without a head.
+int64_t logit_count(const ModelSpec& spec);
+
 // Whether no token sees later ones, so that sequences can grow token by token. Not so for an encoder.
 bool is_causal(const ModelSpec& spec);
+
+// The blocks of a model, with the beginning of their tensors' names: those of the encoder, if there is one, first.
+struct NamedBlock {
+  std::string prefix;  // "model.layers.0."
+  const BlockSpec* block;
+};
+std::vector<NamedBlock> all_blocks(const ModelSpec& spec);
 
 // Whether block `index` of its stack holds a table of relative biases: its own, or the one that all share.
 bool has_bias_table(const BlockSpec& block, size_t index);

@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "format/float16.h"
 #include "kernels/isa.h"
+#include "model/fastest_panels.h"
 
 namespace coppice {
 namespace {
@@ -75,7 +76,7 @@ int64_t Matrix::row_bytes() const {
     case MatrixForm::rows:
       return columns * size_of(element);
     case MatrixForm::panels:
-      return kernels::panel_bytes(packed, columns) / kernels::panel_rows;
+      return kernels::panel_bytes(panel_shape.type, panel_shape.inputs) / kernels::panel_rows;
     case MatrixForm::stored:
       return columns / ggml_type_info(type).block_elements * ggml_type_info(type).block_bytes;
   }
@@ -83,15 +84,16 @@ int64_t Matrix::row_bytes() const {
 }
 
 int64_t Matrix::bytes() const {
-  return form == MatrixForm::panels ? panels() * kernels::panel_bytes(packed, columns) : rows * row_bytes();
+  return form == MatrixForm::panels ? packed_bytes(panel_shape.type, rows, panel_shape.inputs)
+                                    : rows * row_bytes();
 }
 
 const std::byte* Matrix::panel(int64_t index, PanelRoom& room) const {
-  const int64_t size = kernels::panel_bytes(packed, columns);
+  const int64_t size = kernels::panel_bytes(panel_shape.type, panel_shape.inputs);
   const auto* begin = late == nullptr ? static_cast<const std::byte*>(data) : late->panels;
   if (begin != nullptr) return begin + index * size;
   room.resize((static_cast<size_t>(size) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
-  pack_panel(packed, late->source, index, room.front().bytes);
+  pack_panel(panel_shape, late->source, index, room.front().bytes);
   return room.front().bytes;
 }
 
@@ -99,7 +101,7 @@ void copy_row(const Matrix& matrix, int64_t row, float* out) {
   if (matrix.form == MatrixForm::panels) {
     thread_local PanelRoom room;
     const std::byte* panel = matrix.panel(row / kernels::panel_rows, room);
-    return unpack_row(matrix.packed, panel, matrix.columns, row % kernels::panel_rows, out);
+    return unpack_row(matrix.panel_shape, panel, matrix.columns, row % kernels::panel_rows, out);
   }
   const auto* data = static_cast<const std::byte*>(matrix.data);
   const auto* bytes = data + row * matrix.row_bytes();
@@ -122,7 +124,7 @@ void WeightStore::Unmap::operator()(std::byte* memory) const {
 }
 
 std::byte* WeightStore::allocate(int64_t bytes) {
-  constexpr size_t alignment = 64, page = size_t{2} << 20, piece = size_t{32} << 20;
+  constexpr size_t alignment = 64, page = size_t{2} << 20, piece = size_t{256} << 20;
   const size_t size = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
   if (pieces_.empty() || pieces_.back().get_deleter().size - used_ < size) {
     const size_t whole = std::max(piece, (size + page - 1) / page * page);
@@ -144,7 +146,8 @@ Element WeightStore::element_for(const TensorView& view) const {
   return view.dtype == DType::bf16 ? Element::bf16 : Element::f32;
 }
 
-PackedType panels_for(WeightType wanted, GgmlType stored) {
+PackedType panels_for(WeightType wanted, GgmlType stored, int64_t columns) {
+  const bool whole_blocks = columns % (kernels::k_groups * kernels::group_columns) == 0;
   switch (wanted) {
     case WeightType::f32:
       return PackedType::f32;
@@ -154,6 +157,10 @@ PackedType panels_for(WeightType wanted, GgmlType stored) {
       return PackedType::q8_0;
     case WeightType::q4_0:
       return PackedType::q4_0;
+    case WeightType::q6_k:
+      return whole_blocks ? PackedType::q6_k : PackedType::q8_0;
+    case WeightType::q4_k:
+      return whole_blocks ? PackedType::q4_k : PackedType::q8_0;
     case WeightType::as_stored:
       if (stored == GgmlType::f64) return PackedType::f32;
       return panels_of(stored).value_or(PackedType::q8_0);
@@ -165,7 +172,7 @@ Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType w
   const TensorForm form = files.form(name);
   COPPICE_CHECK(form.shape.size() == 2, name);
   return {.form = MatrixForm::panels,
-          .packed = panels_for(wanted, form.type),
+          .panel_shape = {panels_for(wanted, form.type, form.shape[1]), form.shape[1]},
           .rows = form.shape[0],
           .columns = form.shape[1]};
 }
@@ -179,28 +186,51 @@ std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std
   return {{name, plain_type(view.dtype, name), view.shape[0], view.shape[1], view.bytes}, view.memory};
 }
 
-Matrix WeightStore::matrix(const std::string& name) {
+void WeightStore::choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const {
+  PanelShape& shape = matrix.panel_shape;
+  shape = fastest_panels(panels_for(type_, source.type, source.columns), source);
+  const bool plain =
+      shape.type == PackedType::f32 || shape.type == PackedType::f16 || shape.type == PackedType::bf16;
+  matrix.can_choose_columns = choosing_columns && plain && are_finite_numbers(source);
+  if (matrix.can_choose_columns && shape.type == PackedType::bf16) shape.type = PackedType::bf16_apart;
+}
+
+Matrix WeightStore::packed(const std::string& name, bool choosing_columns) {
   const auto [source, memory] = stored(name);
-  Matrix matrix{.form = MatrixForm::panels,
-                .packed = panels_for(type_, source.type),
-                .rows = source.rows,
-                .columns = source.columns};
+  Matrix matrix{.form = MatrixForm::panels, .rows = source.rows, .columns = source.columns};
+  choose_panels(matrix, source, choosing_columns);
   if (when_ == PackWhen::between_passes) {
-    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.packed});
+    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.panel_shape});
     matrix.late = late_.back().panels.get();
     return matrix;
   }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack_matrix(matrix.packed, source, out);
-  if (memory == nullptr) release_pages(source.bytes);
+  pack(matrix.panel_shape, source, memory == nullptr, out);
   return matrix;
 }
 
+Matrix WeightStore::matrix(const std::string& name) {
+  return packed(name, false);
+}
+
+Matrix WeightStore::matrix_of_neurons(const std::string& name) {
+  return packed(name, true);
+}
+
+void WeightStore::pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out) {
+  pack_matrix(shape, source, out, mapped ? release_pages : nullptr);
+  if (mapped) packed_.push_back(source.bytes);
+}
+
+void WeightStore::release_packed() const {
+  for (const auto& bytes : packed_) release_pages(bytes);
+}
+
 void WeightStore::pack_more(double share) {
+  if (packed_late_ == late_.size()) return;
   const auto bytes_of = [](const LateMatrix& matrix) {
-    const StoredRows& source = matrix.panels->source;
-    return packed_bytes(matrix.type, source.rows, source.columns);
+    return packed_bytes(matrix.shape.type, matrix.panels->source.rows, matrix.shape.inputs);
   };
   int64_t all = 0;
   for (const auto& matrix : late_) all += bytes_of(matrix);
@@ -209,12 +239,12 @@ void WeightStore::pack_more(double share) {
     const LateMatrix& matrix = late_[packed_late_];
     LatePanels& late = *matrix.panels;
     std::byte* out = allocate(bytes_of(matrix));
-    pack_matrix(matrix.type, late.source, out);
+    pack(matrix.shape, late.source, late.memory == nullptr, out);
     late.panels = out;
-    if (late.memory == nullptr) release_pages(late.source.bytes);
     late.memory.reset();
     left -= bytes_of(matrix);
   }
+  release_packed();
 }
 
 Matrix WeightStore::table(const std::string& name) {

@@ -41,9 +41,10 @@ struct Matrix {
   const void* data = nullptr;
   const LatePanels* late = nullptr;  // instead of data
   MatrixForm form = MatrixForm::rows;
-  kernels::Element element = kernels::Element::f32;       // of rows
-  kernels::PackedType packed = kernels::PackedType::f32;  // of panels
-  GgmlType type = GgmlType::f32;                          // of stored rows
+  kernels::Element element = kernels::Element::f32;  // of rows
+  PanelShape panel_shape = {};                       // of panels
+  bool can_choose_columns = false;                   // those whose activations are not 0, of panels
+  GgmlType type = GgmlType::f32;                     // of stored rows
   int64_t rows = 0, columns = 0;
 
   // Of panels a share of the panel.
@@ -52,6 +53,7 @@ struct Matrix {
   int64_t panels() const { return (rows + kernels::panel_rows - 1) / kernels::panel_rows; }
   // Where a panel lies: in `room` if it was not packed yet.
   const std::byte* panel(int64_t index, PanelRoom& room) const;
+  int64_t groups() const { return kernels::packed_groups(panel_shape.type, panel_shape.inputs); }
 };
 
 // Row `row` of a matrix as floats.
@@ -59,7 +61,7 @@ void copy_row(const Matrix& matrix, int64_t row, float* out);
 
 // The panels that matrices of `stored` numbers are packed into. Blocks of which there are no panels become bytes, which cost
 // them less than a hundredth of the largest weight of 32 (Q5_1, Q5_K).
-kernels::PackedType panels_for(WeightType wanted, GgmlType stored);
+kernels::PackedType panels_for(WeightType wanted, GgmlType stored, int64_t columns);
 
 // The panels of a tensor, but for their data.
 Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType wanted);
@@ -70,6 +72,8 @@ class WeightStore {
 
   // The tensor of that canonical name, (out, in), in panels of the wanted type.
   Matrix matrix(const std::string& name);
+  // The same for products in which many columns have activations of exactly 0, whose weights then need not be read.
+  Matrix matrix_of_neurons(const std::string& name);
   // The same in rows of f32 or bf16.
   Matrix in_rows(const std::string& name);
   // The same for looking up rows only: nothing is converted before a row is asked for.
@@ -79,11 +83,16 @@ class WeightStore {
   std::vector<float> vector(const std::string& name) const;
   // Packs more of what `between_passes` left for later: `share` of all of its bytes, in whole matrices.
   void pack_more(double share);
+  // Gives back what reading a matrix mapped of those beside it, which were packed: the system maps more than it is asked
+  // for.
+  void release_packed() const;
   // An ascending list of row numbers below `limit`; anything else is an Error.
   std::vector<int32_t> rows(const std::string& name, int64_t limit) const;
 
-  // The panels that `matrix` would give, but for their data.
+  // The panels that `matrix` gives at most, but for their data, told without reading the tensor.
   Matrix panels(const std::string& name) const { return panels_for(*files_, name, type_); }
+  // Gives a matrix the panels that suit its numbers; `choosing_columns` is that of matrix_of_neurons.
+  void choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const;
   // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
   std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
   // Memory on a boundary of 64 bytes, which lives as long as this; it takes none of the machine's before it is written to.
@@ -91,6 +100,8 @@ class WeightStore {
   const ModelFiles& files() const { return *files_; }
 
  private:
+  Matrix packed(const std::string& name, bool choosing_columns);
+  void pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out);
   kernels::Element element_for(const TensorView& view) const;
 
   std::shared_ptr<const ModelFiles> files_;
@@ -99,10 +110,11 @@ class WeightStore {
   PackWhen when_;
   struct LateMatrix {
     std::unique_ptr<LatePanels> panels;
-    kernels::PackedType type;
+    PanelShape shape;
   };
   std::vector<LateMatrix> late_;
-  size_t packed_late_ = 0;  // the first so many are done
+  size_t packed_late_ = 0;                          // the first so many are done
+  std::vector<std::span<const std::byte>> packed_;  // mapped bytes that are read no more
   struct Unmap {
     size_t size = 0;
     void operator()(std::byte* memory) const;

@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 
 #include "base/json.h"
+#include "format/trec.h"
+#include "model/formula_weights.h"
+#include "model/model_directory.h"
+#include "model/sentence/cross_encoder.h"
+#include "model/small_bert.h"
+#include "model/tiny_tokenizers.h"
 #include "process.h"
 
 namespace coppice {
@@ -104,6 +110,28 @@ TEST_F(HybridSearch, RunsAreFusedAsSearchesAre) {
   EXPECT_EQ(fused.out, hybrid);
   const auto neutral = run_coppice({"fuse", path("bm25.run"), path("dense.run"), "--weights", "0,1"});
   EXPECT_EQ(neutral.out, read_file(folder_ / "dense.run"));
+  // JSON has the same hits, in the form in which a search prints them.
+  const auto run_of = [](const Json& json) {
+    std::string lines;
+    for (const auto& result : json["results"])
+      for (const auto& hit : result["hits"])
+        append_run_line(lines, result["query"].get<std::string>(), hit["id"].get<std::string>(),
+                        hit["rank"].get<size_t>(), hit["score"].get<double>(), "coppice");
+    return lines;
+  };
+  const auto json = parse_json(
+      run_coppice({"fuse", path("bm25.run"), path("dense.run"), path("late.run"), "--json"}).out, "out");
+  EXPECT_EQ(run_of(json), hybrid);
+  EXPECT_EQ(json["runs"], 3);
+  EXPECT_EQ(json["hits"], std::count(hybrid.begin(), hybrid.end(), '\n'));
+  const auto searched = search({"--queries", path("queries.tsv.jsonl"), "--mode", "bm25", "--json"});
+  EXPECT_EQ(run_of(parse_json(searched.out, "out")), read_file(folder_ / "bm25.run"));
+  const auto to_file =
+      run_coppice({"fuse", path("bm25.run"), path("dense.run"), "--json", "-o", path("both.run")});
+  EXPECT_EQ(parse_json(to_file.out, "out"), Json({{"runs", 2},
+                                                  {"queries", 2},
+                                                  {"hits", parse_json(to_file.out, "out")["hits"]},
+                                                  {"output", path("both.run")}}));
   EXPECT_EQ(run_coppice({"fuse", path("bm25.run"), path("dense.run"), "--weights", "1"}).exit_code, 2);
   write_file(folder_ / "twice.run", "1 Q0 a 1 2 x\n1 Q0 a 2 1 x\n");
   EXPECT_THAT(run_coppice({"fuse", path("twice.run"), path("bm25.run")}).err, HasSubstr("'a' twice"));
@@ -136,6 +164,10 @@ TEST_F(HybridSearch, WindowsAreRankedByTheirBest) {
   EXPECT_THAT(ids(search({"apple", "--json", "--passages", "--first", "bm25", "--first-depth", "1"})),
               testing::UnorderedElementsAre("x#2", "x#3"))
       << "passages of the best document";
+  EXPECT_THAT(ids(search({"seven -one", "--json"})), testing::ElementsAre())
+      << "a document is left out for what any of its windows has";
+  EXPECT_THAT(ids(search({"+one +eight", "--json"})), testing::ElementsAre("x"));
+  EXPECT_THAT(ids(search({"seven -one", "--json", "--passages"})), testing::Not(testing::IsEmpty()));
   write_file(folder_ / "short.jsonl", "{\"_id\": \"x\", \"text\": \"pears\"}\n");
   ASSERT_EQ(run_coppice({"index", "add", path("index"), path("short.jsonl"), "--quiet"}).exit_code, 0);
   EXPECT_THAT(ids(search({"apple", "--json"})), testing::ElementsAre("y"));
@@ -152,6 +184,85 @@ TEST_F(HybridSearch, AProgramRanksAnew) {
   EXPECT_THAT(few.err, HasSubstr("1 scores"));
   EXPECT_THAT(search({"apple", "--rerank", "cat"}).err, HasSubstr("a finite number a line"));
   EXPECT_THAT(search({"apple", "--rerank", "exit 9"}).err, HasSubstr("exit status 9"));
+  EXPECT_THAT(search({"apple", "--rerank", "cross-encoder/ms-marco-MiniLM-L6-v2"}).err,
+              testing::AllOf(HasSubstr("no such command, directory or file"), HasSubstr("coppice pull")));
+}
+
+TEST_F(HybridSearch, ANeutralRerankerGivesTheRankingBack) {
+  ASSERT_EQ(make_index().exit_code, 0);
+  const std::vector<std::string> base = {"--queries", path("queries.tsv.jsonl"), "--quiet"};
+  const auto run = [&](const std::vector<std::string>& more) {
+    auto words = base;
+    words.insert(words.end(), more.begin(), more.end());
+    const auto outcome = search(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  };
+  const std::string plain = run({});
+  write_file(folder_ / "base.run", plain);
+  EXPECT_EQ(run({"--rerank", path("base.run")}), plain);
+  EXPECT_EQ(run({"--rerank", "sed 's/.*\"score\":\\([^,}]*\\).*/\\1/'"}), plain);
+  // The other way round, by a packed run.
+  write_file(folder_ / "turned.run", "1 Q0 a 1 -1 x\n1 Q0 b 1 2 x\n2 Q0 c 1 0 x\n");
+  EXPECT_EQ(run({"--rerank", path("turned.run"), "--tag", "x"}),
+            "1 Q0 b 1 2 x\n1 Q0 a 2 -1 x\n2 Q0 c 1 0 x\n");
+  write_file(folder_ / "few.run", "1 Q0 a 1 1 x\n2 Q0 c 1 0 x\n");
+  const auto few = search({"--queries", path("queries.tsv.jsonl"), "--rerank", path("few.run")});
+  EXPECT_EQ(few.exit_code, 3);
+  EXPECT_THAT(few.err, HasSubstr("no score of document 'b' for query '1'"));
+}
+
+// A small BERT with a classifier: its scores are those that it gives alone.
+TEST_F(HybridSearch, ACrossEncoderRanksAnew) {
+  ASSERT_EQ(make_index().exit_code, 0);
+  ModelSpec spec = test::small_bert_spec(70, 40, 1);
+  spec.pooler = false;
+  spec.head = HeadKind::classifier;
+  spec.head_activation = Activation::tanh;
+  spec.head_bias = true;
+  std::vector<std::vector<float>> values;
+  std::vector<TensorData> tensors;
+  values.reserve(tensor_table(spec).size());
+  for (const auto& tensor : tensor_table(spec)) {
+    values.push_back(test::weights_of(tensor.name, tensor.shape));
+    tensors.push_back({tensor.name, DType::f32, tensor.shape, std::as_bytes(std::span(values.back()))});
+  }
+  std::filesystem::create_directories(folder_ / "model");
+  write_model(folder_ / "model", spec, tensors);
+  test::write_word_piece_files(folder_ / "model");
+  CrossEncoder encoder(folder_ / "model");
+  const std::vector<TextPair> pairs = {{"apple", "Apples red apples and green apples"},
+                                       {"apple", "Pears pears are like an apple"}};
+  const auto scores = encoder.score(pairs);
+  ASSERT_NE(scores[0], scores[1]);
+  // What is excluded is nothing that a model reads.
+  for (const char* query : {"apple", "apple -stones"}) {
+    const auto outcome = search({query, "--json", "--rerank", path("model")});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const Json hits = parse_json(outcome.out, "out")["hits"];
+    ASSERT_EQ(hits.size(), 2u);
+    for (const auto& hit : hits)
+      EXPECT_EQ(hit["score"].get<double>(), double{scores[hit["id"] == "a" ? 0 : 1]});
+    EXPECT_EQ(hits[0]["id"], scores[0] > scores[1] ? "a" : "b");
+  }
+  EXPECT_THAT(run_coppice({"info", path("model")}).out, HasSubstr("one score of a text or a pair"));
+  std::filesystem::remove(folder_ / "model/vocab.txt");
+  EXPECT_EQ(search({"apple", "--rerank", path("model")}).exit_code, 3);
+  EXPECT_THAT(search({"apple", "--rerank", path("index")}).err, HasSubstr("config.json"));
+}
+
+TEST_F(HybridSearch, SparseVectorsOfDocumentsGoWithTheirWindows) {
+  write_file(folder_ / "long.jsonl",
+             "{\"_id\": \"x\", \"text\": \"one two three four five six\", \"vector\": {\"t\": 2}}\n"
+             "{\"_id\": \"y\", \"text\": \"one\", \"vector\": {\"t\": 1, \"u\": 4}}\n");
+  write_file(folder_ / "qs.jsonl", "{\"id\": \"q\", \"vector\": {\"t\": 1}}\n");
+  ASSERT_EQ(run_coppice({"index", path("long.jsonl"), "-o", path("index"), "--window", "3", "--sparse", "-",
+                         "--quiet"})
+                .exit_code,
+            0);
+  const auto outcome = search({"--mode", "sparse", "--query-sparse", path("qs.jsonl"), "--json"});
+  EXPECT_THAT(ids(outcome), testing::ElementsAre("x", "y"));
+  EXPECT_NEAR(parse_json(outcome.out, "out")["hits"][0]["score"].get<double>(), 2, 1e-3);
 }
 
 TEST_F(HybridSearch, BadVectorsAreRefused) {

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/process.h"
+#include "format/collection/collection_support.h"
 
 namespace coppice {
 namespace {
@@ -62,6 +63,27 @@ TEST_F(MeasureFiles, FindsTheJudgementsOfABeirDirectory) {
   const auto outcome = run_coppice({"measure", file("set"), file("one"), "-m", "P@1", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(parse_json(outcome.out, "out")["measures"]["P@1"], 0.5);
+}
+
+// What a user does with `gzip run` and `zstd qrels`.
+TEST_F(MeasureFiles, PackedFilesCountAsPlainOnes) {
+  for (const char* name : {"set/qrels/test.tsv", "one", "two", "answers.tsv"})
+    write_file(folder / (name + std::string(".gz")), test::gzipped(read_file(folder / name)));
+  write_file(folder / "two.zst", test::zstd_packed(read_file(folder / "two")));
+  const auto same = [&](const std::vector<std::string>& plain, const std::vector<std::string>& packed) {
+    const auto expected = run_coppice(plain), found = run_coppice(packed);
+    EXPECT_EQ(found.exit_code, 0) << found.err;
+    EXPECT_EQ(found.out, expected.out);
+  };
+  same({"measure", file("set"), file("one"), file("two")},
+       {"measure", file("set/qrels/test.tsv.gz"), file("one.gz"), file("two.zst")});
+  same({"fuse", file("one"), file("two")}, {"fuse", file("one.gz"), file("two.zst")});
+  same({"measure", "answers", file("answers.tsv"), file("one"), "--passages", file("set")},
+       {"measure", "answers", file("answers.tsv.gz"), file("one.gz"), "--passages", file("set")});
+  same({"measure", "budget", file("set"), file("one"), "--passages", file("set")},
+       {"measure", "budget", file("set/qrels/test.tsv.gz"), file("one.gz"), "--passages", file("set")});
+  const auto overlap = run_coppice({"measure", "overlap", file("one.gz"), file("one"), "--json"});
+  EXPECT_EQ(parse_json(overlap.out, "out")["runs"][0]["means"]["Jaccard@10"], 1.0);
 }
 
 TEST_F(MeasureFiles, ComparesRunsAndTestsDifferences) {

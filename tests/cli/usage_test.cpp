@@ -54,6 +54,16 @@ TEST(CommandLine, BadValuesAreUsageErrors) {
   }
 }
 
+// `coppice measure answers RUN` may mean judgements in a file of that name.
+TEST(CommandLine, AFileWithTheNameOfAVerbsSecondWordIsPointedAt) {
+  const TemporaryFolder folder;
+  write_file(folder / "answers", "1 0 a 1\n");
+  const std::string there = "cd " + shell_quoted(folder.path().string()) + ";";
+  EXPECT_THAT(run_coppice({"measure", "answers", "run"}, there).err,
+              HasSubstr("the file 'answers' is meant by ./answers"));
+  EXPECT_THAT(run_coppice({"measure", "budget", "run"}, there).err, ::testing::Not(HasSubstr("is meant by")));
+}
+
 TEST(CommandLine, OptionsComeFromTheEnvironmentToo) {
   const Outcome outcome = run_coppice({"info", "x"}, "COPPICE_THREADS=two");
   EXPECT_EQ(outcome.exit_code, 2);

@@ -169,6 +169,84 @@ TEST_F(Planned, ASecondStageReordersTheFirst) {
   EXPECT_GT(search({.mode = SearchMode::dense}, 1000).size(), 15u) << "the restriction is lifted";
 }
 
+// What a document must have or must not have binds whatever part finds it: as if every part's whole list were searched
+// for it before anything is fused.
+TEST_F(Planned, RequiredAndExcludedWordsBindTheWholeResult) {
+  const auto matches = [&](const Hit& hit, const std::string& phrase) {
+    const std::string text = reader_->fetch(hit.part, hit.doc).fields["text"].get<std::string>();
+    return (" " + text).find(" " + phrase + " ") != std::string::npos;
+  };
+  struct Case {
+    std::string query;
+    std::vector<std::string> required, excluded;
+  };
+  for (const Case& one : std::vector<Case>{{"word1 word2 +word9", {"word9"}, {}},
+                                           {"word1 -word9 word2 -word3", {}, {"word9", "word3"}},
+                                           {"+word1 -word2 word9", {"word1"}, {"word2"}},
+                                           {"+\"word1 word1\" word2", {"word1 word1"}, {}},
+                                           {"word2 -\"word1 word1\"", {}, {"word1 word1"}},
+                                           {"-word1", {}, {"word1"}}}) {
+    SCOPED_TRACE(one.query);
+    const auto keep = [&](std::vector<Hit> hits, size_t k) {
+      std::erase_if(hits, [&](const Hit& hit) {
+        const auto has = [&](const std::string& phrase) { return matches(hit, phrase); };
+        return !std::all_of(one.required.begin(), one.required.end(), has) ||
+               std::any_of(one.excluded.begin(), one.excluded.end(), has);
+      });
+      if (hits.size() > k) hits.resize(k);
+      return hits;
+    };
+    // The words that score, without what binds.
+    std::string plain = without_operators(one.query);
+    if (!one.required.empty() && one.required[0].find(' ') != std::string::npos)
+      plain = "\"" + one.required[0] + "\" word2";
+    std::vector<std::vector<Hit>> left;
+    std::vector<std::vector<RunDoc>> lists;
+    for (const auto mode : all_parts) {
+      const SearchPlan plan = {.mode = mode, .late = {.exact = true}};
+      query_.clauses = parse_query(plain, QuerySyntax::operators, searcher_->analyzer());
+      const auto all = search(plan, 1000);
+      left.push_back(keep(all, 1000));
+      EXPECT_TRUE(mode == SearchMode::bm25 || left.back().size() < all.size()) << to_string(mode);
+      auto& list = lists.emplace_back();
+      for (const Hit& hit : left.back()) list.push_back({hit.id, hit.score});
+      query_.clauses = parse_query(one.query, QuerySyntax::operators, searcher_->analyzer());
+      EXPECT_EQ(search(plan, 1000), left.back()) << to_string(mode);
+      EXPECT_EQ(search(plan, 5), keep(left.back(), 5)) << to_string(mode);
+    }
+    for (const auto method : {FuseMethod::rrf, FuseMethod::sum, FuseMethod::product}) {
+      const FusionSpec fusion = {.method = method, .weights = {1, 0.5, 2, 1}};
+      const auto found =
+          search({.mode = SearchMode::hybrid, .fusion = fusion, .late = {.exact = true}}, 1000);
+      const auto expected = fuse(lists, fusion, 1000);
+      ASSERT_EQ(found.size(), expected.size()) << to_string(method);
+      for (size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(found[i].id, expected[i].doc) << to_string(method);
+        EXPECT_EQ(found[i].score, expected[i].score) << to_string(method);
+      }
+    }
+    // In two stages, the first is bound too.
+    std::vector<std::string> first, second;
+    for (const Hit& hit : keep(left[2], 7)) first.push_back(hit.id);
+    for (const Hit& hit :
+         search({.mode = SearchMode::dense, .first = SearchMode::dense, .first_depth = 7}, 1000))
+      second.push_back(hit.id);
+    EXPECT_EQ(first, second);
+    for (const Hit& hit : search({.mode = SearchMode::bm25, .feedback = {.method = Feedback::rm3}}, 1000))
+      EXPECT_FALSE(keep({hit}, 1).empty()) << hit.id;
+  }
+  query_.clauses.clear();
+  EXPECT_GT(search({.mode = SearchMode::dense}, 1000).size(), 50u) << "the constraint is lifted";
+}
+
+TEST(TextQuery, WithoutOperatorsIsWhatAnEncoderReads) {
+  EXPECT_EQ(without_operators("+red \"green apples\" -\"old pears\" -stones and  more"),
+            "red green apples and more");
+  EXPECT_EQ(without_operators("C++  - and a-b"), "C++  - and a-b") << "no operator: as it is";
+  EXPECT_EQ(without_operators("-x"), "");
+  EXPECT_EQ(without_operators(""), "");
+}
+
 TEST_F(Planned, NeutralFeedbackChangesNothing) {
   const auto dense = search({.mode = SearchMode::dense});
   EXPECT_EQ(search({.mode = SearchMode::dense, .feedback = {.method = Feedback::rocchio, .beta = 0}}), dense);

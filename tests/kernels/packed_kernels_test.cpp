@@ -15,8 +15,9 @@
 namespace coppice::kernels {
 namespace {
 
-constexpr PackedType all_types[] = {PackedType::f32,  PackedType::f16,  PackedType::bf16, PackedType::q8_0,
-                                    PackedType::q4_0, PackedType::q4_1, PackedType::q4_k, PackedType::q6_k};
+constexpr PackedType all_types[] = {PackedType::f32,  PackedType::f16,  PackedType::bf16,
+                                    PackedType::q8_0, PackedType::q4_0, PackedType::q4_1,
+                                    PackedType::q4_k, PackedType::q6_k, PackedType::bf16_apart};
 
 // Halves that need no rounding: 1 to 2 in steps of 1/64, times 2^-4 to 2^3, of either sign.
 struct Half {
@@ -96,10 +97,12 @@ Panel random_panel(PackedType type, int64_t columns, Rng& rng) {
           }
           break;
         case PackedType::bf16:
+        case PackedType::bf16_apart:
           for (int64_t k = 0; k < 32; ++k) {
             const auto bits =
                 static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(rng.normal())) >> 16);
-            put(panel.bytes, at + k / 2 * 128 + 4 * r + k % 2 * 2, &bits, 2);
+            const bool apart = type == PackedType::bf16_apart;
+            put(panel.bytes, at + (apart ? k * 64 + 2 * r : k / 2 * 128 + 4 * r + 2 - k % 2 * 2), &bits, 2);
             set(g, k, r, std::bit_cast<float>(static_cast<uint32_t>(bits) << 16));
           }
           break;
@@ -151,6 +154,8 @@ Panel random_panel(PackedType type, int64_t columns, Rng& rng) {
             set(g, k, r, shared * part * (q - 32));
           }
           break;
+        default:
+          ADD_FAILURE() << "panels without zeros are tested in sparse_panels_test.cpp";
       }
     }
     at += panel_group_bytes(type);
@@ -171,10 +176,12 @@ double tile_element(RowsType type, const std::vector<uint8_t>& tile, int64_t n, 
   k %= 32;
   switch (type) {
     case RowsType::f32:
+      return read<float>(tile, group + (k / 4 * n + t) * 16 + k % 4 * 4);
+    case RowsType::f32_columns:
       return read<float>(tile, group + (k * n + t) * 4);
     case RowsType::bf16:
       return std::bit_cast<float>(
-          static_cast<uint32_t>(read<uint16_t>(tile, group + (k / 2 * n + t) * 4 + k % 2 * 2)) << 16);
+          static_cast<uint32_t>(read<uint16_t>(tile, group + (k / 4 * n + t) * 8 + (k % 4 ^ 1) * 2)) << 16);
     case RowsType::int8:
       return static_cast<double>(read<float>(tile, group + t * 4)) *
              read<int8_t>(tile, group + 16 * n + (k / 4 * n + t) * 4 + k % 4);
@@ -205,7 +212,7 @@ class Packed : public ::testing::TestWithParam<Isa> {
 };
 
 TEST_P(Packed, ActivationsAreRoundedAsStated) {
-  for (const RowsType type : {RowsType::f32, RowsType::bf16, RowsType::int8})
+  for (const RowsType type : {RowsType::f32, RowsType::f32_columns, RowsType::bf16, RowsType::int8})
     for (int64_t columns = 1; columns <= 70; ++columns)
       for (const int64_t n : {int64_t{1}, kernels_.tile_tokens}) {
         auto x = random(n * columns);

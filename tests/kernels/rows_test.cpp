@@ -127,6 +127,8 @@ TEST_P(Rows, SoftmaxOfExtremes) {
   EXPECT_TRUE(std::isnan(poisoned[1]));
 }
 
+constexpr Unit every_unit[] = {Unit::silu, Unit::gelu, Unit::gelu_tanh, Unit::relu, Unit::tanh};
+
 double unit(Unit kind, double x) {
   switch (kind) {
     case Unit::silu:
@@ -137,6 +139,8 @@ double unit(Unit kind, double x) {
       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Unit::relu:
       return std::max(0.0, x);
+    case Unit::tanh:
+      return std::tanh(x);
   }
   return NAN;
 }
@@ -144,13 +148,12 @@ double unit(Unit kind, double x) {
 TEST_P(Rows, Activations) {
   std::vector<float> grid;
   for (double x = -120; x < 120; x += 0.0173) grid.push_back(static_cast<float>(x));
-  for (const Unit kind : {Unit::silu, Unit::gelu, Unit::gelu_tanh, Unit::relu}) {
+  for (const Unit kind : every_unit) {
     auto y = grid;
     kernels_.activate(kind, y.data(), nullptr, static_cast<int64_t>(y.size()));
     for (size_t i = 0; i < grid.size(); ++i) {
       const double want = unit(kind, grid[i]);
-      // The erf of gelu has an absolute error; tanh in double cancels for negative x, so there the bound is
-      // absolute.
+      // The erf of gelu has an absolute error; the one of gelu_tanh cancels in double for negative x.
       const double bound =
           kind == Unit::gelu || kind == Unit::gelu_tanh
               ? 1e-6 * std::abs(want) + 3e-7 * std::min(1.0, std::abs(static_cast<double>(grid[i])))
@@ -164,7 +167,7 @@ TEST_P(Rows, ActivationsTimesUp) {
   for (int64_t n = 1; n < longest(); ++n)
     for (const int64_t shift : shifts) {
       const auto x = random(n + shift), up = random(n + shift);
-      for (const Unit kind : {Unit::silu, Unit::gelu, Unit::gelu_tanh, Unit::relu}) {
+      for (const Unit kind : every_unit) {
         auto y = x;
         y.push_back(NAN);
         kernels_.activate(kind, y.data() + shift, up.data() + shift, n);

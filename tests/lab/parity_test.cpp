@@ -202,6 +202,65 @@ TEST(Parity, EncoderDecoders) {
   }
 }
 
+// Of one label and of several, of pairs of texts: alone by every activation, and padded into one batch.
+TEST(Parity, Classifiers) {
+  int tested = 0;
+  for (ModelSpec spec : tiny_families()) {
+    if (spec.head != HeadKind::masked) continue;
+    SCOPED_TRACE(spec.family);
+    const bool normed = spec.family == "modernbert";
+    spec.head = HeadKind::classifier;
+    spec.tied_embeddings = false;
+    spec.head_bias = true;
+    spec.head_norm = normed;
+    spec.head_activation = normed                  ? Activation::gelu
+                           : spec.token_types == 0 ? Activation::relu
+                                                   : Activation::tanh;
+    for (const int64_t labels : {1, 3}) {
+      spec.labels = labels;
+      spec.head_pooling = normed && labels == 3 ? HeadPooling::mean : HeadPooling::first;
+      EXPECT_EQ(writable_family(spec), spec.family);
+      const auto model = random_model(spec, 80);
+      const TemporaryFolder folder;
+      lab::save_model(folder.path(), spec, lab::state_of(*model), DType::f32);
+      const auto files = std::make_shared<ModelDirectory>(folder.path());
+      EXPECT_EQ(files->spec(), spec);
+      Decoder decoder(files, WeightType::f32);
+      const auto read = lab::load_model(*files);
+
+      const torch::NoGradGuard no_gradient;
+      std::vector<std::vector<int32_t>> texts;  // the second half of a prompt is the second text
+      std::vector<Decoder::Input> inputs;
+      std::vector<int64_t> lengths;
+      for (const auto& prompt : prompts) {
+        texts.emplace_back(prompt.size(), 0);
+        if (spec.token_types > 1)
+          std::fill(texts.back().begin() + static_cast<std::ptrdiff_t>(prompt.size() / 2), texts.back().end(),
+                    1);
+        lengths.push_back(static_cast<int64_t>(prompt.size()));
+      }
+      for (size_t i = 0; i < prompts.size(); ++i) {
+        inputs.push_back({.tokens = prompts[i], .texts = texts[i]});
+        Trace lab, runtime;
+        read->forward(padded({prompts[i]}), collect_into(lab), {}, {}, padded({texts[i]}));
+        decoder.forward(std::span(&inputs.back(), 1), collect_into(runtime));
+        EXPECT_EQ(lab.at("logits").shape, (std::vector<int64_t>{1, labels}));
+        expect_equal(lab, runtime, fmt::format("prompt {}, {} labels", i, labels));
+      }
+      const auto expected =
+          model->forward(padded(prompts), {}, torch::tensor(lengths, torch::kInt64), {}, padded(texts));
+      const auto together = decoder.forward(inputs);
+      ASSERT_EQ(static_cast<int64_t>(together.size()), expected.numel());
+      for (size_t i = 0; i < together.size(); ++i) {
+        const float logit = expected.contiguous().data_ptr<float>()[i];
+        EXPECT_NEAR(together[i], logit, 1e-4 * std::max(1.0F, std::abs(logit)));
+      }
+      ++tested;
+    }
+  }
+  EXPECT_EQ(tested, 10);
+}
+
 TEST(Parity, EncoderDecodersNeedASource) {
   const auto model = random_model(tiny_encoder_decoders().front(), 79);
   EXPECT_THROW(model->forward(random_ids(1, 3, 40, 1)), Error);

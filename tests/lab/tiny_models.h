@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lab/nn/language_model.h"
+#include "text/routing_vocabulary.h"
 
 namespace coppice::test {
 
@@ -31,6 +32,25 @@ inline ModelSpec tiny_mixtral() {
   ModelSpec spec = tiny_spec(MoeSpec{.widths = {12, 12, 12, 12}, .top_k = 2});
   spec.family = "mixtral";
   return spec;
+}
+
+// A mixture that chooses by words, and the table of them: what tests have as prompts and sources.
+inline MoeSpec tiny_word_moe() {
+  return {.widths = {8, 5, 9, 8, 6, 8},
+          .router = {.source = RouterSource::word,
+                     .score = RouterScore::none,
+                     .weight = ExpertWeight::one,
+                     .word_blocks = {{1, 1}, {5, 3}, {10, 2}}}};
+}
+inline std::vector<TokenId> tiny_word_table() {
+  const std::vector<std::vector<TokenId>> words = {{},       {1},     {12},     {30, 2},    {5},
+                                                   {3},      {17, 5}, {12, 12}, {9, 30, 2}, {8},
+                                                   {25, 12}, {7, 7},  {9},      {39, 0},    {4, 9}};
+  return routing_table(words, 16, 3);
+}
+inline void choose_by_words(ModelSpec& spec, std::vector<BlockSpec>& blocks) {
+  spec.routing_vocabulary = {.entries = 16, .longest = 3};
+  blocks.back().ffn = tiny_word_moe();
 }
 
 // A model of every further family, and of what a spec can say that no family does.
@@ -241,6 +261,11 @@ inline std::vector<ModelSpec> tiny_families() {
       block.ffn =
           MoeSpec{.widths = {24, 24, 24, 24}, .top_k = 2, .gated = false, .activation = Activation::gelu};
   });
+  for (const bool causal : {true, false})
+    add("coppice", dense, [causal](auto& spec, auto& block, auto& attention) {
+      attention.causal = causal;
+      if (&block == &spec.blocks.back()) choose_by_words(spec, spec.blocks);
+    });
   add("coppice", dense, [](auto& spec, auto& block, auto& attention) {
     spec.tied_embeddings = spec.head_bias = true;
     attention.gate = &block == &spec.blocks.back() ? AttentionGate::head : AttentionGate::element;
@@ -248,7 +273,7 @@ inline std::vector<ModelSpec> tiny_families() {
   return specs;
 }
 
-// An encoder-decoder as T5 1.0, mT5 and umT5 are.
+// An encoder-decoder as T5 1.0, mT5 and umT5 are, and one with words in both stacks.
 inline std::vector<ModelSpec> tiny_encoder_decoders() {
   std::vector<ModelSpec> specs;
   for (const char* family : {"t5", "mt5", "umt5"}) {
@@ -274,10 +299,15 @@ inline std::vector<ModelSpec> tiny_encoder_decoders() {
     spec.blocks.assign(3, {.mixer = attention, .ffn = ffn, .cross_attention = cross});
     specs.push_back(spec);
   }
+  ModelSpec words = specs.back();
+  words.family = "coppice";
+  choose_by_words(words, words.encoder->blocks);
+  choose_by_words(words, words.blocks);
+  specs.push_back(words);
   return specs;
 }
 
-// A mixture of each router source, score, weight, storage and width pattern, each with a name.
+// A mixture of each router source that looks at the input, score, weight, storage and width pattern, each with a name.
 inline std::vector<std::pair<std::string, MoeSpec>> mixtures() {
   return {
       {"linear_softmax", {.widths = {8, 8, 8, 8}, .top_k = 2}},
@@ -365,6 +395,7 @@ inline std::shared_ptr<lab::LanguageModel> random_model(const ModelSpec& spec, u
     else
       tensor.normal_(0, 0.3);
   }
+  if (spec.routing_vocabulary) model->set_routing_vocabulary(tiny_word_table());
   return model;
 }
 

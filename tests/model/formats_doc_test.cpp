@@ -51,6 +51,8 @@ TEST(FormatsPage, HoldsTheFieldsOfEveryStruct) {
   expect_documented<DenseFfnSpec>();
   expect_documented<MoeSpec>();
   expect_documented<RouterSpec>();
+  expect_documented<WordBlock>();
+  expect_documented<RoutingVocabularySpec>();
 }
 
 // The example is a model as it says.

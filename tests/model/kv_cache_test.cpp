@@ -107,7 +107,7 @@ TEST(Cache, AShortConvolutionKeepsItsLastInputsOnly) {
   KvCache cache(alone);
   EXPECT_EQ(cache.bytes(), 2 * 3 * 12 * 4);
   cache.reserve(100);
-  cache.advance(100);
+  cache.advance(std::vector<int32_t>(100));
   EXPECT_EQ(cache.bytes(), 2 * 3 * 12 * 4);
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "format/float16.h"
+#include "random_word_router.h"
+#include "text/random_words.h"
 
 namespace coppice::test {
 namespace {
@@ -34,6 +36,11 @@ NumericModel::NumericModel(ModelSpec spec, uint64_t seed, DType dtype)
     : spec_(std::move(spec)), dtype_(dtype) {
   for (const auto& tensor : tensor_table(spec_)) {
     Rng rng = Rng(seed).fork(tensor.name);
+    if (tensor.name == "model.routing_vocabulary") {
+      neurons_[tensor.name] = random_word_table(spec_.routing_vocabulary->entries,
+                                                spec_.routing_vocabulary->longest, spec_.vocabulary, rng);
+      continue;
+    }
     if (tensor.integer) {
       const size_t layer = std::stoul(tensor.name.substr(std::string("model.layers.").size()));
       std::vector<int32_t> all(static_cast<size_t>(moe_of(spec_.blocks[layer])->dense_width));
@@ -80,6 +87,12 @@ class Reference {
   explicit Reference(const NumericModel& model) : model_(model), spec_(model.spec_) {}
 
   Vector logits(std::span<const int32_t> tokens) {
+    if (const auto& words = spec_.routing_vocabulary) {
+      const auto& table = model_.neurons_.at("model.routing_vocabulary");
+      const auto longest = static_cast<size_t>(words->longest);
+      words_ =
+          is_causal(spec_) ? naive_ending(table, longest, tokens) : naive_covering(table, longest, tokens);
+    }
     std::vector<Vector> x;
     for (const int32_t token : tokens) {
       x.push_back(row("model.embed_tokens.weight", token, spec_.width));
@@ -104,6 +117,7 @@ class Reference {
       const auto mixed =
           std::visit([&](const auto& mixer) { return mix(mixer, normed); }, spec_.blocks[i].mixer);
       for (size_t t = 0; t < x.size(); ++t) {
+        token_ = t;
         if (placement == NormPlacement::pre) {
           add(x[t], mixed[t], spec_.residual_scale);
           add(x[t], feed(norm(x[t], prefix_ + "post_attention_layernorm")), spec_.residual_scale);
@@ -212,6 +226,13 @@ class Reference {
       }
   }
 
+  static void make_softmax(Vector& scores) {
+    const double highest_score = *std::ranges::max_element(scores);
+    double total = 0;
+    for (double& score : scores) total += score = std::exp(score - highest_score);
+    for (double& score : scores) score /= total;
+  }
+
   std::vector<Vector> mix(const ShortConvSpec& conv, const std::vector<Vector>& x) const {
     const auto width = static_cast<size_t>(spec_.width), size = static_cast<size_t>(conv.kernel_size);
     const auto& taps = floats(prefix_ + "conv.conv.weight");
@@ -268,11 +289,11 @@ class Reference {
       Vector mixed;
       for (size_t h = 0; h < static_cast<size_t>(a.heads); ++h) {
         Vector weights, sum(static_cast<size_t>(a.value_dim));
-        double total = 0;
         for (size_t s = 0; s <= t; ++s)
-          total += weights.emplace_back(std::exp(dot(queries[t][h], keys[s][h]) * rope_score_scale(a.rope) /
-                                                 std::sqrt(static_cast<double>(a.query_dim()))));
-        for (size_t s = 0; s <= t; ++s) add(sum, values[s][h], weights[s] / total);
+          weights.push_back(dot(queries[t][h], keys[s][h]) * rope_score_scale(a.rope) /
+                            std::sqrt(static_cast<double>(a.query_dim())));
+        make_softmax(weights);
+        for (size_t s = 0; s <= t; ++s) add(sum, values[s][h], weights[s]);
         mixed.insert(mixed.end(), sum.begin(), sum.end());
       }
       out.push_back(multiply(name + "o_proj", mixed, a.bias));
@@ -299,7 +320,6 @@ class Reference {
       for (size_t head = 0; head < static_cast<size_t>(a.heads); ++head) {
         const size_t from = head / static_cast<size_t>(a.heads / a.kv_heads) * dim;
         Vector weights;
-        double total = 0;
         const auto window = static_cast<size_t>(a.window);
         const size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
         const size_t ahead = window > 0 ? t + window : x.size();
@@ -313,11 +333,12 @@ class Reference {
             const int64_t bucket = relative_bucket(a.relative_bias, a.causal, offset);
             score += row(prefix_ + "self_attn.relative_bias.weight", bucket, a.heads)[head];
           }
-          total += weights.emplace_back(std::exp(score));
+          weights.push_back(score);
         }
+        make_softmax(weights);
         Vector sum(dim);
         for (size_t s = first; s < end; ++s)
-          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s - first] / total * values[s][from + i];
+          for (size_t i = 0; i < dim; ++i) sum[i] += weights[s - first] * values[s][from + i];
         mixed.insert(mixed.end(), sum.begin(), sum.end());
       }
       if (a.gate != AttentionGate::none) {
@@ -340,6 +361,8 @@ class Reference {
         return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
       case Activation::relu:
         return std::max(0.0, x);
+      case Activation::tanh:
+        return std::tanh(x);
     }
     return NAN;
   }
@@ -400,14 +423,18 @@ class Reference {
         s[e] *= floats(gate + ".norm.weight")[e] /
                 std::sqrt(squares / static_cast<double>(s.size()) + moe.router.norm_epsilon);
     }
-    double total = 0;
-    for (double& score : s) {
-      if (moe.router.score == RouterScore::softmax) total += score = std::exp(score);
-      if (moe.router.score == RouterScore::sigmoid) score = 1 / (1 + std::exp(-score));
-    }
-    if (moe.router.score == RouterScore::softmax)
-      for (double& score : s) score /= total;
+    if (moe.router.score == RouterScore::softmax) make_softmax(s);
+    if (moe.router.score == RouterScore::sigmoid)
+      for (double& score : s) score = 1 / (1 + std::exp(-score));
     return s;
+  }
+
+  // 1 for the expert of the token's word.
+  Vector word_scores(const MoeSpec& moe) const {
+    Vector scores(static_cast<size_t>(moe.experts()));
+    const auto expert = naive_experts(moe.router.word_blocks).at(static_cast<size_t>(words_.at(token_)));
+    scores[static_cast<size_t>(expert)] = 1;
+    return scores;
   }
 
   // The indices of the `count` highest values, of equal ones the lower index.
@@ -448,7 +475,7 @@ class Reference {
   }
 
   Vector feed_forward(const MoeSpec& moe, const Vector& x) const {
-    const Vector scores = router_scores(moe, x);
+    const Vector scores = moe.router.source == RouterSource::word ? word_scores(moe) : router_scores(moe, x);
     Vector keys = scores;
     for (size_t e = 0; e < keys.size() && moe.router.selection_bias; ++e)
       keys[e] += floats(prefix_ + "mlp.gate.selection_bias")[e];
@@ -493,6 +520,8 @@ class Reference {
   const NumericModel& model_;
   const ModelSpec& spec_;
   std::string prefix_;
+  std::vector<int32_t> words_;  // routing ids
+  size_t token_ = 0;            // of which feed_forward computes
 };
 
 std::vector<double> NumericModel::reference_logits(std::span<const int32_t> tokens) const {

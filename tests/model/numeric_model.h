@@ -17,7 +17,7 @@ namespace coppice::test {
 
 class NumericModel {
  public:
-  // Normal weights scaled by 1 / sqrt(inputs), norms around 1, random neuron lists; rounded to `dtype` (f32,
+  // Normal weights scaled by 1 / sqrt(inputs), norms around 1, random neuron lists and words; rounded to `dtype` (f32,
   // bf16 or f16) so that the reference sees what the file holds.
   NumericModel(ModelSpec spec, uint64_t seed, DType dtype = DType::f32);
 

@@ -48,16 +48,16 @@ TEST(PackedMatrix, KeepsEveryWeightOfTypesThatPanelsHold) {
       const auto want = dequantize(static_cast<uint32_t>(type), bytes, "w");
       const PackedType packed = panels_of(type).value();
       std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(packed, rows, columns)));
-      pack_matrix(packed, source, panels.data());
+      pack_matrix({packed, columns}, source, panels.data());
       for (int64_t panel = 0; panel < (rows + 31) / 32; ++panel) {  // each alone is the same
         std::vector<std::byte> alone(static_cast<size_t>(kernels::panel_bytes(packed, columns)));
-        pack_panel(packed, source, panel, alone.data());
+        pack_panel({packed, columns}, source, panel, alone.data());
         ASSERT_TRUE(std::equal(alone.begin(), alone.end(),
                                panels.begin() + panel * static_cast<int64_t>(alone.size())));
       }
       std::vector<float> row(static_cast<size_t>(columns));
       for (int64_t r = 0; r < rows; ++r) {
-        unpack_row(packed, panels.data(), columns, r, row.data());
+        unpack_row({packed, columns}, panels.data(), columns, r, row.data());
         for (int64_t k = 0; k < columns; ++k)
           ASSERT_EQ(row[static_cast<size_t>(k)], want[static_cast<size_t>(r * columns + k)])
               << ggml_type_info(type).name << ' ' << rows << ' ' << r << ' ' << k;
@@ -75,13 +75,13 @@ TEST(PackedMatrix, RoundsToOtherTypesAsTheirFilesDo) {
                                      {PackedType::q8_0, GgmlType::q8_0},
                                      {PackedType::q4_0, GgmlType::q4_0}}) {
     std::vector<std::byte> panels(static_cast<size_t>(packed_bytes(packed, rows, columns)));
-    pack_matrix(packed, source, panels.data());
+    pack_matrix({packed, columns}, source, panels.data());
     std::vector<float> row(static_cast<size_t>(columns));
     for (int64_t r = 0; r < rows; ++r) {
       std::vector<float> padded(64);
       std::copy_n(values.begin() + r * columns, columns, padded.begin());
       const auto want = dequantize(static_cast<uint32_t>(type), quantize(type, padded, "w"), "w");
-      unpack_row(packed, panels.data(), columns, r, row.data());
+      unpack_row({packed, columns}, panels.data(), columns, r, row.data());
       for (int64_t k = 0; k < columns; ++k)
         ASSERT_EQ(row[static_cast<size_t>(k)], want[static_cast<size_t>(k)]);
     }
@@ -98,8 +98,9 @@ TEST(PackedMatrix, RefusesScalesThatAreNotFinite) {
       std::memcpy(bytes.data() + (type == GgmlType::q6_k ? 208 : 0) + 32 * bytes.size() / 33, &scale, 2);
       std::vector<std::byte> panels(
           static_cast<size_t>(packed_bytes(panels_of(type).value(), rows, columns)));
-      EXPECT_THROW(pack_matrix(panels_of(type).value(), {"w", type, rows, columns, bytes}, panels.data()),
-                   Error);
+      EXPECT_THROW(
+          pack_matrix({panels_of(type).value(), columns}, {"w", type, rows, columns, bytes}, panels.data()),
+          Error);
     }
 }
 

@@ -8,6 +8,8 @@
 #include "base/rng.h"
 #include "format/safetensors.h"
 #include "model/spec.h"
+#include "random_word_router.h"
+#include "text/random_words.h"
 
 namespace coppice::test {
 
@@ -145,6 +147,7 @@ inline MoeSpec random_moe(Rng& rng) {
     moe.activation = Activation::relu;
     for (int64_t& width : moe.widths) width = std::max<int64_t>(width, 2);
   }
+  if (moe.router.source == RouterSource::word) draw_word_router(moe, moe.experts(), rng);
   return moe;
 }
 
@@ -166,7 +169,6 @@ inline void draw_encoder_parts(ModelSpec& spec, Rng rng) {
   spec.pooler = rng.chance(0.2);
 }
 
-// A model whose blocks each draw anew from all that a spec can say.
 // A factor of its own for each plane that turns.
 inline void set_longrope(RopeSpec& rope, int64_t head_dim, Rng& rng) {
   rope = {.theta = rope.theta,
@@ -178,6 +180,23 @@ inline void set_longrope(RopeSpec& rope, int64_t head_dim, Rng& rng) {
     rope.factors.push_back(rng.uniform(1, 8));
 }
 
+// The words that routers by words choose by, if there are any: at least one for each expert.
+inline void draw_words(ModelSpec& spec, Rng rng) {
+  std::vector<MoeSpec*> mixtures;
+  int64_t entries = 1;
+  for (auto& block : spec.blocks)
+    if (MoeSpec* moe = moe_of(block); moe != nullptr && moe->router.source == RouterSource::word) {
+      mixtures.push_back(moe);
+      if (moe->experts() == 1) moe->widths.push_back(3);  // one expert is for unknown words alone
+      entries = std::max(entries, moe->experts());
+    }
+  if (mixtures.empty()) return;
+  entries += between(rng, 0, 8);
+  spec.routing_vocabulary = {.entries = entries, .longest = between(rng, 1, 3)};
+  for (MoeSpec* moe : mixtures) draw_word_router(*moe, entries, rng);
+}
+
+// A model whose blocks each draw anew from all that a spec can say.
 inline ModelSpec random_spec(Rng& rng) {
   ModelSpec spec{.vocabulary = between(rng, 3, 20),
                  .width = between(rng, 2, 12),
@@ -198,6 +217,7 @@ inline ModelSpec random_spec(Rng& rng) {
     if (rng.chance(0.6)) block.ffn = random_moe(rng);
     spec.blocks.push_back(block);
   }
+  draw_words(spec, rng.fork("words"));
   draw_encoder_parts(spec, rng.fork("encoder parts"));
   Rng scores = rng.fork("scores");
   if (scores.chance(0.3)) spec.logit_scale = scores.uniform(0.2, 2);
@@ -558,6 +578,12 @@ class RandomWeights {
   }
 
   static std::vector<std::byte> random_neurons(const ModelSpec& spec, const TensorSpec& tensor, Rng& rng) {
+    if (tensor.name == "model.routing_vocabulary") {
+      const auto table = random_word_table(spec.routing_vocabulary->entries, spec.routing_vocabulary->longest,
+                                           spec.vocabulary, rng);
+      const auto view = std::as_bytes(std::span(table));
+      return {view.begin(), view.end()};
+    }
     const size_t layer = std::stoul(tensor.name.substr(std::string("model.layers.").size()));
     std::vector<int32_t> all(static_cast<size_t>(moe_of(spec.blocks[layer])->dense_width));
     for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int32_t>(i);

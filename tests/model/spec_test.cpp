@@ -262,5 +262,41 @@ TEST_F(InvalidSpec, IsToldApart) {
   EXPECT_THAT(complaint(), HasSubstr("experts"));
 }
 
+TEST_F(InvalidSpec, RoutersByWordsAreToldApart) {
+  const WordBlock unknown{1, 1};
+  moe().widths = {4, 4, 4};
+  moe().top_k = 1;
+  moe().router = {.source = RouterSource::word, .score = RouterScore::none, .weight = ExpertWeight::one};
+  moe().router.word_blocks = {unknown, {7, 2}};
+  EXPECT_THAT(complaint(), HasSubstr("a router by words without a routing_vocabulary"));
+  spec_.routing_vocabulary = {.entries = 8, .longest = 2};
+  EXPECT_NO_THROW(validate(spec_, "spec"));
+  const ModelSpec good = spec_;
+  spec_.routing_vocabulary->entries = 9;
+  EXPECT_THAT(complaint(), HasSubstr("8 words in word_blocks, expected all 9"));
+  spec_ = good;
+  moe().top_k = 2;
+  EXPECT_THAT(complaint(), HasSubstr("a router by words that takes several experts"));
+  spec_ = good;
+  moe().router.weight = ExpertWeight::renormalised;
+  EXPECT_THAT(complaint(), HasSubstr("weight 'one'"));
+  spec_ = good;
+  moe().router.word_blocks = {{2, 1}, {6, 2}};
+  EXPECT_THAT(complaint(), HasSubstr("without an expert for what is unknown"));
+  moe().router.word_blocks.clear();
+  EXPECT_THAT(complaint(), HasSubstr("without an expert for what is unknown"));
+  moe().router.word_blocks = {unknown, {6, 1}, {1, 2}};
+  EXPECT_THAT(complaint(), HasSubstr("2 experts for 1 words"));
+  moe().router.word_blocks = {unknown, {7, 1}};
+  EXPECT_THAT(complaint(), HasSubstr("2 experts in word_blocks, expected the 3"));
+  moe().widths.clear();
+  EXPECT_THAT(complaint(), HasSubstr("no experts"));
+  spec_ = good;
+  moe().router.source = RouterSource::linear;
+  EXPECT_THAT(complaint(), HasSubstr("blocks of words and a router of source 'linear'"));
+  moe().router = {};
+  EXPECT_THAT(complaint(), HasSubstr("a routing vocabulary that no router reads"));
+}
+
 }  // namespace
 }  // namespace coppice

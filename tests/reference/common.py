@@ -150,3 +150,12 @@ def write_encoder(config, forward):
     if pooled is not None:
         content["pooled"] = [round(v, 9) for v in pooled.tolist()]
     store(config, content)
+
+
+def write_classifier(config, forward, texts, name):
+    w = Weights()
+    logits = forward(w, config, TOKENS, texts)
+    content = {"config": config, "tensors": w.shapes, "tokens": TOKENS, "logits": rows_of(logits)}
+    if texts is not None:
+        content["texts"] = texts
+    store(config, content, name)

@@ -94,25 +94,31 @@ MODERNBERT = {
 }
 
 
+def bert_body(prefix, w, c, tokens, texts):
+    width, heads, eps = c["hidden_size"], c["num_attention_heads"], c["layer_norm_eps"]
+    first = 0 if c["model_type"] == "bert" else c["pad_token_id"] + 1
+    name = prefix + "embeddings"
+    embedding = w(name + ".word_embeddings.weight", c["vocab_size"], width)
+    places = w(name + ".position_embeddings.weight", c["max_position_embeddings"], width)
+    segments = w(name + ".token_type_embeddings.weight", c["type_vocab_size"], width)
+    x = embedding[tokens] + places[first : first + len(tokens)] + segments[texts]
+    x = norm(w, name + ".LayerNorm", x, eps)
+    for layer in range(c["num_hidden_layers"]):
+        name = f"{prefix}encoder.layer.{layer}"
+        q, k, v = (
+            split(w.linear(f"{name}.attention.self.{p}", x, width, True), heads) for p in ("query", "key", "value")
+        )
+        y = w.linear(name + ".attention.output.dense", sees_all(q, k, v), width, True)
+        x = norm(w, name + ".attention.output.LayerNorm", x + y, eps)
+        y = gelu(w.linear(name + ".intermediate.dense", x, c["intermediate_size"], True))
+        x = norm(w, name + ".output.LayerNorm", x + w.linear(name + ".output.dense", y, width, True), eps)
+    return x, embedding
+
+
 def bert(prefix, pooler):
     def forward(w, c, tokens):
-        width, heads, eps = c["hidden_size"], c["num_attention_heads"], c["layer_norm_eps"]
-        first = 0 if c["model_type"] == "bert" else c["pad_token_id"] + 1
-        name = prefix + "embeddings"
-        embedding = w(name + ".word_embeddings.weight", c["vocab_size"], width)
-        places = w(name + ".position_embeddings.weight", c["max_position_embeddings"], width)
-        segments = w(name + ".token_type_embeddings.weight", c["type_vocab_size"], width)
-        x = embedding[tokens] + places[first : first + len(tokens)] + segments[0]
-        x = norm(w, name + ".LayerNorm", x, eps)
-        for layer in range(c["num_hidden_layers"]):
-            name = f"{prefix}encoder.layer.{layer}"
-            q, k, v = (
-                split(w.linear(f"{name}.attention.self.{p}", x, width, True), heads) for p in ("query", "key", "value")
-            )
-            y = w.linear(name + ".attention.output.dense", sees_all(q, k, v), width, True)
-            x = norm(w, name + ".attention.output.LayerNorm", x + y, eps)
-            y = gelu(w.linear(name + ".intermediate.dense", x, c["intermediate_size"], True))
-            x = norm(w, name + ".output.LayerNorm", x + w.linear(name + ".output.dense", y, width, True), eps)
+        width, eps = c["hidden_size"], c["layer_norm_eps"]
+        x, embedding = bert_body(prefix, w, c, tokens, [0] * len(tokens))
         pooled = np.tanh(w.linear(prefix + "pooler.dense", x[:1], width, True))[0] if pooler else None
         if c["model_type"] == "bert":
             y = gelu(w.linear("cls.predictions.transform.dense", x, width, True))
@@ -124,7 +130,7 @@ def bert(prefix, pooler):
     return forward
 
 
-def distilbert(w, c, tokens):
+def distilbert_body(w, c, tokens):
     width, heads, eps = c["dim"], c["n_heads"], 1e-12
     name = "distilbert.embeddings"
     embedding = w(name + ".word_embeddings.weight", c["vocab_size"], width)
@@ -137,11 +143,16 @@ def distilbert(w, c, tokens):
         x = norm(w, name + ".sa_layer_norm", x + y, eps)
         y = w.linear(name + ".ffn.lin2", gelu(w.linear(name + ".ffn.lin1", x, c["hidden_dim"], True)), width, True)
         x = norm(w, name + ".output_layer_norm", x + y, eps)
-    y = norm(w, "vocab_layer_norm", gelu(w.linear("vocab_transform", x, width, True)), eps)
+    return x, embedding
+
+
+def distilbert(w, c, tokens):
+    x, embedding = distilbert_body(w, c, tokens)
+    y = norm(w, "vocab_layer_norm", gelu(w.linear("vocab_transform", x, c["dim"], True)), 1e-12)
     return x, y @ embedding.T + w("vocab_projector.bias", c["vocab_size"]), None
 
 
-def modernbert(w, c, tokens):
+def modernbert_body(w, c, tokens):
     width, heads, eps = c["hidden_size"], c["num_attention_heads"], c["norm_eps"]
     embedding = w("model.embeddings.tok_embeddings.weight", c["vocab_size"], width)
     x = norm(w, "model.embeddings.norm", embedding[tokens], eps, bias=False)
@@ -156,9 +167,47 @@ def modernbert(w, c, tokens):
         n = norm(w, name + ".mlp_norm", x, eps, bias=False)
         gate, other = np.split(w.linear(name + ".mlp.Wi", n, 2 * c["intermediate_size"]), 2, axis=-1)
         x = x + w.linear(name + ".mlp.Wo", gelu(gate) * other, width)
-    x = norm(w, "model.final_norm", x, eps, bias=False)
-    y = norm(w, "head.norm", gelu(w.linear("head.dense", x, width)), eps, bias=False)
+    return norm(w, "model.final_norm", x, eps, bias=False), embedding
+
+
+def modernbert(w, c, tokens):
+    x, embedding = modernbert_body(w, c, tokens)
+    y = norm(w, "head.norm", gelu(w.linear("head.dense", x, c["hidden_size"])), c["norm_eps"], bias=False)
     return x, y @ embedding.T + w("decoder.bias", c["vocab_size"]), None
+
+
+# Classifiers: …ForSequenceClassification, of a pair of texts as cross-encoders take it.
+
+
+def labels(w, c, x, name="classifier"):
+    return w.linear(name, x, len(c["id2label"]), True)
+
+
+def bert_classifier(w, c, tokens, texts):
+    x, _ = bert_body("bert.", w, c, tokens, texts)
+    return labels(w, c, np.tanh(w.linear("bert.pooler.dense", x[:1], c["hidden_size"], True)))
+
+
+def roberta_classifier(w, c, tokens, texts):
+    x, _ = bert_body("roberta.", w, c, tokens, texts)
+    return labels(w, c, np.tanh(w.linear("classifier.dense", x[:1], c["hidden_size"], True)), "classifier.out_proj")
+
+
+def distilbert_classifier(w, c, tokens, texts):
+    x, _ = distilbert_body(w, c, tokens)
+    return labels(w, c, np.maximum(0, w.linear("pre_classifier", x[:1], c["dim"], True)))
+
+
+def modernbert_classifier(w, c, tokens, texts):
+    x, _ = modernbert_body(w, c, tokens)
+    x = x.mean(0, keepdims=True) if c["classifier_pooling"] == "mean" else x[:1]
+    x = norm(w, "head.norm", gelu(w.linear("head.dense", x, c["hidden_size"])), c["norm_eps"], bias=False)
+    return labels(w, c, x)
+
+
+def classifier_of(config, name, **more):
+    ids = {str(i): f"LABEL_{i}" for i in range(3)}
+    return {**config, "architectures": [name + "ForSequenceClassification"], "id2label": ids, **more}
 
 
 def make():
@@ -167,3 +216,13 @@ def make():
     write_encoder({**ROBERTA, "architectures": ["XLMRobertaForMaskedLM"], "model_type": "xlm-roberta"}, bert("roberta.", True))
     write_encoder(DISTILBERT, distilbert)
     write_encoder(MODERNBERT, modernbert)
+    two = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]
+    write_classifier(classifier_of(BERT, "Bert"), bert_classifier, two, "bert_classifier")
+    one = [0] * len(TOKENS)
+    write_classifier(classifier_of(ROBERTA, "Roberta"), roberta_classifier, one, "roberta_classifier")
+    xlm = classifier_of({**ROBERTA, "model_type": "xlm-roberta"}, "XLMRoberta")
+    write_classifier(xlm, roberta_classifier, one, "xlm-roberta_classifier")
+    write_classifier(classifier_of(DISTILBERT, "DistilBert"), distilbert_classifier, None, "distilbert_classifier")
+    for pooling in ("cls", "mean"):
+        config = classifier_of(MODERNBERT, "ModernBert", classifier_pooling=pooling)
+        write_classifier(config, modernbert_classifier, None, f"modernbert_classifier_{pooling}")

@@ -4,6 +4,8 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "cli/train_options.h"
+#include "lab/data/document_words.h"
+#include "lab/route/word_routing.h"
 #include "lab/train/trainer.h"
 #include "model/arch/families.h"
 #include "model/decoder.h"
@@ -73,8 +75,20 @@ ModelSpec new_spec(const ArchOptions& arch, const Tokenizer& tokenizer) {
   return spec;
 }
 
+// The routing vocabulary of a new model is made of the text that it is trained on.
+std::shared_ptr<LanguageModel> new_model(const TrainOptions& options, const Tokenizer& tokenizer) {
+  ModelSpec spec = new_spec(options.arch, tokenizer);
+  if (!spec.routing_vocabulary) return std::make_shared<LanguageModel>(spec);
+  const auto table = lab::fit_word_routers(
+      spec, lab::words_of_files(options.text, options.documents, tokenizer),
+      {.entries = spec.routing_vocabulary->entries, .longest = spec.routing_vocabulary->longest});
+  auto model = std::make_shared<LanguageModel>(spec);
+  model->set_routing_vocabulary(table);
+  return model;
+}
+
 std::shared_ptr<LanguageModel> starting_model(const TrainOptions& options, const Tokenizer& tokenizer) {
-  if (options.model.empty()) return std::make_shared<LanguageModel>(new_spec(options.arch, tokenizer));
+  if (options.model.empty()) return new_model(options, tokenizer);
   if (to_json(options.arch) != to_json(ArchOptions{}))
     throw Error({.where = "--model", .found = "together with --arch options", .expected = "one of them"},
                 Fault::usage);

@@ -1,5 +1,6 @@
 #include "format/collection/collection.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -92,6 +93,10 @@ class Files final : public CollectionReader {
  public:
   Files(std::vector<CollectionFile> files, const CollectionOptions& options)
       : files_(std::move(files)), options_(options) {
+    const auto has_size = [](const CollectionFile& file) {
+      return std::filesystem::is_regular_file(file.path);
+    };
+    if (!std::all_of(files_.begin(), files_.end(), has_size)) return;  // a pipe ends when it ends
     for (const auto& file : files_) total_ += std::filesystem::file_size(file.path);
   }
   // One file in memory.

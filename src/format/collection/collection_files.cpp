@@ -107,6 +107,12 @@ std::vector<CollectionFile> find_collection_files(const fs::path& source, Collec
   if (format == folder)
     throw Error({.where = source.string(), .found = "a file", .expected = "a folder of files"});
   if (format == beir) file.format = jsonl;
+  if (format == automatic && !fs::is_regular_file(source))
+    throw Error({.where = source.string(),
+                 .found = "a pipe, whose beginning can be read only once",
+                 .expected = "its format",
+                 .advice = "say it with --format, as --format jsonl"},
+                Fault::usage);
   if (format == automatic) {
     file.format = format_by_name(source);
     if (file.format == automatic || file.format == text) file.format = format_by_content(first_bytes(source));

@@ -61,11 +61,10 @@ class JsonLines final : public DocumentReader {
   size_t find_id() {
     const size_t id = names_.find_id(keys_);
     if (id == RecordNames::npos && !names_.is_numbered())
-      throw Error(
-          {.where = lines_.where(),
-           .found = "no id among " + keys_found(),
-           .expected = names_.wanted_id(),
-           .advice = "--id-field NAME says which it is, --id-field '#' takes the number of the line"});
+      throw Error({.where = lines_.where(),
+                   .found = "no id among " + keys_found(),
+                   .expected = names_.wanted_id(),
+                   .advice = names_.id_advice("line")});
     return id;
   }
 
@@ -73,7 +72,7 @@ class JsonLines final : public DocumentReader {
     throw Error({.where = where,
                  .found = "no text among " + keys_found(),
                  .expected = names_.wanted_text(),
-                 .advice = "--text-field NAME says which it is"});
+                 .advice = names_.text_advice()});
   }
 
   std::string keys_found() const {

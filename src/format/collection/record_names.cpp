@@ -65,4 +65,14 @@ std::string RecordNames::wanted_text() const {
   return fmt::format("text: {}", fmt::join(usual_texts(), ", "));
 }
 
+// Verbs that read queries have no options for their names.
+std::string RecordNames::id_advice(const char* number) const {
+  if (kind_ == RecordKind::query) return "call it so in the file";
+  return fmt::format("--id-field NAME says which it is, --id-field '#' takes the number of the {}", number);
+}
+
+std::string RecordNames::text_advice() const {
+  return kind_ == RecordKind::query ? "call it so in the file" : "--text-field NAME says which it is";
+}
+
 }  // namespace coppice

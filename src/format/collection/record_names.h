@@ -25,6 +25,9 @@ class RecordNames {
   // For messages.
   std::string wanted_id() const;
   std::string wanted_text() const;
+  // What somebody can do about records without them. `number`: what the number of is meant: "line", "row".
+  std::string id_advice(const char* number) const;
+  std::string text_advice() const;
 
   static constexpr size_t npos = ~size_t{0};
 

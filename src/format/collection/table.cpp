@@ -56,12 +56,11 @@ class Table final : public DocumentReader {
     views.assign(columns_.begin(), columns_.end());
     id_ = names_.find_id(views);
     if (id_ == RecordNames::npos && !names_.is_numbered())
-      fail("no id", names_.wanted_id(),
-           "--id-field NAME says which it is, --id-field '#' takes the number of the row");
+      fail("no id", names_.wanted_id(), names_.id_advice("row"));
     is_text_ = names_.find_texts(views);
     if (id_ < is_text_.size()) is_text_[id_] = false;
     if (std::find(is_text_.begin(), is_text_.end(), true) == is_text_.end())
-      fail("no text", names_.wanted_text(), "--text-field NAME says which it is");
+      fail("no text", names_.wanted_text(), names_.text_advice());
   }
 
   // Without a header: the usual columns, or, where options name any, their numbers.

@@ -55,7 +55,7 @@ bool PassageReader::next(SourceDocument& document) {
   }
   document.id = passage_id(document_.id, next_ + 1);
   document.metadata = document_.metadata;
-  document.sparse.clear();
+  document.sparse = document_.sparse;
   document.where = document_.where;
   document.fields.clear();
   for (const auto& field : document_.fields)

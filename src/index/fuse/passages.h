@@ -12,7 +12,7 @@ std::string_view document_of(std::string_view passage);
 std::string passage_id(std::string_view document, size_t number);  // numbers begin with 1
 
 // Cuts texts into windows of `words` words that begin every `step` words; the last one ends with the text. A title goes
-// with each.
+// with each, and so does a sparse vector: it is of the whole document, whose best window then has the document's score.
 class PassageReader final : public CollectionReader {
  public:
   PassageReader(std::unique_ptr<CollectionReader> documents, const WindowSpec& windows);

@@ -1,7 +1,9 @@
 #include "index/search/constraints.h"
 
 #include <algorithm>
+#include <unordered_set>
 
+#include "index/fuse/passages.h"
 #include "index/inverted/segment_query.h"
 
 namespace coppice {
@@ -89,6 +91,48 @@ DocSet documents_with(const InvertedIndex& index, const QueryClause& clause) {
     set &= with;
   }
   return set;
+}
+
+bool has_constraints(std::span<const QueryClause> query) {
+  return std::any_of(query.begin(), query.end(),
+                     [](const QueryClause& clause) { return clause.role != QueryClause::Role::optional; });
+}
+
+namespace {
+
+// Adds the windows that are not in `with` themselves, but of a document that has one there.
+void spread_over_documents(const IndexReader& reader, std::vector<DocSet>& with) {
+  const auto document = [&](size_t part, DocOrdinal doc) {
+    return document_of(reader.parts()[part].segment->names()[doc]);
+  };
+  std::unordered_set<std::string_view> documents;
+  for (size_t part = 0; part < with.size(); ++part) {
+    with[part] &= reader.parts()[part].live;
+    with[part].for_each([&](DocOrdinal doc) { documents.insert(document(part, doc)); });
+  }
+  if (documents.empty()) return;
+  for (size_t part = 0; part < with.size(); ++part)
+    reader.parts()[part].live.for_each([&](DocOrdinal doc) {
+      if (documents.contains(document(part, doc))) with[part].insert(doc);
+    });
+}
+
+}  // namespace
+
+void constrain(const IndexReader& reader, std::span<const QueryClause> query, bool whole,
+               std::vector<DocSet>& among) {
+  for (const QueryClause& clause : query) {
+    if (clause.role == QueryClause::Role::optional) continue;
+    std::vector<DocSet> with;
+    for (const auto& part : reader.parts()) with.push_back(documents_with(part.segment->text(), clause));
+    if (whole) spread_over_documents(reader, with);
+    for (size_t part = 0; part < with.size(); ++part) {
+      if (clause.role == QueryClause::Role::required)
+        among[part] &= with[part];
+      else
+        with[part].for_each([&](DocOrdinal doc) { among[part].remove(doc); });
+    }
+  }
 }
 
 }  // namespace coppice

@@ -121,10 +121,10 @@ TokenMatrix PlannedSearch::tokens_of(const SearchQuery& query) const {
   return {*query.tokens, searcher_.reader().spec().late->dim};
 }
 
-std::vector<Hit> PlannedSearch::by_text(const SearchQuery& query, size_t k) {
-  if (!has_feedback(SearchMode::bm25)) return searcher_.text(query.clauses, k, plan_.text);
+std::vector<Hit> PlannedSearch::by_text(size_t k) {
+  if (!has_feedback(SearchMode::bm25)) return searcher_.text(scored_, k, plan_.text);
   std::vector<WeightedTerm> words;
-  for (const auto& clause : query.clauses)
+  for (const auto& clause : scored_)
     for (const auto& term : clause.terms) words.push_back({term.text, 1});
   const auto first =
       searcher_.terms(words, static_cast<size_t>(plan_.feedback.taken_documents()), plan_.text);
@@ -168,7 +168,7 @@ std::vector<Hit> PlannedSearch::ranked(SearchMode mode, const SearchQuery& query
     case SearchMode::late:
       return by_tokens(query, k);
     default:
-      return by_text(query, k);
+      return by_text(k);
   }
 }
 
@@ -256,6 +256,13 @@ std::vector<Hit> PlannedSearch::fused(const SearchQuery& query, size_t k) {
 }
 
 std::vector<Hit> PlannedSearch::search(const SearchQuery& query, size_t k) {
+  scored_.clear();
+  for (const QueryClause& clause : query.clauses) {
+    if (clause.role == QueryClause::Role::excluded) continue;
+    scored_.push_back(clause);
+    scored_.back().role = QueryClause::Role::optional;
+  }
+  searcher_.constrain(query.clauses, collapse_);
   if (plan_.first) {
     // All windows of a document are searched again.
     first_stage_ = true;
@@ -265,6 +272,7 @@ std::vector<Hit> PlannedSearch::search(const SearchQuery& query, size_t k) {
   }
   auto hits = plan_.mode == SearchMode::hybrid ? fused(query, k) : documents(plan_.mode, query, k);
   searcher_.lift_restriction();
+  searcher_.lift_constraint();
   return hits;
 }
 

@@ -39,7 +39,8 @@ struct SearchPlan {
   FeedbackSpec feedback;
 };
 
-// What is known of a query. Parts that are searched need theirs.
+// What is known of a query. Parts that are searched need theirs. Required and excluded clauses bind the whole result,
+// whatever part finds a document.
 struct SearchQuery {
   std::vector<QueryClause> clauses;
   std::optional<std::vector<WeightedTerm>> sparse;
@@ -68,7 +69,7 @@ class PlannedSearch {
  private:
   std::vector<Hit> documents(SearchMode mode, const SearchQuery& query, size_t k);
   std::vector<Hit> ranked(SearchMode mode, const SearchQuery& query, size_t k);
-  std::vector<Hit> by_text(const SearchQuery& query, size_t k);
+  std::vector<Hit> by_text(size_t k);
   std::vector<Hit> by_vector(const SearchQuery& query, size_t k);
   std::vector<Hit> by_tokens(const SearchQuery& query, size_t k);
   std::vector<Hit> fused(const SearchQuery& query, size_t k);
@@ -83,6 +84,7 @@ class PlannedSearch {
   SearchPlan plan_;
   bool collapse_, first_stage_ = false;  // which has no feedback
   std::map<std::string, std::vector<FusedPart>> last_fused_;
+  std::vector<QueryClause> scored_;  // the last query's clauses that score, now that the others bind
   // What the last feedback made of the query.
   std::vector<WeightedTerm> fed_terms_;
   std::vector<float> fed_vector_, fed_tokens_, fed_weights_;

@@ -34,22 +34,6 @@ Scored scored_parts(std::span<const QueryClause> query) {
   return scored;
 }
 
-// Which documents a query's required and excluded clauses leave; nothing if it has none.
-std::optional<DocSet> constrained(const InvertedIndex& index, std::span<const QueryClause> query,
-                                  const DocSet* allowed) {
-  std::optional<DocSet> left;
-  for (const QueryClause& clause : query) {
-    if (clause.role == QueryClause::Role::optional) continue;
-    if (!left) left = allowed != nullptr ? *allowed : DocSet(index.documents(), true);
-    DocSet with = documents_with(index, clause);
-    if (clause.role == QueryClause::Role::required)
-      *left &= with;
-    else
-      with.for_each([&](DocOrdinal doc) { left->remove(doc); });
-  }
-  return left;
-}
-
 // What a query weighs in all parts of an index together.
 QueryWeights weigh_text(const IndexReader& reader, const Scored& scored, const Bm25& bm25) {
   std::vector<WeightedTerm> all = scored.words;
@@ -99,9 +83,9 @@ void Searcher::restrict_to(std::span<const Hit> hits) {
       restricted_[place->part].insert(place->doc);
     }
   }
+  restricting_ = false;
   for (size_t part = 0; part < parts.size(); ++part)
-    if (const DocSet* among = filtering_ ? &filtered_[part] : parts[part].allowed())
-      restricted_[part] &= *among;
+    if (const DocSet* among = allowed(part)) restricted_[part] &= *among;
   restricting_ = true;
 }
 
@@ -109,8 +93,30 @@ void Searcher::lift_restriction() {
   restricting_ = false;
 }
 
+void Searcher::constrain(std::span<const QueryClause> query, bool whole) {
+  lift_constraint();
+  if (!has_constraints(query)) return;
+  constrained_ = allowed_sets();
+  coppice::constrain(reader_, query, whole, constrained_);
+  constraining_ = true;
+}
+
+void Searcher::lift_constraint() {
+  constraining_ = false;
+}
+
+std::vector<DocSet> Searcher::allowed_sets() const {
+  std::vector<DocSet> sets;
+  for (size_t part = 0; part < reader_.parts().size(); ++part) {
+    const DocSet* among = allowed(part);
+    sets.push_back(among != nullptr ? *among : reader_.parts()[part].live);
+  }
+  return sets;
+}
+
 const DocSet* Searcher::allowed(size_t part) const {
   if (restricting_) return &restricted_[part];
+  if (constraining_) return &constrained_[part];
   return filtering_ ? &filtered_[part] : reader_.parts()[part].allowed();
 }
 
@@ -153,17 +159,20 @@ std::vector<Hit> Searcher::text(std::span<const QueryClause> query, size_t k, co
   need(reader_.spec().text.has_value(), "analysed text", "without --no-text");
   const Scored scored = scored_parts(query);
   const QueryWeights weights = weigh_text(reader_, scored, options.bm25.value_or(reader_.spec().text->bm25));
+  std::vector<DocSet> left;
+  if (has_constraints(query)) {
+    left = allowed_sets();
+    coppice::constrain(reader_, query, false, left);
+  }
   return over_parts(k, [&](size_t part, std::optional<double> worst) {
     const InvertedIndex& index = reader_.parts()[part].segment->text();
-    const DocSet* among = allowed(part);
-    const auto left = constrained(index, query, among);
     SegmentQuery ready(index, weights);
     for (size_t i = 0; i < scored.phrases.size(); ++i) {
       const Occurrences found = find_phrase(index, *scored.phrases[i]);
       ready.add_list(found.docs, found.counts, weights.lists[i], weights.fixed);
     }
     const int32_t floor = worst ? static_cast<int32_t>(weights.fixed.in_units(*worst)) - 1 : 0;
-    auto found = search(ready, k, left ? &*left : among, floor, options.pruning);
+    auto found = search(ready, k, left.empty() ? allowed(part) : &left[part], floor, options.pruning);
     for (ScoredDoc& doc : found) doc.score = weights.fixed.score(static_cast<int32_t>(doc.score));
     return found;
   });

@@ -39,8 +39,7 @@ struct ScorePart {
 
 class Searcher {
  public:
-  // The reader must outlive it. A searcher serves one thread; several may share a reader's segments, each with a reader
-  // of its own.
+  // The reader must outlive it. A searcher serves one thread; several may share a reader.
   explicit Searcher(IndexReader& reader);
 
   // Only documents that pass the filter (filter.h) are found from now on; empty: all.
@@ -48,6 +47,10 @@ class Searcher {
   // Only these documents, of those that pass the filter, until lifted. Of windows, all of the same documents.
   void restrict_to(std::span<const Hit> hits);
   void lift_restriction();
+  // Only documents that have the query's required clauses and none of its excluded ones, of those that pass the filter,
+  // by whatever part they are found, until lifted. With `whole`, windows count as their documents.
+  void constrain(std::span<const QueryClause> query, bool whole);
+  void lift_constraint();
 
   // Errors of usage say so if the index does not have the part.
   std::vector<Hit> text(std::span<const QueryClause> query, size_t k, const TextSearch& options = {});
@@ -79,6 +82,7 @@ class Searcher {
 
  private:
   const DocSet* allowed(size_t part) const;
+  std::vector<DocSet> allowed_sets() const;
   std::vector<ScorePart> explain_weighted(const InvertedIndex& index, const QueryWeights& weights,
                                           double unit, const Hit& hit) const;
   std::vector<Hit> weighted(std::span<const WeightedTerm> query, bool sparse, size_t k,
@@ -88,8 +92,8 @@ class Searcher {
 
   IndexReader& reader_;
   std::unique_ptr<Analyzer> analyzer_;
-  std::vector<DocSet> filtered_, restricted_;
-  bool filtering_ = false, restricting_ = false;
+  std::vector<DocSet> filtered_, constrained_, restricted_;
+  bool filtering_ = false, constraining_ = false, restricting_ = false;
 };
 
 // Best first, then by name, falling; cut to k.

@@ -34,6 +34,10 @@ struct QueryClause {
   bool operator==(const QueryClause&) const = default;
 };
 
+// The words of a query with operators as a plain text, for encoders and rerankers: without signs and quotes, and without
+// what is excluded. A query without operators stays as it is.
+std::string without_operators(std::string_view text);
+
 // Clauses without terms (stop words only) are left out. A quote that is not closed is text to the end.
 std::vector<QueryClause> parse_query(std::string_view text, QuerySyntax syntax, Analyzer& analyzer);
 

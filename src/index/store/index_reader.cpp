@@ -26,6 +26,7 @@ bool IndexReader::open(bool degraded, bool last_try) {
   for (const SegmentRow& row : rows_) {
     const auto folder = segment_folder(path_, row.id);
     try {
+      check_sizes(folder, row.files);
       auto segment = std::make_shared<const Segment>(folder, row.id, spec_);
       if (segment->documents() != row.documents)
         throw Error({.where = folder.string(),
@@ -47,6 +48,19 @@ bool IndexReader::open(bool degraded, bool last_try) {
   return true;
 }
 
+void IndexReader::leave_out_damaged() {
+  std::erase_if(parts_, [&](const Part& part) {
+    try {
+      for (const SegmentRow& row : rows_)
+        if (row.id == part.segment->id()) part.segment->verify(row.files);
+      return false;
+    } catch (const Error& error) {
+      left_out_.push_back(error.what());
+      return true;
+    }
+  });
+}
+
 size_t IndexReader::documents() const {
   size_t live = 0;
   for (const Part& part : parts_) live += part.live.count();
@@ -54,6 +68,7 @@ size_t IndexReader::documents() const {
 }
 
 StoredDocument IndexReader::fetch(size_t part, DocOrdinal doc) {
+  const std::lock_guard lock(*turn_);
   fetch_->bind(1, parts_[part].segment->key(doc));
   if (!fetch_->step()) {
     fetch_->reset();
@@ -76,6 +91,7 @@ std::optional<IndexReader::Place> IndexReader::find(std::string_view id) const {
 }
 
 std::vector<DocSet> IndexReader::filtered(const std::string& filter) {
+  const std::lock_guard lock(*turn_);
   const SqlCondition condition = parse_filter(filter);
   Statement select(*database_, "SELECT key FROM documents WHERE " + condition.sql);
   condition.bind(select);

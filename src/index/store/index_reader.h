@@ -1,8 +1,10 @@
 #pragma once
 // One state of an index, as a commit left it: what a writer does afterwards is not seen until a new reader is made.
+// Threads may share a reader, and so be sure of the same state: fetching and filtering wait their turn.
 
 #include <map>
 #include <memory>
+#include <mutex>
 
 #include "index/store/index_state.h"
 
@@ -34,6 +36,9 @@ class IndexReader {
   const std::vector<std::string>& left_out() const { return left_out_; }
   size_t documents() const;
 
+  // Reads all segments, leaves out those whose checksums or contents are not right, and names them in `left_out`.
+  void leave_out_damaged();
+
   StoredDocument fetch(size_t part, DocOrdinal doc);
   // Where a document is; nothing if it is not there.
   struct Place {
@@ -55,6 +60,7 @@ class IndexReader {
   std::filesystem::path path_;
   std::unique_ptr<Database> database_;
   std::optional<Statement> fetch_;
+  std::unique_ptr<std::mutex> turn_ = std::make_unique<std::mutex>();  // guards the two
   IndexSpec spec_;
   std::vector<SegmentRow> rows_;
   std::vector<Part> parts_;

@@ -11,6 +11,8 @@ namespace {
 // Whose script is looked at: the first ones, then some.
 constexpr int64_t first_documents = 1000, every = 64;
 constexpr size_t batch_documents = 4096, batch_bytes = size_t{8} << 20;
+// An encoder takes long for a batch: what it makes is attached in pieces, after each of which progress is shown.
+constexpr size_t piece_documents = 256;
 
 IndexedDocument taken_over(SourceDocument& source) {
   IndexedDocument document;
@@ -60,7 +62,15 @@ IngestReport ingest(CollectionReader& reader, IndexWriter& writer, const Attach&
       bytes += text;
       batch.push_back(taken_over(source));
     }
-    if (attach) attach(batch);
+    const uint64_t before = read, bytes_of_batch = reader.bytes_read() - read;
+    for (size_t begin = 0; attach && begin < batch.size(); begin += piece_documents) {
+      const size_t end = std::min(begin + piece_documents, batch.size());
+      attach(std::span(batch).subspan(begin, end - begin));
+      const uint64_t now = before + bytes_of_batch * end / batch.size();
+      progress.advance(static_cast<int64_t>(now - read),
+                       fmt::format("{} documents", static_cast<size_t>(report.documents) + end));
+      read = now;
+    }
     if (skip_bad) {
       add_singly(batch, writer, report);
     } else {

@@ -71,6 +71,18 @@ std::filesystem::path segment_folder(const std::filesystem::path& index, int64_t
   return index / "segments" / fmt::format("{:06}", id);
 }
 
+void check_sizes(const std::filesystem::path& folder, const std::vector<SegmentFile>& files) {
+  for (const SegmentFile& file : files) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(folder / file.name, error);
+    if (!error && size == static_cast<uintmax_t>(file.size)) continue;
+    throw Error({.where = (folder / file.name).string(),
+                 .found = error ? error.message() : fmt::format("{} bytes", size),
+                 .expected = fmt::format("{} bytes", file.size),
+                 .advice = "search --degraded answers without this segment"});
+  }
+}
+
 std::vector<SegmentFile> list_segment_files(const std::filesystem::path& folder) {
   std::vector<SegmentFile> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {

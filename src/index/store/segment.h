@@ -61,6 +61,9 @@ class Segment {
 // Where segment `id` of the index at `index` lies.
 std::filesystem::path segment_folder(const std::filesystem::path& index, int64_t id);
 
+// An Error at the first of these files that is missing or not as long as it was written.
+void check_sizes(const std::filesystem::path& folder, const std::vector<SegmentFile>& files);
+
 // All files of a folder with their sizes and checksums, by name.
 std::vector<SegmentFile> list_segment_files(const std::filesystem::path& folder);
 

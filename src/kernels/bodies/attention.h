@@ -120,38 +120,35 @@ inline void pack_query(CacheElement element, const float* from, int64_t dim, flo
   for (int64_t d = 0; d < dim; ++d) to[d] = from[d] * scale;
 }
 
-// How attend reads each type: elements 2 i and 2 i + 1 of vectors of positions of a panel, and of two rows of values.
 template <CacheElement element>
-struct Reader;
+struct Stored {
+  using Type = uint16_t;
+};
 template <>
-struct Reader<CacheElement::f32> {
+struct Stored<CacheElement::f32> {
   using Type = float;
-  COPPICE_INLINE void read(const float* at, int64_t step, F& a, F& b) {
+};
+template <>
+struct Stored<CacheElement::q8> {
+  using Type = int8_t;
+};
+
+// Elements 2 i and 2 i + 1 of vectors of positions of a panel, or of two rows of values.
+template <CacheElement element>
+COPPICE_INLINE void read(const typename Stored<element>::Type* at, int64_t step, F& a, F& b) {
+  if constexpr (element == CacheElement::bf16) {
+    load_pairs(at, a, b);
+  } else if constexpr (element == CacheElement::f16) {
+    a = load_half(at);
+    b = load_half(at + step);
+  } else if constexpr (element == CacheElement::q8) {
+    a = load_bytes(at);
+    b = load_bytes(at + step);
+  } else {
     a = load(at);
     b = load(at + step);
   }
-};
-template <>
-struct Reader<CacheElement::f16> {
-  using Type = uint16_t;
-  COPPICE_INLINE void read(const uint16_t* at, int64_t step, F& a, F& b) {
-    a = load_half(at);
-    b = load_half(at + step);
-  }
-};
-template <>
-struct Reader<CacheElement::q8> {
-  using Type = int8_t;
-  COPPICE_INLINE void read(const int8_t* at, int64_t step, F& a, F& b) {
-    a = load_bytes(at);
-    b = load_bytes(at + step);
-  }
-};
-template <>
-struct Reader<CacheElement::bf16> {
-  using Type = uint16_t;
-  COPPICE_INLINE void read(const uint16_t* at, int64_t, F& a, F& b) { load_pairs(at, a, b); }
-};
+}
 
 // Elements side by side in memory that belong to one position (of keys) or one column (of values).
 template <CacheElement element>
@@ -172,7 +169,7 @@ COPPICE_INLINE __m512bh two_bf16(const uint16_t* p) {
 template <CacheElement element, int rows>
 COPPICE_INLINE void score_group(const float* const* queries, const void* block, int64_t width, int64_t first,
                                 float (*scores)[block_positions]) {
-  using T = typename Reader<element>::Type;
+  using T = typename Stored<element>::Type;
   const T* panel = static_cast<const T*>(block) + first / panel_positions * panel_positions * width +
                    first % panel_positions * paired<element>;
   F sums[rows][2];
@@ -193,8 +190,8 @@ COPPICE_INLINE void score_group(const float* const* queries, const void* block, 
     }
 #endif
     F a[2], b[2];
-    Reader<element>::read(at, panel_positions, a[0], b[0]);
-    Reader<element>::read(at + lanes * paired<element>, panel_positions, a[1], b[1]);
+    read<element>(at, panel_positions, a[0], b[0]);
+    read<element>(at + lanes * paired<element>, panel_positions, a[1], b[1]);
     COPPICE_UNROLL
     for (int r = 0; r < rows; ++r) {
       const F even = set(queries[r][d]), odd = set(queries[r][d + 1]);
@@ -221,7 +218,7 @@ template <CacheElement element, int rows, int columns>
 COPPICE_INLINE void mix_columns(const float (*shares)[block_positions], const float* fade, const void* block,
                                 int64_t width, int64_t column, int64_t from, int64_t to,
                                 float* const* mixed) {
-  using T = typename Reader<element>::Type;
+  using T = typename Stored<element>::Type;
   const T* values = static_cast<const T*>(block) + block_positions * width + column * paired<element>;
   F sums[rows][columns];
   COPPICE_UNROLL
@@ -247,8 +244,7 @@ COPPICE_INLINE void mix_columns(const float (*shares)[block_positions], const fl
 #endif
     F a[columns], b[columns];
     COPPICE_UNROLL
-    for (int c = 0; c < columns; ++c)
-      Reader<element>::read(at + c * lanes * paired<element>, width, a[c], b[c]);
+    for (int c = 0; c < columns; ++c) read<element>(at + c * lanes * paired<element>, width, a[c], b[c]);
     COPPICE_UNROLL
     for (int r = 0; r < rows; ++r) {
       const F even = set(shares[r][k]), odd = set(shares[r][k + 1]);

@@ -6,14 +6,16 @@
 
 namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
 
-// exp(x) = 2^n * exp(r) with n = round(x / ln 2), |r| <= ln 2 / 2, and the Taylor series to r^7, whose
-// remainder is below 6e-9 of the result. Below -104 it is 0, above 89 infinity, and NaN stays NaN.
-COPPICE_INLINE F exponential(F x) {
-  const F clamped = maximum(set(-104.0f), minimum(set(89.0f), x));
+// x = n ln 2 + r with a whole n and |r| <= ln 2 / 2; and (exp(r) - 1) / r by the Taylor series of exp to r^7, whose
+// remainder is below 6e-9 of exp(r).
+struct Reduced {
+  F n, r, quotient;
+};
+COPPICE_INLINE Reduced reduce(F x) {
   const F shift = set(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number
-  const F n = sub(fma(clamped, set(1.44269504f), shift), shift);
+  const F n = sub(fma(x, set(1.44269504f), shift), shift);
   // ln 2 in two parts, the first so short that its product with n is exact even without a fused multiply-add.
-  const F r = fma(n, set(2.12194440e-4f), fma(n, set(-0.693359375f), clamped));
+  const F r = fma(n, set(2.12194440e-4f), fma(n, set(-0.693359375f), x));
   F p = set(1.0f / 5040);
   p = fma(p, r, set(1.0f / 720));
   p = fma(p, r, set(1.0f / 120));
@@ -21,10 +23,17 @@ COPPICE_INLINE F exponential(F x) {
   p = fma(p, r, set(1.0f / 6));
   p = fma(p, r, set(0.5f));
   p = fma(p, r, set(1.0f));
-  p = fma(p, r, set(1.0f));
+  return {n, r, p};
+}
+
+// exp(x) = 2^n exp(r). Below -104 it is 0, above 89 infinity, and NaN stays NaN.
+COPPICE_INLINE F exponential(F x) {
+  const Reduced reduced = reduce(maximum(set(-104.0f), minimum(set(89.0f), x)));
+  const F p = fma(reduced.quotient, reduced.r, set(1.0f));
   // 2^n in two steps, so that neither leaves the range of a float before the result does.
-  const F half = sub(fma(n, set(0.5f), shift), shift);
-  return mul(mul(p, pow2(half)), pow2(sub(n, half)));
+  const F shift = set(12582912.0f);
+  const F half = sub(fma(reduced.n, set(0.5f), shift), shift);
+  return mul(mul(p, pow2(half)), pow2(sub(reduced.n, half)));
 }
 
 COPPICE_INLINE F sigmoid(F x) {
@@ -64,6 +73,16 @@ struct GeluTanh {
 struct Relu {
   COPPICE_INLINE F of(F x) { return maximum(zero(), x); }
 };
+// (e - 1) / (e + 1) with e = exp(2x) and e - 1 = 2^n (exp(r) - 1) + (2^n - 1), so that nothing cancels near 0. At 20 it is 1
+// to the last bit.
+struct Tanh {
+  COPPICE_INLINE F of(F x) {
+    const Reduced reduced = reduce(mul(set(2), maximum(set(-20.0f), minimum(set(20.0f), x))));
+    const F power = pow2(reduced.n);
+    const F difference = fma(power, mul(reduced.quotient, reduced.r), sub(power, set(1)));
+    return div(difference, add(difference, set(2)));
+  }
+};
 
 template <class Function>
 COPPICE_INLINE void activate_by(float* x, const float* up, int64_t count) {
@@ -88,6 +107,8 @@ inline void activate(Unit unit, float* x, const float* up, int64_t count) {
       return activate_by<GeluTanh>(x, up, count);
     case Unit::relu:
       return activate_by<Relu>(x, up, count);
+    case Unit::tanh:
+      return activate_by<Tanh>(x, up, count);
   }
 }
 

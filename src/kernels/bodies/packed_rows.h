@@ -20,6 +20,11 @@ inline uint16_t rounded_to_bf16(float value) {
 }
 
 inline void pack_f32(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
+  for (int64_t quad = 0; quad < group_columns / 4; ++quad)
+    __builtin_memcpy(group + (quad * tokens + token) * 16, x + 4 * quad, 16);
+}
+
+inline void pack_f32_columns(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
   for (int64_t k = 0; k < group_columns; ++k)
     __builtin_memcpy(group + (k * tokens + token) * 4, x + k, sizeof *x);
 }
@@ -27,9 +32,9 @@ inline void pack_f32(const float* x, int64_t token, int64_t tokens, uint8_t* gro
 inline void pack_bf16(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
   uint32_t pairs[group_columns / 2];
   for (int64_t i = 0; i < group_columns / 2; ++i)
-    pairs[i] = rounded_to_bf16(x[2 * i]) | static_cast<uint32_t>(rounded_to_bf16(x[2 * i + 1])) << 16;
-  for (int64_t i = 0; i < group_columns / 2; ++i)
-    __builtin_memcpy(group + (i * tokens + token) * 4, pairs + i, sizeof *pairs);
+    pairs[i] = static_cast<uint32_t>(rounded_to_bf16(x[2 * i])) << 16 | rounded_to_bf16(x[2 * i + 1]);
+  for (int64_t quad = 0; quad < group_columns / 4; ++quad)
+    __builtin_memcpy(group + (quad * tokens + token) * 8, pairs + 2 * quad, 8);
 }
 
 inline void pack_int8(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
@@ -67,8 +72,23 @@ inline void pack_int8(const float* x, int64_t token, int64_t tokens, uint8_t* gr
 
 inline void pack_rows(RowsType type, const float* const* x, int64_t tokens, int64_t columns, void* tile) {
   auto* group = static_cast<uint8_t*>(tile);
-  const auto pack = type == RowsType::f32 ? pack_f32 : type == RowsType::bf16 ? pack_bf16 : pack_int8;
-  const int64_t step = tokens * (type == RowsType::f32 ? 128 : type == RowsType::bf16 ? 64 : 48);
+  void (*pack)(const float*, int64_t, int64_t, uint8_t*) = pack_f32;
+  int64_t step = tokens * 128;
+  switch (type) {
+    case RowsType::f32:
+      break;
+    case RowsType::f32_columns:
+      pack = pack_f32_columns;
+      break;
+    case RowsType::bf16:
+      pack = pack_bf16;
+      step = tokens * 64;
+      break;
+    case RowsType::int8:
+      pack = pack_int8;
+      step = tokens * 48;
+      break;
+  }
   for (int64_t k = 0; k < columns; k += group_columns, group += step)
     for (int64_t t = 0; t < tokens; ++t) {
       if (columns - k >= group_columns) {

@@ -20,6 +20,7 @@ const PackedKernels& packed_table() {
 #endif
     COPPICE_PACKED_TOKENS,
     product,
+    product_of_columns,
     pack_rows,
   };
   return kernels;

@@ -5,48 +5,30 @@
 //   X, spread_codes        four signed bytes, repeated over a vector in the form that dot4 wants
 //   dot4(sum, w, x)        sum + the products of the four unsigned bytes of each int32 of w by those of x, exact
 //   low_half(v), high_half(v)      of bf16 pairs, as floats
-//   dot_pairs              sum + products of bf16 pairs, where the instruction set has it
+//   pick(quad, index)      of the four floats at `quad` the one that the last two bits of each lane say
+//   S                      some floats, one of each token, as many as token_lanes; fma as for F
+//   spread_over_tokens, load_tokens, store_tokens
+//
+// and where the instruction set multiplies bf16:
+//
+//   dot_pairs              sum + products of pairs, the upper ones first
+//   pairs_of_quad(quad), pick_pairs(pairs, index)  of four bf16, those that the last four bits of each lane say: two bits for
+//                          the upper one of a pair, two for the lower
+//   weave(first, second, pairs)    pairs of 32 numbers each, the first ones above; in an order that unweave turns back
 
 #include "kernels/simd/baseline.h"
+#include "kernels/simd/packed_vectors.h"
 
 namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
 
-using N = I;
-
-COPPICE_INLINE N load_codes(const void* p) {
-  N v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
 COPPICE_INLINE N load_bytes(const uint8_t* p) {
   return N{p[0], p[1], p[2], p[3]};
 }
 COPPICE_INLINE N load_bytes(const int8_t* p) {
   return N{p[0], p[1], p[2], p[3]};
 }
-COPPICE_INLINE N spread(int32_t v) {
-  return N{v, v, v, v};
-}
-COPPICE_INLINE N shift_left(N v, int bits) {
-  return v << bits;
-}
-COPPICE_INLINE N shift_right(N v, int bits) {
-  return (N)((U)v >> bits);
-}
-COPPICE_INLINE N both(N a, N b) {
-  return a & b;
-}
-COPPICE_INLINE N either(N a, N b) {
-  return a | b;
-}
 COPPICE_INLINE F to_floats(N v) {
   return __builtin_convertvector(v, F);
-}
-COPPICE_INLINE F low_half(N v) {
-  return (F)(v << 16);
-}
-COPPICE_INLINE F high_half(N v) {
-  return (F)(v & spread(static_cast<int32_t>(0xFFFF0000u)));
 }
 COPPICE_INLINE F load_half(const uint16_t* p) {
   H h;
@@ -57,6 +39,22 @@ COPPICE_INLINE F load_half(const uint16_t* p) {
   const F scaled = (F)magnitude * 0x1p112f;
   const U high = (U)((bits & 0x7C00u) == 0x7C00u) & 0x7F800000u;
   return (F)((U)scaled | high | (bits & 0x8000u) << 16);
+}
+
+COPPICE_INLINE F pick(const float* quad, N index) {
+  return F{quad[index[0] & 3], quad[index[1] & 3], quad[index[2] & 3], quad[index[3] & 3]};
+}
+
+constexpr int token_lanes = lanes;
+using S = F;
+COPPICE_INLINE S spread_over_tokens(float v) {
+  return set(v);
+}
+COPPICE_INLINE S load_tokens(const float* p) {
+  return load(p);
+}
+COPPICE_INLINE void store_tokens(float* p, S v) {
+  store(p, v);
 }
 
 struct X {

@@ -11,6 +11,7 @@
 #include "lab/convert/converters.h"
 #include "lab/convert/ffn_tensors.h"
 #include "lab/convert/parity.h"
+#include "lab/data/document_words.h"
 #include "model/arch/families.h"
 #include "model/decoder.h"
 
@@ -159,13 +160,18 @@ ConversionResult convert_model(const std::filesystem::path& dense, const Convert
   const StateDict state = read_state(directory);
 
   const auto start = std::chrono::steady_clock::now();
-  Conversion conversion = converter.convert({.spec = spec,
-                                             .state = state,
-                                             .text = text,
-                                             .active = request.active,
-                                             .experts = request.experts,
-                                             .seed = request.seed},
-                                            request.settings);
+  Conversion conversion = converter.convert(
+      {.spec = spec,
+       .state = state,
+       .text = text,
+       .words =
+           [&] {
+             return words_of_files({&request.calibration, 1}, DocumentBreak::marker, *tokenizer);
+           },
+       .active = request.active,
+       .experts = request.experts,
+       .seed = request.seed},
+      request.settings);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   result.spec = conversion.spec;
   result.parity = conversion.parity;

@@ -11,6 +11,7 @@
 #include "lab/convert/convert.h"
 #include "lab/convert/settings.h"
 #include "lab/nn/language_model.h"
+#include "text/train_routing_vocabulary.h"
 
 namespace coppice::lab {
 
@@ -18,6 +19,7 @@ struct ConversionInput {
   const ModelSpec& spec;   // dense, every block gated or not, checked by require_dense
   const StateDict& state;  // its tensors; converters never write into them
   const Calibration& text;
+  std::function<std::vector<WordsOfText>()> words = {};  // the same text, for methods that look at its words
   double active = 0.5;
   int64_t experts = 8;
   uint64_t seed = 0;

@@ -7,6 +7,7 @@ const Registry<Converter>& converters() {
                                        {{"tomoe", tomoe_converter()},
                                         {"cmoe", cmoe_converter()},
                                         {"copy", copy_converter()},
+                                        {"words", words_converter()},
                                         {"split-random", split_random_converter()},
                                         {"split-cluster", split_cluster_converter()},
                                         {"prune-learned", prune_learned_converter()},

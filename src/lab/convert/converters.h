@@ -9,6 +9,7 @@ namespace coppice::lab {
 const Registry<Converter>& converters();
 
 Converter copy_converter();          // copy.cpp
+Converter words_converter();         // words.cpp
 Converter split_random_converter();  // split.cpp
 Converter split_cluster_converter();
 Converter cmoe_converter();             // cmoe.cpp

@@ -51,18 +51,10 @@ Conversion convert(const ConversionInput& input, const CopyOptions& options) {
   const auto layers = static_cast<int64_t>(input.spec.blocks.size());
   for (int64_t layer = options.layers == CopyLayers::all ? 0 : 1; layer < layers;
        layer += options.layers == CopyLayers::all ? 1 : 2) {
-    const DenseFfnSpec& dense = dense_ffn(input.spec, layer);
-    result.spec.blocks[static_cast<size_t>(layer)].ffn =
-        MoeSpec{.widths = std::vector<int64_t>(static_cast<size_t>(input.experts), dense.width),
-                .top_k = options.top_k,
-                .gated = dense.gated,
-                .activation = dense.activation};
-    const std::string prefix = ffn_prefix(layer);
-    const FfnWeights ffn = ffn_at(input.state, prefix);
-    erase_ffn(result.state, prefix);
-    for (int64_t e = 0; e < input.experts; ++e)
-      put_ffn(result.state, fmt::format("{}.experts.{}", prefix, e), ffn);
-    result.state[prefix + ".gate.weight"] = normal_tensor({input.experts, input.spec.width}, 0.02, rng);
+    copy_to_experts(result.spec, result.state, layer, input.experts);
+    moe_of(result.spec.blocks[static_cast<size_t>(layer)])->top_k = options.top_k;
+    result.state[ffn_prefix(layer) + ".gate.weight"] =
+        normal_tensor({input.experts, input.spec.width}, 0.02, rng);
   }
   const auto dense = make_model(input.spec, input.state), copied = make_model(result.spec, result.state);
   result.parity.push_back(

@@ -53,6 +53,18 @@ std::shared_ptr<FeedForward> load_ffn(const ModelSpec& spec, const StateDict& st
   return ffn;
 }
 
+void copy_to_experts(ModelSpec& spec, StateDict& state, int64_t layer, int64_t experts) {
+  const DenseFfnSpec dense = dense_ffn(spec, layer);
+  spec.blocks[static_cast<size_t>(layer)].ffn =
+      MoeSpec{.widths = std::vector<int64_t>(static_cast<size_t>(experts), dense.width),
+              .gated = dense.gated,
+              .activation = dense.activation};
+  const std::string prefix = ffn_prefix(layer);
+  const FfnWeights ffn = ffn_at(state, prefix);
+  erase_ffn(state, prefix);
+  for (int64_t e = 0; e < experts; ++e) put_ffn(state, fmt::format("{}.experts.{}", prefix, e), ffn);
+}
+
 const DenseFfnSpec& dense_ffn(const ModelSpec& spec, int64_t layer) {
   return std::get<DenseFfnSpec>(spec.blocks.at(static_cast<size_t>(layer)).ffn);
 }

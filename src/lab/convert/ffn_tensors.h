@@ -21,6 +21,10 @@ void erase_ffn(StateDict& state, const std::string& prefix);
 // The FFN of one layer as a module with the weights of `state`.
 std::shared_ptr<FeedForward> load_ffn(const ModelSpec& spec, const StateDict& state, int64_t layer);
 
+// Makes a dense layer a mixture of `experts` experts that each have all its weights, and of an otherwise plain MoeSpec; what
+// its router needs is left to the caller.
+void copy_to_experts(ModelSpec& spec, StateDict& state, int64_t layer, int64_t experts);
+
 const DenseFfnSpec& dense_ffn(const ModelSpec& spec, int64_t layer);
 
 // Errors unless every FFN is dense; and for methods that make experts: without biases, which experts do not have.

@@ -12,6 +12,8 @@ torch::Tensor activate(Activation activation, const torch::Tensor& x) {
       return torch::gelu(x, "tanh");
     case Activation::relu:
       return torch::relu(x);
+    case Activation::tanh:
+      return torch::tanh(x);
   }
   COPPICE_CHECK(false, "an activation without a formula");
 }

@@ -54,7 +54,7 @@ void Block::join(const Block& first, size_t index, const std::string& stack) {
 }
 
 torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
-                             const torch::Tensor& lengths, const Source& source) {
+                             const BlockContext& context) {
   const auto named = [&](const char* name, const torch::Tensor& value) {
     if (trace) report(trace, fmt::format("{}layers.{}.{}", stack_, layer, name), value);
     return value;
@@ -66,12 +66,17 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
     return named("ffn_norm", parts_->ffn_norm->forward(y));
   };
   const auto mix = [&](const torch::Tensor& input) {
-    return named("mixer", parts_->mixer->forward(input, lengths));
+    return named("mixer", parts_->mixer->forward(input, context.lengths));
   };
   const auto feed = [&](const torch::Tensor& input) {
     if (on_ffn_input) on_ffn_input(input);
-    const torch::Tensor output = ffn->forward(input);
-    if (ffn->routing() != nullptr) named("router.logits", ffn->routing()->logits);
+    const torch::Tensor output = ffn->forward(input, context.words);
+    if (const Routing* routing = ffn->routing()) {
+      if (routing->logits.defined())
+        named("router.logits", routing->logits);
+      else
+        named("router.expert", routing->experts);
+    }
     return named("ffn", output);
   };
   const auto scaled = [&](const torch::Tensor& y) { return residual_scale_ == 1 ? y : y * residual_scale_; };
@@ -79,8 +84,9 @@ torch::Tensor Block::forward(torch::Tensor x, int64_t layer, const TraceSink& tr
     case NormPlacement::pre:
       x = x + scaled(mix(parts_->mixer_norm == nullptr ? x : norm_mixer(x)));
       if (parts_->cross != nullptr)
-        x = x + scaled(named("cross", parts_->cross->forward(
-                                          named("cross_norm", parts_->cross_norm->forward(x)), source)));
+        x = x +
+            scaled(named("cross", parts_->cross->forward(named("cross_norm", parts_->cross_norm->forward(x)),
+                                                         context.source)));
       x = x + scaled(feed(norm_ffn(x)));
       break;
     case NormPlacement::post:

@@ -26,7 +26,9 @@ class Bank {
 class DenseFfn : public FeedForward {
  public:
   DenseFfn(const DenseFfnSpec& spec, int64_t width) : bank_(*this, width, spec) {}
-  torch::Tensor forward(const torch::Tensor& x) override { return bank_.forward(x); }
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& /*words*/ = {}) override {
+    return bank_.forward(x);
+  }
 
  private:
   Bank bank_;

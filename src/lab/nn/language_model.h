@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "model/model_directory.h"
 #include "model/spec.h"
 #include "model/trace.h"
+#include "text/routing_vocabulary.h"
 
 namespace coppice::lab {
 
@@ -32,7 +35,8 @@ struct Source {
 // A feed-forward of any kind: [..., width] -> [..., width].
 class FeedForward : public torch::nn::Module {
  public:
-  virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  // `words`: the routing ids of the tokens, [...] int64, which a mixture routed by words needs.
+  virtual torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& words = {}) = 0;
   // The routing of the last forward, for auxiliary losses and ledgers; nullptr for a dense one.
   virtual const Routing* routing() const { return nullptr; }
 };
@@ -40,11 +44,18 @@ class FeedForward : public torch::nn::Module {
 // The FFN of a spec with freshly initialised parameters.
 std::shared_ptr<FeedForward> make_ffn(const FfnSpec& spec, int64_t width);
 
+// What a block may need to know of its tokens, beside their vectors.
+struct BlockContext {
+  torch::Tensor lengths = {};  // as in Sight
+  Source source = {};
+  torch::Tensor words = {};  // routing ids, int64 [batch, length]
+};
+
 class Block : public torch::nn::Module {
  public:
   Block(const BlockSpec& spec, const ModelSpec& model);
   torch::Tensor forward(torch::Tensor x, int64_t layer, const TraceSink& trace,
-                        const torch::Tensor& lengths = {}, const Source& source = {});
+                        const BlockContext& context = {});
 
   // Block `index` of a stack, whose first block and name in traces these are.
   void join(const Block& first, size_t index, const std::string& stack);
@@ -69,19 +80,25 @@ class LanguageModel : public torch::nn::Module {
   // blocks have sandwich norms, depth_scaled_start with its defaults instead.
   explicit LanguageModel(const ModelSpec& spec);
 
-  // ids [batch, length] int64 -> logits [batch, length, vocabulary], or without an output head the hidden
-  // states. Position 0 is the first column. Rows of unequal length are padded at the end. Causality keeps
+  // ids [batch, length] int64 -> logits [batch, length, vocabulary], of a classifier [batch, labels], or without an
+  // output head the hidden states. Position 0 is the first column. Rows of unequal length are padded at the end. Causality keeps
   // padding from mattering; a model that sees both ways needs the `lengths`, int64 [batch], for that. An
-  // encoder-decoder needs a source, what encode made of the texts that it answers.
+  // encoder-decoder needs a source, what encode made of the texts that it answers. `texts`, int64 [batch, length], says
+  // which text of a pair each token is of; nothing: the first.
   torch::Tensor forward(const torch::Tensor& ids, const TraceSink& trace = {},
-                        const torch::Tensor& lengths = {}, const Source& source = {});
+                        const torch::Tensor& lengths = {}, const Source& source = {},
+                        const torch::Tensor& texts = {});
 
   // An encoder-decoder's encoder: ids [batch, length], of sequences of these lengths if they differ.
   Source encode(const torch::Tensor& ids, const torch::Tensor& lengths = {}, const TraceSink& trace = {});
 
   // What enters the first block: ids [batch, length] -> [batch, length, width], learned positions added,
   // normed if the model does so.
-  torch::Tensor embed(const torch::Tensor& ids) const;
+  torch::Tensor embed(const torch::Tensor& ids, const torch::Tensor& texts = {}) const;
+
+  // The words by which experts are chosen; fresh models know none. A table as RoutingVocabulary describes it, of the
+  // spec's size.
+  void set_routing_vocabulary(std::span<const TokenId> table);
 
   const ModelSpec& spec() const { return spec_; }
   int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }
@@ -89,12 +106,17 @@ class LanguageModel : public torch::nn::Module {
 
  private:
   void register_head(const ModelSpec& spec);
+  torch::Tensor text_vectors(const torch::Tensor& states, const torch::Tensor& lengths) const;
+  torch::Tensor routing_ids(const torch::Tensor& ids, const torch::Tensor& lengths, bool causal);
 
   ModelSpec spec_;
   std::vector<std::shared_ptr<Block>> encoder_, blocks_;
   std::shared_ptr<Norm> embedding_norm_, encoder_norm_, norm_, head_norm_;
   std::shared_ptr<Linear> pooler_, head_dense_;
   torch::Tensor embedding_, positions_, token_types_, head_, head_bias_;
+  torch::Tensor word_table_;  // int32 [entries, longest], registered as "routing_vocabulary"
+  RoutingVocabulary words_;   // made of the table as it was at version `words_version_`
+  std::optional<int64_t> words_version_;
 };
 
 // How Pangu Ultra (Yin et al. 2025) starts: matrices of the blocks normal(0, 1 / sqrt(2 * width * layers)),

@@ -44,9 +44,9 @@ MoeFfn::MoeFfn(const MoeSpec& spec, int64_t width) : spec_(spec) {
     shared_gate_ = register_module("shared_expert_gate", std::make_shared<Linear>(width, 1));
 }
 
-torch::Tensor MoeFfn::forward(const torch::Tensor& x) {
+torch::Tensor MoeFfn::forward(const torch::Tensor& x, const torch::Tensor& words) {
   const torch::Tensor rows = x.reshape({-1, x.size(-1)});
-  routing_ = router_->forward(rows);
+  routing_ = router_->forward(rows, words);
   torch::Tensor y = spec_.storage == ExpertStorage::separate ? separate(rows) : indexed(rows);
   if (shared_ != nullptr) {
     torch::Tensor shared = shared_->forward(rows);

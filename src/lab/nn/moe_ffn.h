@@ -10,7 +10,7 @@ namespace coppice::lab {
 class MoeFfn : public FeedForward {
  public:
   MoeFfn(const MoeSpec& spec, int64_t width);
-  torch::Tensor forward(const torch::Tensor& x) override;
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& words = {}) override;
   const Routing* routing() const override { return &routing_; }
 
   const MoeSpec& spec() const { return spec_; }

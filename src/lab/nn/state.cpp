@@ -27,7 +27,7 @@ torch::ScalarType scalar_type(DType dtype) {
 torch::Tensor to_tensor(const TensorView& view, bool integer) {
   if (!integer) return torch::tensor(view.to_floats(), torch::kFloat32).view(view.shape);
   if (view.dtype != DType::i32)
-    throw Error({.where = view.name, .found = dtype_name(view.dtype), .expected = "I32 neuron indices"});
+    throw Error({.where = view.name, .found = dtype_name(view.dtype), .expected = "I32"});
   const torch::Tensor list = torch::empty(view.shape, torch::kInt32);
   if (!view.bytes.empty()) std::memcpy(list.data_ptr(), view.bytes.data(), view.bytes.size());
   return list;
@@ -35,11 +35,11 @@ torch::Tensor to_tensor(const TensorView& view, bool integer) {
 
 // Lists of neurons must ascend within their bank, or every later step would read outside it.
 void check_neurons(const ModelSpec& spec, const StateDict& state) {
-  for (size_t i = 0; i < spec.blocks.size(); ++i) {
-    const MoeSpec* moe = moe_of(spec.blocks[i]);
+  for (const auto& [prefix, block] : all_blocks(spec)) {
+    const MoeSpec* moe = moe_of(*block);
     if (moe == nullptr || moe->storage != ExpertStorage::indexed) continue;
     for (int64_t e = 0; e < moe->experts(); ++e) {
-      const std::string name = fmt::format("model.layers.{}.mlp.expert_neurons.{}", i, e);
+      const std::string name = fmt::format("{}mlp.expert_neurons.{}", prefix, e);
       const torch::Tensor list = state.at(name).to(torch::kInt32).contiguous();
       int64_t last = -1;
       for (int64_t j = 0; j < list.numel(); ++j) {

@@ -7,7 +7,7 @@ namespace coppice::lab {
 
 void ExpertLedger::add(int64_t layer, const Routing& routing) {
   auto& counts = counts_[layer];
-  counts.resize(static_cast<size_t>(routing.scores.size(1)), 0);
+  counts.resize(static_cast<size_t>(routing.expert_count), 0);
   const torch::Tensor chosen = routing.experts.contiguous();
   for (int64_t i = 0; i < chosen.numel(); ++i) ++counts[static_cast<size_t>(chosen.data_ptr<int64_t>()[i])];
 }

@@ -7,8 +7,9 @@ namespace coppice::lab {
 
 // What one MoE layer decided for `rows` tokens (batch and length flattened).
 struct Routing {
-  torch::Tensor logits;   // [rows, experts]
-  torch::Tensor scores;   // [rows, experts], after softmax or sigmoid over all experts
+  int64_t expert_count = 0;
+  torch::Tensor logits;   // [rows, experts]; undefined if words choose
+  torch::Tensor scores;   // [rows, experts], after softmax or sigmoid over all experts; likewise
   torch::Tensor experts;  // [rows, top_k] int64, best first; of equal scores the lower index first
   torch::Tensor weights;  // [rows, top_k], what multiplies each expert's output
 };

@@ -115,8 +115,9 @@ class Run {
     for (int64_t layer = 0; layer < model_.layers(); ++layer) {
       const Routing* routing = model_.block(layer).ffn->routing();
       if (routing == nullptr) continue;
-      ++mixtures;
       ledger_.add(layer, *routing);
+      if (!routing->logits.defined()) continue;  // words choose: there is nothing to balance
+      ++mixtures;
       if (options_.balance_loss > 0) add(load_balancing_loss(*routing) * options_.balance_loss);
       if (options_.z_loss > 0) add(router_z_loss(*routing) * options_.z_loss);
     }

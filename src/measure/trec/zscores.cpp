@@ -1,6 +1,6 @@
 #include "measure/trec/zscores.h"
 
-#include "base/file.h"
+#include "format/file_text.h"
 #include "format/trec_lines.h"
 
 namespace coppice {
@@ -22,7 +22,7 @@ ZScores ZScores::parse(std::string_view text, const std::string& where) {
 }
 
 ZScores ZScores::read(const std::filesystem::path& path) {
-  return parse(read_file(path), path.string());
+  return parse(FileText(path).text(), path.string());
 }
 
 double ZScores::of(const std::string& query, const std::string& measure, double value) const {

@@ -10,7 +10,8 @@ namespace {
 EncoderTop bert_top(const ModelSpec& spec) {
   return {.name = "Bert",
           .head_activation = std::get<DenseFfnSpec>(spec.blocks.front().ffn).activation,
-          .has_pooler = true};
+          .has_pooler = true,
+          .classifier = {.is_pooler = true}};
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ Family bert_family() {
                                       {{"lm_head.dense.", "cls.predictions.transform.dense."},
                                        {"lm_head.norm.", "cls.predictions.transform.LayerNorm."},
                                        {"lm_head.weight", "cls.predictions.decoder.weight"},
-                                       {"lm_head.bias", "cls.predictions.bias"}});
+                                       {"lm_head.bias", "cls.predictions.bias"},
+                                       {"classifier.dense.", "bert.pooler.dense."}});
           },
       .optional_prefix = "bert.",
       // The head that says whether two texts follow each other has no use here.
@@ -53,8 +55,7 @@ Family bert_family() {
       .usual_name = bert_usual_name,
       .complete =
           [](ModelSpec& spec, const Json& config, const HasTensor& has, const std::string& where) {
-            set_masked_head(spec, bert_top(spec), has("lm_head.dense.weight"), config, where);
-            spec.pooler = has("model.pooler.weight");
+            complete_encoder_top(spec, bert_top(spec), has, config, where);
           },
   };
 }

@@ -4,13 +4,52 @@
 
 namespace coppice {
 
-void set_masked_head(ModelSpec& spec, const EncoderTop& top, bool present, const Json& config,
-                     const std::string& where) {
-  spec.head = present ? HeadKind::masked : HeadKind::none;
-  spec.tied_embeddings = present && config_value(config, "tie_word_embeddings", true, where);
-  spec.head_bias = present && top.head_bias;
-  spec.head_activation = present ? top.head_activation : Activation::gelu;
-  spec.head_dense_bias = !present || top.head_dense_bias;
+namespace {
+
+// As many as id2label names, or else as Transformers takes it.
+int64_t read_labels(const Json& config, const std::string& where) {
+  if (const auto names = config.find("id2label"); names != config.end() && names->is_object())
+    return static_cast<int64_t>(names->size());
+  for (const char* key : {"num_labels", "_num_labels"})
+    if (config.contains(key) && !config[key].is_null()) return config_required<int64_t>(config, key, where);
+  return 2;
+}
+
+void set_head(ModelSpec& spec, const EncoderTop& top, HeadKind head, const Json& config,
+              const std::string& where) {
+  const ModelSpec bare;
+  const bool masked = head == HeadKind::masked, classifies = head == HeadKind::classifier;
+  spec.head = head;
+  spec.tied_embeddings = masked && config_value(config, "tie_word_embeddings", true, where);
+  spec.head_bias = classifies || (masked && top.head_bias);
+  spec.head_activation = classifies ? top.classifier.activation
+                         : masked   ? top.head_activation
+                                    : bare.head_activation;
+  spec.head_dense_bias = classifies ? top.classifier.dense_bias
+                         : masked   ? top.head_dense_bias
+                                    : bare.head_dense_bias;
+  spec.labels = classifies ? read_labels(config, where) : bare.labels;
+  spec.head_pooling = classifies ? top.classifier.pooling : bare.head_pooling;
+  spec.head_norm = classifies && top.classifier.norm;
+}
+
+}  // namespace
+
+void complete_encoder_top(ModelSpec& spec, const EncoderTop& top, const HasTensor& has, const Json& config,
+                          const std::string& where) {
+  const HeadKind head = has("classifier.weight")      ? HeadKind::classifier
+                        : has("lm_head.dense.weight") ? HeadKind::masked
+                                                      : HeadKind::none;
+  // A label for every token, say, needs the same tensors in some families.
+  const auto classes = config_value<std::vector<std::string>>(config, "architectures", {}, where);
+  const std::string wanted = top.name + "ForSequenceClassification";
+  if (head == HeadKind::classifier && !classes.empty() && std::ranges::find(classes, wanted) == classes.end())
+    throw Error({.where = where + ".architectures",
+                 .found = fmt::format("{} with the tensors of a classifier", classes[0]),
+                 .expected = wanted + ", which classifies whole texts"});
+  set_head(spec, top, head, config, where);
+  const bool taken = head == HeadKind::classifier && top.classifier.is_pooler;
+  spec.pooler = top.has_pooler && !taken && has("model.pooler.weight");
 }
 
 void read_encoder_top(ModelSpec& spec, const EncoderTop& top, const Json& config, const std::string& where) {
@@ -18,22 +57,43 @@ void read_encoder_top(ModelSpec& spec, const EncoderTop& top, const Json& config
   const auto named = [&](const char* ending) {
     return std::ranges::find(classes, top.name + ending) != classes.end();
   };
-  set_masked_head(spec, top, named("ForMaskedLM") || named("ForPreTraining"), config, where);
+  set_head(spec, top,
+           named("ForSequenceClassification")                ? HeadKind::classifier
+           : named("ForMaskedLM") || named("ForPreTraining") ? HeadKind::masked
+                                                             : HeadKind::none,
+           config, where);
   spec.pooler = top.has_pooler && (named("Model") || named("ForPreTraining"));
 }
 
 void write_encoder_top(const ModelSpec& spec, const EncoderTop& top, Json& config) {
   Json classes = Json::array();
   if (spec.head == HeadKind::masked) classes.push_back(top.name + "ForMaskedLM");
+  if (spec.head == HeadKind::classifier) classes.push_back(top.name + "ForSequenceClassification");
   if (spec.pooler || (!top.has_pooler && classes.empty())) classes.push_back(top.name + "Model");
   if (!classes.empty()) config["architectures"] = classes;
   if (spec.head == HeadKind::masked) config["tie_word_embeddings"] = spec.tied_embeddings;
+  if (spec.head != HeadKind::classifier) return;
+  for (int64_t label = 0; label < spec.labels; ++label) {
+    const std::string name = fmt::format("LABEL_{}", label);
+    config["id2label"][std::to_string(label)] = name;
+    config["label2id"][name] = label;
+  }
 }
 
 std::optional<std::string> encoder_top_obstacle(const ModelSpec& spec, const EncoderTop& top) {
   if (spec.pooler && !top.has_pooler) return "it has a pooler";
   if (spec.head == HeadKind::linear) return "its output head is of another kind";
   if (spec.head == HeadKind::none) return std::nullopt;
+  if (spec.head == HeadKind::classifier) {
+    const EncoderTop::Classifier& classifier = top.classifier;
+    if (spec.pooler && classifier.is_pooler) return "it has a pooler beside its classifier";
+    if (!spec.head_bias || spec.head_dense_bias != classifier.dense_bias) return "its classifier's biases";
+    if (spec.head_activation != classifier.activation) return "its classifier's activation";
+    if (spec.head_pooling != classifier.pooling) return "what its classifier sees of a text";
+    if (spec.head_norm != classifier.norm)
+      return spec.head_norm ? "its classifier has a norm" : "its classifier has no norm";
+    return std::nullopt;
+  }
   if (spec.head_bias != top.head_bias || spec.head_dense_bias != top.head_dense_bias)
     return "its output head's biases";
   if (spec.head_activation != top.head_activation) return "its output head's activation";
@@ -42,8 +102,11 @@ std::optional<std::string> encoder_top_obstacle(const ModelSpec& spec, const Enc
 
 const std::set<std::string>& encoder_keys() {
   static const std::set<std::string> keys = {
-      "output_past",     "output_attentions",  "output_hidden_states", "gradient_checkpointing", "num_labels",
-      "finetuning_task", "classifier_dropout", "tie_word_embeddings",  "initializer_range",      "prefix"};
+      "output_past", "output_attentions", "output_hidden_states", "gradient_checkpointing", "num_labels",
+      "finetuning_task", "classifier_dropout", "tie_word_embeddings", "initializer_range", "prefix",
+      "_num_labels",
+      // How sentence-transformers turns logits into scores (model/sentence/cross_encoder.h).
+      "sentence_transformers", "sbert_ce_default_activation_function"};
   return keys;
 }
 

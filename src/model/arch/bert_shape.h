@@ -13,9 +13,17 @@ struct EncoderTop {
   Activation head_activation = Activation::gelu;
   bool head_dense_bias = true, head_bias = true;
   bool has_pooler = false;  // XModel has one
+  // XForSequenceClassification: its head always has a bias.
+  struct Classifier {
+    Activation activation = Activation::tanh;
+    bool dense_bias = true, norm = false;
+    HeadPooling pooling = HeadPooling::first;
+    bool is_pooler = false;  // its dense layer is the pooler
+  } classifier = {};
 };
-void set_masked_head(ModelSpec& spec, const EncoderTop& top, bool present, const Json& config,
-                     const std::string& where);
+// Sets what stands on top, as the tensors tell: a classifier, a head for masked tokens or none, and a pooler.
+void complete_encoder_top(ModelSpec& spec, const EncoderTop& top, const HasTensor& has, const Json& config,
+                          const std::string& where);
 void read_encoder_top(ModelSpec& spec, const EncoderTop& top, const Json& config, const std::string& where);
 // architectures and tie_word_embeddings.
 void write_encoder_top(const ModelSpec& spec, const EncoderTop& top, Json& config);

@@ -71,7 +71,8 @@ const std::vector<std::pair<std::string, Activation>> activation_names = {
     {"gelu", Activation::gelu},
     {"gelu_new", Activation::gelu_tanh},
     {"gelu_pytorch_tanh", Activation::gelu_tanh},
-    {"relu", Activation::relu}};
+    {"relu", Activation::relu},
+    {"tanh", Activation::tanh}};
 
 // Keys that change nothing in the forward pass of any family, or are handled elsewhere. Anything else is
 // refused, so that a variant of the family never runs as if it were the plain one.

@@ -44,6 +44,7 @@ Family coppice_family() {
       .file_name = [](const std::string& name) { return name; },
       .other_mixers = true,
       .scales = true,
+      .words = true,
   };
 }
 

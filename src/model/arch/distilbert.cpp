@@ -7,7 +7,8 @@ namespace {
 
 EncoderTop distilbert_top(const ModelSpec& spec) {
   return {.name = "DistilBert",
-          .head_activation = std::get<DenseFfnSpec>(spec.blocks.front().ffn).activation};
+          .head_activation = std::get<DenseFfnSpec>(spec.blocks.front().ffn).activation,
+          .classifier = {.activation = Activation::relu}};
 }
 
 constexpr double distilbert_epsilon = 1e-12;
@@ -88,13 +89,14 @@ Family distilbert_family() {
                        {"lm_head.dense.", "vocab_transform."},
                        {"lm_head.norm.", "vocab_layer_norm."},
                        {"lm_head.weight", "vocab_projector.weight"},
-                       {"lm_head.bias", "vocab_projector.bias"}});
+                       {"lm_head.bias", "vocab_projector.bias"},
+                       {"classifier.dense.", "pre_classifier."}});
           },
       .optional_prefix = "distilbert.",
       .is_buffer = is_bert_buffer,
       .complete =
           [](ModelSpec& spec, const Json& config, const HasTensor& has, const std::string& where) {
-            set_masked_head(spec, distilbert_top(spec), has("lm_head.dense.weight"), config, where);
+            complete_encoder_top(spec, distilbert_top(spec), has, config, where);
           },
   };
 }

@@ -62,6 +62,7 @@ std::optional<std::string> obstacle_of(const Family& family, const ModelSpec& sp
       if (!std::holds_alternative<AttentionSpec>(block.mixer)) return "some layers have no attention";
   if (!family.scales && spec.embedding_scale != 1) return "its embeddings are scaled";
   if (!family.scales && spec.residual_scale != 1) return "what its blocks add is scaled";
+  if (!family.words && spec.routing_vocabulary) return "its experts are chosen by words";
   return family.obstacle(spec);
 }
 

@@ -65,6 +65,8 @@ struct Family {
   bool other_mixers = false;
   // Embeddings and what is added to the residual stream may be scaled; else `obstacle` is never asked about such.
   bool scales = false;
+  // Experts may be chosen by words; else `obstacle` is never asked about such.
+  bool words = false;
   // The usual name of a tensor that files may call otherwise, or repeat under another name; empty: all have
   // one name.
   std::function<std::string(std::string file_name)> usual_name = {};

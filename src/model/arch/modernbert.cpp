@@ -7,11 +7,21 @@
 namespace coppice {
 namespace {
 
+// A classifier has the dense layer and the norm of a head for masked tokens.
 EncoderTop modernbert_top(const Json& config, const std::string& where) {
+  const Activation activation = read_activation(config, "classifier_activation", "gelu", where);
+  const bool bias = config_value(config, "classifier_bias", false, where);
+  const auto pooling = config_value<std::string>(config, "classifier_pooling", "cls", where);
+  if (pooling != "cls" && pooling != "mean")
+    throw Error({.where = where + ".classifier_pooling", .found = pooling, .expected = "cls or mean"});
   return {.name = "ModernBert",
-          .head_activation = read_activation(config, "classifier_activation", "gelu", where),
-          .head_dense_bias = config_value(config, "classifier_bias", false, where),
-          .head_bias = config_value(config, "decoder_bias", true, where)};
+          .head_activation = activation,
+          .head_dense_bias = bias,
+          .head_bias = config_value(config, "decoder_bias", true, where),
+          .classifier = {.activation = activation,
+                         .dense_bias = bias,
+                         .norm = true,
+                         .pooling = pooling == "cls" ? HeadPooling::first : HeadPooling::mean}};
 }
 
 // The same for a spec.
@@ -19,7 +29,11 @@ EncoderTop modernbert_top(const ModelSpec& spec) {
   return {.name = "ModernBert",
           .head_activation = spec.head_activation,
           .head_dense_bias = spec.head_dense_bias,
-          .head_bias = spec.head_bias};
+          .head_bias = spec.head_bias,
+          .classifier = {.activation = spec.head_activation,
+                         .dense_bias = spec.head_dense_bias,
+                         .norm = true,
+                         .pooling = spec.head_pooling}};
 }
 
 const AttentionSpec& attention_of(const ModelSpec& spec, size_t layer) {
@@ -176,11 +190,13 @@ Json write(const ModelSpec& spec) {
                  {"local_rope_theta", windows ? attention_of(spec, 1).rope.theta : first.rope.theta},
                  {"global_attn_every_n_layers", every},
                  {"local_attention", windows ? 2 * (attention_of(spec, 1).window - 1) : 128}};
-  if (spec.head == HeadKind::masked) {
+  if (spec.head != HeadKind::none) {
     config["classifier_activation"] = write_activation(spec.head_activation);
     config["classifier_bias"] = spec.head_dense_bias;
-    config["decoder_bias"] = spec.head_bias;
   }
+  if (spec.head == HeadKind::masked) config["decoder_bias"] = spec.head_bias;
+  if (spec.head == HeadKind::classifier)
+    config["classifier_pooling"] = spec.head_pooling == HeadPooling::mean ? "mean" : "cls";
   write_special_tokens(spec, config);
   write_encoder_top(spec, modernbert_top(spec), config);
   return config;
@@ -225,13 +241,15 @@ Family modernbert_family() {
                                              {"lm_head.dense.", "head.dense."},
                                              {"lm_head.norm.", "head.norm."},
                                              {"lm_head.weight", "decoder.weight"},
-                                             {"lm_head.bias", "decoder.bias"}});
+                                             {"lm_head.bias", "decoder.bias"},
+                                             {"classifier.dense.", "head.dense."},
+                                             {"classifier.norm.", "head.norm."}});
           },
       .layout = layout,
       .optional_prefix = "model.",
       .complete =
           [](ModelSpec& spec, const Json& config, const HasTensor& has, const std::string& where) {
-            set_masked_head(spec, modernbert_top(config, where), has("lm_head.dense.weight"), config, where);
+            complete_encoder_top(spec, modernbert_top(config, where), has, config, where);
           },
   };
 }

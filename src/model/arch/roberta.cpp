@@ -40,9 +40,11 @@ Family roberta_like_family(const char* model_type, bool multilingual) {
           },
       .file_name =
           [](const std::string& name) {
-            return with_parts_renamed(
-                bert_file_name(name, "roberta."),
-                {{"lm_head.norm.", "lm_head.layer_norm."}, {"lm_head.weight", "lm_head.decoder.weight"}});
+            return with_parts_renamed(bert_file_name(name, "roberta."),
+                                      {{"lm_head.norm.", "lm_head.layer_norm."},
+                                       {"lm_head.weight", "lm_head.decoder.weight"},
+                                       {"classifier.weight", "classifier.out_proj.weight"},
+                                       {"classifier.bias", "classifier.out_proj.bias"}});
           },
       .optional_prefix = "roberta.",
       .is_buffer = is_bert_buffer,
@@ -50,8 +52,7 @@ Family roberta_like_family(const char* model_type, bool multilingual) {
       .complete =
           [multilingual](ModelSpec& spec, const Json& config, const HasTensor& has,
                          const std::string& where) {
-            set_masked_head(spec, roberta_top(multilingual), has("lm_head.dense.weight"), config, where);
-            spec.pooler = has("model.pooler.weight");
+            complete_encoder_top(spec, roberta_top(multilingual), has, config, where);
           },
   };
 }

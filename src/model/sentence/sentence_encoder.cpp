@@ -3,76 +3,19 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
-#include "base/file.h"
 #include "base/parallel.h"
-#include "base/strings.h"
 #include "model/gguf/architectures.h"
 #include "model/gguf/gguf_model.h"
 #include "model/model_files.h"
 #include "model/sentence/pooling.h"
-#include "text/utf8.h"
+#include "model/sentence/texts.h"
 
 namespace coppice {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The text without white space around it, lower-cased if asked for: each character by itself (U+0130 becomes
-// two).
-std::string stripped(const std::string& bytes, bool lower) {
-  const std::string text = to_utf8(bytes);
-  size_t begin = 0, end = text.size();
-  for (size_t at = 0; at < text.size() && is_space(next_character(text, at));) begin = at;
-  while (end > begin) {
-    size_t at = previous_character(text, end);
-    const size_t start = at;
-    if (!is_space(next_character(text, at))) break;
-    end = start;
-  }
-  std::string kept = text.substr(begin, end - begin);
-  if (!lower) return kept;
-  std::string result;
-  for (size_t at = 0; at < kept.size();) {
-    const char32_t c = next_character(kept, at);
-    if (c == 0x130)
-      result += "i\xCC\x87";
-    else
-      append_character(result, lower_case(c));
-  }
-  return result;
-}
-
-double activate(DenseActivation activation, double x) {
-  switch (activation) {
-    case DenseActivation::identity:
-      return x;
-    case DenseActivation::tanh:
-      return std::tanh(x);
-    case DenseActivation::gelu:
-      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
-    case DenseActivation::relu:
-      return std::max(0.0, x);
-    case DenseActivation::silu:
-      return x / (1 + std::exp(-x));
-    case DenseActivation::sigmoid:
-      return 1 / (1 + std::exp(-x));
-  }
-  return x;
-}
-
-// Tokens that tokenizer_config.json allows; some say an absurdly large number for none.
-std::optional<int64_t> tokenizer_limit(const fs::path& directory) {
-  const fs::path path = directory / "tokenizer_config.json";
-  if (!fs::exists(path)) return std::nullopt;
-  const Json json = read_json_file(path);
-  if (!json.is_object() || !json.contains("model_max_length")) return std::nullopt;
-  const Json& limit = json["model_max_length"];
-  if (!limit.is_number() || !(limit.get<double>() >= 1 && limit.get<double>() < 1e9)) return std::nullopt;
-  return limit.get<int64_t>();
-}
 
 std::string prompt_of(const SentenceSpec& spec, const SentenceOptions& options) {
   if (options.prompt && options.prompt_name)
@@ -152,6 +95,12 @@ SentenceEncoder::SentenceEncoder(const fs::path& directory, const SentenceOption
                  .found = "a language model without modules.json",
                  .expected = "a kind of pooling",
                  .advice = "say --pooling last, or mean"},
+                Fault::usage);
+  if (spec_.pooling.empty() && model().head == HeadKind::classifier)
+    throw Error({.where = directory.string(),
+                 .found = "a model that classifies texts, without modules.json",
+                 .expected = "one that makes vectors of them",
+                 .advice = model().labels == 1 ? "coppice search --rerank takes it as a cross-encoder" : ""},
                 Fault::usage);
   if (spec_.pooling.empty()) spec_.pooling = {Pooling::mean};
   for (const Pooling pooling : spec_.pooling)
@@ -253,36 +202,27 @@ std::vector<float> SentenceEncoder::encode(std::span<const std::string> texts,
     }
   });
   truncated_ += cuts;
-  // Long texts first, so that the passes, and what they hold in memory, are alike in size.
-  std::vector<size_t> order(texts.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return ids[a].size() > ids[b].size(); });
+  std::vector<size_t> tokens;
+  for (const auto& text : ids) tokens.push_back(text.size());
 
   const auto wide = static_cast<size_t>(model().width), out = static_cast<size_t>(width());
-  // Of one pass: more does not make it faster, and keys and values of every layer lie in memory.
-  constexpr size_t most_tokens = 1 << 12;
   std::vector<float> vectors(texts.size() * out);
-  for (size_t first = 0; first < order.size();) {
+  for (const auto& pass : passes_of(tokens, batch_)) {
     std::vector<Decoder::Input> inputs;
     std::vector<size_t> offsets = {0};
-    size_t last = first;
-    while (last < order.size() && static_cast<int64_t>(last - first) < batch_ &&
-           (last == first || offsets.back() + ids[order[last]].size() <= most_tokens)) {
-      inputs.push_back({.tokens = ids[order[last]]});
-      offsets.push_back(offsets.back() + ids[order[last]].size());
-      ++last;
+    for (const size_t i : pass) {
+      inputs.push_back({.tokens = ids[i]});
+      offsets.push_back(offsets.back() + tokens[i]);
     }
     const auto states = decoder_->hidden_states(inputs);
-    parallel_for(static_cast<int64_t>(last - first), 4, [&](int64_t begin, int64_t end) {
+    parallel_for(static_cast<int64_t>(pass.size()), 4, [&](int64_t begin, int64_t end) {
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
         const auto own = std::span(states).subspan(offsets[i] * wide, (offsets[i + 1] - offsets[i]) * wide);
-        std::ranges::copy(vector_of(own),
-                          vectors.begin() + static_cast<std::ptrdiff_t>(order[first + i] * out));
+        std::ranges::copy(vector_of(own), vectors.begin() + static_cast<std::ptrdiff_t>(pass[i] * out));
       }
     });
     tokens_ += static_cast<int64_t>(offsets.back());
-    if (done) done(static_cast<int64_t>(last - first));
-    first = last;
+    if (done) done(static_cast<int64_t>(pass.size()));
   }
   return vectors;
 }

@@ -1,6 +1,8 @@
 #include "model/sentence/sentence_spec.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "base/file.h"
 #include "base/registry.h"
@@ -106,6 +108,28 @@ void check_order(const std::vector<SentenceModule>& modules, const std::string& 
 
 }  // namespace
 
+double activate(DenseActivation activation, double x) {
+  switch (activation) {
+    case DenseActivation::identity:
+      return x;
+    case DenseActivation::tanh:
+      return std::tanh(x);
+    case DenseActivation::gelu:
+      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
+    case DenseActivation::relu:
+      return std::max(0.0, x);
+    case DenseActivation::silu:
+      return x / (1 + std::exp(-x));
+    case DenseActivation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+  }
+  return x;
+}
+
+DenseActivation parse_activation(const std::string& name, const std::string& where) {
+  return dense_activations().get(name, where, Fault::input);
+}
+
 std::vector<SentenceModule> parse_sentence_modules(const Json& json, const std::string& where) {
   if (!json.is_array() || json.empty() || json.size() > 64)
     throw Error({.where = where, .found = to_line(json).substr(0, 60), .expected = "a list of modules"});
@@ -199,7 +223,7 @@ DenseStage parse_dense(const Json& json, const std::string& where) {
   dense.bias = value_of(json, "bias", true, where);
   const auto activation =
       value_of<std::string>(json, "activation_function", "torch.nn.modules.activation.Tanh", where);
-  dense.activation = dense_activations().get(activation, where + ".activation_function", Fault::input);
+  dense.activation = parse_activation(activation, where + ".activation_function");
   return dense;
 }
 

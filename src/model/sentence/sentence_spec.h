@@ -38,6 +38,9 @@ struct EnumNames<Pooling> {
 };
 
 enum class DenseActivation { identity, tanh, gelu, relu, silu, sigmoid };
+double activate(DenseActivation activation, double x);
+// From the name of a torch module, as files have it.
+DenseActivation parse_activation(const std::string& name, const std::string& where);
 
 // act(W x + b), weights in `folder`.
 struct DenseStage {

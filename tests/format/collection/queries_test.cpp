@@ -1,3 +1,5 @@
+#include <functional>
+
 #include <gmock/gmock.h>
 
 #include "base/file.h"
@@ -50,6 +52,38 @@ TEST(Queries, OtherForms) {
   EXPECT_THAT(shown("qid\tquery\n7\tseven\n"), ElementsAre("7|seven"));
   EXPECT_THAT(shown("first\nsecond one\n"), ElementsAre("1|first", "2|second one"));
   EXPECT_THAT(shown(".I 1\n.W\n what is\nthis\n.A\nSomebody\n"), ElementsAre("1|what is this Somebody"));
+}
+
+// MS MARCO's id <tab> text and tables of others, by their names, plain or packed; the header is told as in collections.
+TEST(Queries, TablesInFiles) {
+  const test::TemporaryFolder folder;
+  const auto read = [&](const std::string& name, const std::string& bytes) {
+    write_file(folder / name, bytes);
+    std::vector<std::string> lines;
+    for (const auto& query : read_queries(folder / name)) lines.push_back(query.id + "|" + query.text);
+    return lines;
+  };
+  const std::string bare = "1048585\twhat is paula deen's brother\n2\t\"quoted\" words\n";
+  const std::string named = "qid\tquery\n7\tseven\n8\teight\n";
+  const std::string csv = "query_id,query,year\n7,\"seven, and\nmore\",1990\n";
+  for (const auto& pack : std::vector<std::pair<std::string, std::function<std::string(const std::string&)>>>{
+           {"", [](const std::string& text) { return text; }},
+           {".gz", test::gzipped},
+           {".zst", test::zstd_packed}}) {
+    const auto& [ending, packed] = pack;
+    EXPECT_THAT(read("queries.dev.tsv" + ending, packed(bare)),
+                ElementsAre("1048585|what is paula deen's brother", "2|\"quoted\" words"));
+    EXPECT_THAT(read("queries.tsv" + ending, packed(named)), ElementsAre("7|seven", "8|eight"));
+    EXPECT_THAT(read("queries.csv" + ending, packed(csv)), ElementsAre("7|seven, and\nmore"));
+    EXPECT_THAT(read("queries" + ending, packed(bare)), testing::SizeIs(2));
+    EXPECT_THAT(read("topics" + ending, packed(std::string(old_topics))), testing::SizeIs(2));
+    EXPECT_THAT(read("queries.jsonl" + ending, packed("{\"_id\": \"1\", \"text\": \"a\"}\n")),
+                ElementsAre("1|a"));
+  }
+  EXPECT_THAT(test::error_of([&] { read("bad.csv", "7,seven\n8,eight\n"); }, Fault::usage),
+              testing::AllOf(HasSubstr("bad.csv:1: no id among the columns 7, seven"),
+                             HasSubstr("call it so in the file")));
+  EXPECT_THAT(test::error_of([&] { read("bad.tsv", "1\ta\n2\n"); }), HasSubstr("bad.tsv:2: 1 columns"));
 }
 
 TEST(Queries, AnIdComesOnce) {

@@ -1,6 +1,10 @@
 // What each reader makes of well-formed files.
 
+#include <fstream>
+#include <thread>
+
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -242,6 +246,20 @@ TEST(RealData, SmartFilesSayWhatTheirConversionsSay) {
     }
     EXPECT_GT(same, original.documents.size() * 95 / 100) << name;
   }
+}
+
+// As from `zcat corpus.jsonl.gz | coppice index /dev/stdin --format jsonl`.
+TEST(Readers, ReadAPipeOfAKnownFormat) {
+  const test::TemporaryFolder folder;
+  const auto pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THAT(test::error_of([&] { open_collection(pipe); }, Fault::usage), testing::HasSubstr("--format"));
+  std::thread writer([&] { std::ofstream(pipe) << "1\tone\n2\ttwo\n"; });
+  const auto reader = open_collection(pipe, test::of_format(CollectionFormat::tsv));
+  EXPECT_EQ(reader->bytes_total(), 0u);
+  EXPECT_THAT(test::shown(test::collect(*reader)), testing::ElementsAre("1|text=one", "2|text=two"));
+  writer.join();
+  EXPECT_EQ(reader->bytes_read(), 12u);
 }
 
 }  // namespace

@@ -92,6 +92,58 @@ TEST_F(CiffExchangeTest, OutAndInAgainSearchesTheSame) {
   EXPECT_EQ(read_file(file), first);
 }
 
+// What readers of other engines rely on: PISA's takes documents by their place and terms by their order, others the
+// header's sums. Deleted documents are nowhere.
+TEST_F(CiffExchangeTest, WhatGoesOutIsNumberedSortedAndCounted) {
+  create_index(index, spec_with(true));
+  {
+    IndexWriter writer(index);
+    for (int i = 0; i < 70; ++i) {
+      IndexedDocument document;
+      document.id = fmt::format("d{}", i);
+      std::string text;
+      for (int word = 0; word <= i % 9; ++word) text += fmt::format("w{} w{} éa ", word, i % 13);
+      document.fields = {{"text", text}};
+      writer.add({&document, 1});
+      if (i % 25 == 0) writer.commit();
+    }
+    writer.commit();
+    for (int i = 0; i < 70; i += 6) writer.remove(fmt::format("d{}", i));
+    writer.commit();
+  }
+  export_ciff(IndexReader(index), file);
+  CiffReader reader(file);
+  const CiffHeader& header = reader.header();
+  const auto live = static_cast<int64_t>(IndexReader(index).documents());
+  EXPECT_EQ(header.documents, live);
+  EXPECT_EQ(header.total_documents, live);
+  EXPECT_EQ(header.lists, header.total_lists);
+  std::string before;
+  int64_t occurrences = 0, lists = 0;
+  std::vector<int64_t> lengths(static_cast<size_t>(live));
+  for (CiffList list; reader.next(list); ++lists) {
+    EXPECT_LT(before, list.term);
+    before = list.term;
+    for (size_t i = 0; i < list.documents.size(); ++i) {
+      occurrences += list.frequencies[i];
+      lengths.at(list.documents[i]) += list.frequencies[i];
+      if (i > 0) {
+        EXPECT_LT(list.documents[i - 1], list.documents[i]);
+      }
+    }
+  }
+  EXPECT_EQ(lists, header.lists);
+  EXPECT_EQ(header.total_length, occurrences);
+  EXPECT_DOUBLE_EQ(header.average_length, static_cast<double>(occurrences) / static_cast<double>(live));
+  uint32_t number = 0;
+  for (CiffDocument document; reader.next(document); ++number) {
+    EXPECT_EQ(document.number, number);
+    EXPECT_EQ(document.length, lengths[number]) << "lengths this short are kept exactly";
+    EXPECT_NE(std::stoi(document.id.substr(1)) % 6, 0);
+  }
+  EXPECT_EQ(number, live);
+}
+
 TEST_F(CiffExchangeTest, OtherOrdersOfDocumentsAndTermsAreTakenIn) {
   write({{"b", {0, 2}, {1, 3}}, {"a", {1}, {2}}}, {{2, "X", 3}, {0, "Z", 1}, {1, "Y", 2}});
   const CiffSummary summary = import(again);

@@ -264,6 +264,21 @@ TEST_F(IndexTest, ADamagedSegmentIsNamedAndTheRestAnswersOnRequest) {
   bytes[0] ^= 1;
   write_file(postings, bytes);
   EXPECT_THAT(IndexReader(path).verify(), testing::Contains(HasSubstr("sha256")));
+  IndexReader checked(path, true);
+  EXPECT_TRUE(checked.left_out().empty());
+  checked.leave_out_damaged();
+  ASSERT_EQ(checked.left_out().size(), 1u);
+  EXPECT_THAT(checked.left_out()[0], HasSubstr("000001/text.postings"));
+  EXPECT_THAT(ids(Searcher(checked).text("words", QuerySyntax::plain, 10)), ElementsAre("d2", "d1"));
+  // What is cut short is noticed when it is opened, whichever file it is.
+  for (const auto& file : list_segment_files(segment_folder(path, 3))) {
+    const auto cut = segment_folder(path, 3) / file.name;
+    const std::string whole = read_file(cut);
+    write_file(cut, whole.substr(0, whole.size() - 1));
+    EXPECT_THAT(test::error_of([&] { IndexReader reader(path); }),
+                testing::AllOf(HasSubstr("000003/" + file.name), HasSubstr("--degraded")));
+    write_file(cut, whole);
+  }
 }
 
 TEST_F(IndexTest, ReadersSeeOneStateWhileAWriterWorks) {

@@ -106,6 +106,8 @@ torch::Tensor by_definition(const MoeSpec& spec, const StateDict& t, const torch
       logits = -torch::stack(shares);
       break;
     }
+    case RouterSource::word:
+      COPPICE_CHECK(false, "mixtures() look at the input");
   }
   if (spec.router.score == RouterScore::relu_norm) {
     const torch::Tensor fired = logits.clamp_min(0);

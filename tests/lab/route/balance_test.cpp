@@ -90,7 +90,7 @@ TEST(SelectionBias, EvensOutALopsidedRouter) {
 TEST(ExpertLedger, CountsLoadEntropyDeadAndHot) {
   lab::ExpertLedger ledger;
   Routing routing;
-  routing.scores = torch::zeros({4, 4});
+  routing.expert_count = 4;
   routing.experts = torch::tensor({{0}, {0}, {0}, {2}}, torch::kInt64);
   ledger.add(7, routing);
   ledger.add(7, routing);
