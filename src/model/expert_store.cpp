@@ -128,6 +128,7 @@ LatePanels ExpertStore::source_of(Entry& expert, size_t matrix) const {
 
 // Lets its matrices be multiplied straight from the file.
 void ExpertStore::lay_open(Entry& expert) const {
+  expert.late.clear();
   for (size_t i = 0; i < expert.names.size(); ++i) expert.late.push_back(source_of(expert, i));
   for (size_t i = 0; i < expert.late.size(); ++i) expert.matrices[i].late = &expert.late[i];
   expert.state = State::straight;
@@ -158,9 +159,9 @@ ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts, bool all_p
   Hold held(*this, experts);
   std::unique_lock lock(mutex_);
   expected_.clear();  // what was right of it is here
+  for (const int64_t number : experts) ++entry(number).holds;
   for (const int64_t number : experts) {
     Entry& expert = entry(number);
-    ++expert.holds;
     expert.used = ++uses_;
     ++traffic_.uses;
     traffic_.hits += expert.state == State::packing || expert.state == State::resident;
