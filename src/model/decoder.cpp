@@ -483,9 +483,11 @@ std::vector<float> in_one_pass(const Decoder& decoder, std::span<const Decoder::
             .width = decoder.spec().width,
             .residual_scale = static_cast<float>(decoder.spec().residual_scale)};
   std::vector<std::unique_ptr<KvCache>> own;
+  KvOptions options = decoder.kv_options();
+  options.one_pass = true;
   for (const auto& input : inputs) {
     KvCache* cache = input.cache;
-    if (cache == nullptr) cache = own.emplace_back(decoder.new_cache()).get();
+    if (cache == nullptr) cache = own.emplace_back(decoder.new_cache(options)).get();
     const auto count = static_cast<int64_t>(input.tokens.size());
     cache->reserve(count);
     pass.slices.push_back({pass.rows, count, cache, input.source});
@@ -558,6 +560,7 @@ std::vector<std::shared_ptr<const EncodedSource>> Decoder::encode(
     throw Error({.where = "model", .found = "no encoder", .expected = "an encoder-decoder"});
   ModelSpec encoder = state.spec;  // whose blocks the caches are for
   encoder.blocks = state.spec.encoder->blocks;
+  const KvOptions options{.pool = state.kv_options.pool, .one_pass = true};
   Pass pass{.kernels = kernels::active(),
             .trace = trace,
             .width = state.spec.width,
@@ -571,7 +574,7 @@ std::vector<std::shared_ptr<const EncodedSource>> Decoder::encode(
     if (count == 0)
       throw Error({.where = "source", .found = "no tokens", .expected = "text for the encoder"});
     inputs.push_back({.tokens = tokens});
-    caches.push_back(std::make_unique<KvCache>(encoder));
+    caches.push_back(std::make_unique<KvCache>(encoder, options));
     caches.back()->reserve(count);
     encoded.push_back(std::make_shared<EncodedSource>());
     encoded.back()->length_ = count;

@@ -161,56 +161,66 @@ struct StateMaker {
 }  // namespace
 
 KvCache::KvCache(const ModelSpec& spec, const KvOptions& options)
-    : context_(spec.context), keeps_tokens_(spec.routing_vocabulary.has_value()) {
+    : context_(spec.context),
+      keeps_tokens_(spec.routing_vocabulary.has_value()),
+      one_pass_(options.one_pass) {
   KvOptions shared = options;
   shared.pool = pool_of(options);
-  for (const auto& block : spec.blocks) layers_.push_back(std::visit(StateMaker{spec, shared}, block.mixer));
+  for (size_t layer = 0; layer < spec.blocks.size(); ++layer) {
+    const MixerSpec& mixer = spec.blocks[layer].mixer;
+    const auto equal = std::ranges::find(spec.blocks, mixer, &BlockSpec::mixer) - spec.blocks.begin();
+    if (one_pass_ && static_cast<size_t>(equal) < layer) {
+      state_of_layer_.push_back(state_of_layer_[static_cast<size_t>(equal)]);
+      continue;
+    }
+    state_of_layer_.push_back(states_.size());
+    states_.push_back(std::visit(StateMaker{spec, shared}, mixer));
+  }
 }
 
 void KvCache::reserve(int64_t count) {
-  for (auto& layer : layers_) std::visit([&](auto& state) { state.reserve(length_, count); }, layer);
+  COPPICE_CHECK(!one_pass_ || length_ == 0, "a sequence that nothing continues");
+  for (auto& own : states_) std::visit([&](auto& state) { state.reserve(length_, count); }, own);
 }
 
 void KvCache::advance(std::span<const int32_t> tokens) {
   const auto count = static_cast<int64_t>(tokens.size());
   if (keeps_tokens_) tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-  for (auto& layer : layers_) std::visit([&](auto& state) { state.advance(count); }, layer);
+  for (auto& own : states_) std::visit([&](auto& state) { state.advance(count); }, own);
   length_ += count;
 }
 
 void KvCache::truncate(int64_t length) {
   COPPICE_CHECK(length >= least_length() && length <= length_, "a length that can be gone back to");
-  for (auto& layer : layers_) std::visit([&](auto& state) { state.truncate(length_, length); }, layer);
+  for (auto& own : states_) std::visit([&](auto& state) { state.truncate(length_, length); }, own);
   if (keeps_tokens_) tokens_.resize(static_cast<size_t>(length));
   length_ = length;
 }
 
 int64_t KvCache::least_length() const {
   int64_t least = 0;
-  for (const auto& layer : layers_)
-    least =
-        std::max(least, std::visit([&](const auto& state) { return state.least_length(length_); }, layer));
+  for (const auto& own : states_)
+    least = std::max(least, std::visit([&](const auto& state) { return state.least_length(length_); }, own));
   return std::min(least, length_);
 }
 
 int64_t KvCache::bytes() const {
   auto bytes = static_cast<int64_t>(tokens_.size() * sizeof(int32_t));
-  for (const auto& layer : layers_)
-    bytes += std::visit([](const auto& state) { return state.bytes(); }, layer);
+  for (const auto& own : states_) bytes += std::visit([](const auto& state) { return state.bytes(); }, own);
   return bytes;
 }
 
 int64_t KvCache::bytes_to_grow(int64_t count) const {
   int64_t bytes = 0;
-  for (const auto& layer : layers_)
-    bytes += std::visit([&](const auto& state) { return state.bytes_to_grow(length_, count); }, layer);
+  for (const auto& own : states_)
+    bytes += std::visit([&](const auto& state) { return state.bytes_to_grow(length_, count); }, own);
   return bytes;
 }
 
 int64_t KvCache::most_bytes(int64_t length, int64_t chunk) const {
   int64_t bytes = 0;
-  for (const auto& layer : layers_)
-    bytes += std::visit([&](const auto& state) { return state.most_bytes(length, chunk); }, layer);
+  for (const auto& own : states_)
+    bytes += std::visit([&](const auto& state) { return state.most_bytes(length, chunk); }, own);
   return bytes;
 }
 

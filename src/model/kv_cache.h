@@ -1,6 +1,6 @@
 #pragma once
 // What the layers of a model keep of one sequence, so that its next tokens cost only themselves. Each kind of
-// mixer has its own state; a cache has one per layer. Memory comes in pages from a pool that sequences share; copies of a
+// mixer has its own state; a cache has one per layer, unless it is for one pass only. Memory comes in pages from a pool that sequences share; copies of a
 // cache share its pages until one of them writes.
 
 #include <cstdint>
@@ -31,6 +31,8 @@ struct KvOptions {
   KvType type = KvType::f32;
   int64_t rollback = 0;  // `truncate` may take back so many positions read since the last one
   std::shared_ptr<PagePool> pool = nullptr;  // nullptr: one of its own, without a limit
+  bool one_pass =
+      false;  // for a whole sequence that nothing continues: layers with equal mixers share one state
 };
 
 // Keys and values of attention in blocks of consecutive positions (kernels/attention_kernels.h); a page holds the blocks
@@ -147,7 +149,7 @@ class KvCache {
   // Positions that every layer has seen.
   int64_t length() const { return length_; }
   int64_t context() const { return context_; }
-  int64_t layers() const { return static_cast<int64_t>(layers_.size()); }
+  int64_t layers() const { return static_cast<int64_t>(state_of_layer_.size()); }
 
   // Makes room for `count` more positions, which layers then write; they count once `advance` is called with their
   // tokens, so that a pass that fails leaves the cache as it was. A pool that has too little is an Error.
@@ -163,7 +165,7 @@ class KvCache {
   // The state of a layer, of the kind that its mixer has.
   template <class State>
   State& state(int64_t layer) {
-    return std::get<State>(layers_[static_cast<size_t>(layer)]);
+    return std::get<State>(states_[state_of_layer_[static_cast<size_t>(layer)]]);
   }
 
   // Memory that it holds, shared pages included, and what `reserve(count)` would add.
@@ -176,7 +178,9 @@ class KvCache {
   int64_t length_ = 0, context_ = 0;
   bool keeps_tokens_;
   std::vector<int32_t> tokens_;
-  std::vector<MixerState> layers_;
+  bool one_pass_;
+  std::vector<MixerState> states_;
+  std::vector<size_t> state_of_layer_;
 };
 
 }  // namespace coppice

@@ -99,6 +99,21 @@ TEST_P(EncoderDecoder, TheSourceMatters) {
   EXPECT_GT(spread, 0.01);
 }
 
+// Nothing continues an encoder's sequence: its layers share the keys and values of one.
+TEST_P(EncoderDecoder, EncodingTakesTheMemoryOfOneLayer) {
+  Decoder decoder = open();
+  const auto want = encode(decoder, source_)->states();
+  ModelSpec layer = decoder.spec();
+  layer.blocks.assign(1, layer.encoder->blocks.front());
+  KvCache one(layer);
+  one.reserve(std::ssize(source_));
+  const auto pool = std::make_shared<PagePool>(one.bytes());
+  decoder.set_kv_options({.pool = pool});
+  EXPECT_GT(std::ssize(decoder.spec().encoder->blocks), 1);
+  EXPECT_TRUE(std::ranges::equal(encode(decoder, source_)->states(), want));
+  EXPECT_EQ(pool->lent(), 0);
+}
+
 TEST_P(EncoderDecoder, CacheChangesNoBit) {
   Decoder decoder = open();
   const auto source = encode(decoder, source_);

@@ -111,6 +111,35 @@ TEST(Cache, AShortConvolutionKeepsItsLastInputsOnly) {
   EXPECT_EQ(cache.bytes(), 2 * 3 * 12 * 4);
 }
 
+// A whole sequence that nothing continues needs the memory of one layer of each kind, and gives what layers with memory of
+// their own give.
+TEST(Cache, OnePassNeedsOneLayersMemory) {
+  const LatentAttentionSpec latent{
+      .heads = 2, .latent_rank = 5, .plain_dim = 4, .rotary_dim = 4, .value_dim = 3};
+  const ShortConvSpec conv{.kernel_size = 3};
+  const std::vector<MixerSpec> kinds = {attention(0), latent, conv, attention(4)};
+  std::vector<MixerSpec> mixers;
+  for (int i = 0; i < 12; ++i) mixers.push_back(kinds[static_cast<size_t>(i % 4)]);
+  const test::NumericModel model(with_mixers(mixers), 16);
+  Decoder decoder(model.open());
+  Rng rng(16);
+  const auto tokens = test::random_tokens(model.spec(), 60, rng);
+  const auto cache = decoder.new_cache();
+  const auto want = in_pieces(decoder, tokens, *cache, [] { return 60; });
+  EXPECT_EQ(at_once(decoder, tokens), want);
+
+  KvCache all(with_mixers(mixers)), each(with_mixers(kinds)), once(with_mixers(mixers), {.one_pass = true});
+  for (KvCache* own : {&all, &each, &once}) own->reserve(60);
+  EXPECT_EQ(once.layers(), 12);
+  EXPECT_EQ(once.bytes(), each.bytes());
+  EXPECT_GT(all.bytes(), 2 * each.bytes());
+  // No more is taken than that.
+  decoder.set_kv_options({.pool = std::make_shared<PagePool>(each.bytes())});
+  EXPECT_EQ(at_once(decoder, tokens), want);
+  const auto limited = decoder.new_cache();
+  EXPECT_THROW(in_pieces(decoder, tokens, *limited, [] { return 60; }), Error);
+}
+
 // Contexts that are split into spans, over threads or not.
 TEST(Cache, LongContextsAreOneWhateverTheirPieces) {
   ModelSpec spec = with_mixers({attention(0), attention(600)});

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "base/progress.h"
+#include "base/rng.h"
 #include "lab/route/router.h"
 #include "lab/tiny_models.h"
 #include "lab/train/trainer.h"
