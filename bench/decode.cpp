@@ -1,12 +1,12 @@
 // Decoding speed of a dense model of real shape (0.55 billion parameters in bf16, three quarters of them in
 // FFNs) and of its split twin, whose eight experts of an eighth of the FFN hold as many weights, at 2, 4 and 6
-// active experts.
+// active experts; and of its pruned twins, of which two weights of every four are left, or every tenth.
 //
 // The contenders take turns, with a probe of the memory's read bandwidth before and after each turn, because
 // shared machines drift. A ratio is the median of the rounds' ratios; its ideal is the ratio of the bytes
 // that a token reads.
 //
-//   bench_decode [ROUNDS] [TOKENS]      about 2.3 GB in the temporary folder, twice that in memory at worst
+//   bench_decode [ROUNDS] [TOKENS]      about 4.6 GB in the temporary folder, twice that in memory at worst
 
 #include <algorithm>
 #include <chrono>
@@ -91,10 +91,16 @@ int run(int64_t rounds, int64_t tokens) {
                shape(MoeSpec{.widths = std::vector<int64_t>(experts, ffn_width / experts), .top_k = 2}));
   Decoder dense(std::make_shared<ModelDirectory>(folder.path / "dense"));
   Decoder split(std::make_shared<ModelDirectory>(folder.path / "split"));
+  write_random(folder.path / "two of four", shape(DenseFfnSpec{.width = ffn_width}), {2, 4});
+  write_random(folder.path / "condensed", shape(DenseFfnSpec{.width = ffn_width}), {3, 32});
+  Decoder two_of_four(std::make_shared<ModelDirectory>(folder.path / "two of four"));
+  Decoder condensed(std::make_shared<ModelDirectory>(folder.path / "condensed"));
   std::vector<Contender> contenders = {{"dense", &dense},
                                        {"2 of 8 experts", &split, 2},
                                        {"4 of 8 experts", &split, 4},
-                                       {"6 of 8 experts", &split, 6}};
+                                       {"6 of 8 experts", &split, 6},
+                                       {"2 of 4 weights", &two_of_four},
+                                       {"3 of 32 weights", &condensed}};
   const auto prepare = [](const Contender& contender) {
     if (contender.top_k > 0) contender.decoder->set_top_k(contender.top_k);
   };

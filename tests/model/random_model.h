@@ -239,6 +239,7 @@ inline ModelSpec random_llama_frame(Rng& rng) {
   ModelSpec spec = random_spec(rng);
   spec.learned_positions = spec.head_bias = false;
   spec.position_offset = spec.token_types = 0;
+  spec.routing_vocabulary.reset();
   spec.logit_scale = spec.embedding_scale = spec.residual_scale = 1;
   spec.norm = NormKind::rms;
   spec.embedding_norm = spec.pooler = false;

@@ -9,7 +9,7 @@ namespace coppice::lab {
 MaskedFfn::MaskedFfn(FfnWeights ffn, Activation activation, std::shared_ptr<MaskLayer> network)
     : ffn_(std::move(ffn)), activation_(activation), network_(std::move(network)) {}
 
-torch::Tensor MaskedFfn::forward(const torch::Tensor& x) {
+torch::Tensor MaskedFfn::forward(const torch::Tensor& x, const torch::Tensor& /*words*/) {
   const torch::Tensor rows = x.reshape({-1, x.size(-1)});
   torch::Tensor h = hidden_neurons(ffn_, rows, activation_);
   if (masking != Masking::off) {

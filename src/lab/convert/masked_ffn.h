@@ -20,7 +20,7 @@ enum class Masking {
 class MaskedFfn : public FeedForward {
  public:
   MaskedFfn(FfnWeights ffn, Activation activation, std::shared_ptr<MaskLayer> network);
-  torch::Tensor forward(const torch::Tensor& x) override;
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& words = {}) override;
 
   Masking masking = Masking::off;
   torch::Tensor embedding;    // [experts, 128], for `sampled`
