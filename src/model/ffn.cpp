@@ -244,8 +244,7 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) {
   const auto project = [&](const Matrix& w, const std::byte* panel, const std::vector<float>& bias,
                            int64_t row, size_t i, PanelOutput& out) {
     const Tile& tile = inputs_->of(rows_type(w)).tiles(index)[i];
-    packed_.product(w.panel_shape.type, panel, w.groups(), tile.data, tile.tokens,
-                    out.data());
+    packed_.product(w.panel_shape.type, panel, w.groups(), tile.data, tile.tokens, out.data());
     add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tile.tokens, out.data(),
              panel_rows);
   };

@@ -42,7 +42,9 @@ class Moe {
     std::vector<float> weights;
 
     std::span<const int32_t> rows_of(size_t i) const { return std::span(rows).subspan(begin[i], count(i)); }
-    std::span<const float> weights_of(size_t i) const { return std::span(weights).subspan(begin[i], count(i)); }
+    std::span<const float> weights_of(size_t i) const {
+      return std::span(weights).subspan(begin[i], count(i));
+    }
     size_t count(size_t i) const { return begin[i + 1] - begin[i]; }
   };
   Routed route(const Pass& pass, const float* x);

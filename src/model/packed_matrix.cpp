@@ -281,7 +281,9 @@ bool pack_four_q8_0_rows(const std::array<Bytes, 4>& rows, int64_t columns, int6
       put(panel + 2 * (r + i), scale);
     }
     for (int64_t half = 0; half < 2; ++half) {
-      const auto codes = [&](size_t row) { return words_at(rows[row] + block + 2 + 16 * half) ^ 0x80808080u; };
+      const auto codes = [&](size_t row) {
+        return words_at(rows[row] + block + 2 + 16 * half) ^ 0x80808080u;
+      };
       put_four_words(codes(0), codes(1), codes(2), codes(3), r, panel + 64 + 512 * half);
     }
   }
@@ -449,7 +451,7 @@ void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done) {
     bytes += job.panels() * kernels::panel_bytes(job.shape.type, job.shape.inputs);
   }
   const int64_t panels = first.back();
-  constexpr int64_t least_bytes = 1 << 16;     // that take longer than handing them to a thread
+  constexpr int64_t least_bytes = 1 << 16;    // that take longer than handing them to a thread
   constexpr int64_t stretch_bytes = 4 << 20;  // of a source that is told of
   parallel_for(panels, least_bytes * panels / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
     auto index = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;

@@ -106,7 +106,8 @@ double effect_of_rounding(const ModelSpec& spec, const NumericModel& model, std:
         for (float& weight : moved.floats(tensor.name))
           weight *= static_cast<float>(1 + rng.uniform(-1.0 / 512, 1.0 / 512));
     const auto logits = moved.reference_logits(tokens);
-    effect = std::max(effect, test::relative_difference(std::vector<float>(logits.begin(), logits.end()), want));
+    effect =
+        std::max(effect, test::relative_difference(std::vector<float>(logits.begin(), logits.end()), want));
   }
   return effect;
 }

@@ -220,6 +220,7 @@ TEST(LanguageModel, GradientsOfEveryFamilyAreFiniteDifferences) {
     if (moe_of(spec.blocks.front()) != nullptr) continue;  // a choice of experts has no derivative
     SCOPED_TRACE(spec.family);
     spec.blocks.resize(1);
+    spec.routing_vocabulary.reset();
     spec.vocabulary = 7;
     const auto model = random_model(spec, 6);
     model->to(torch::kDouble);

@@ -14,7 +14,7 @@ using lab::Routing;
 Routing routing_of(const torch::Tensor& logits, RouterScore score, int64_t top_k) {
   const torch::Tensor scores = lab::router_scores({.score = score}, logits);
   const torch::Tensor experts = lab::select_experts(scores, {}, top_k);
-  return {logits, scores, experts, scores.gather(1, experts)};
+  return {logits.size(1), logits, scores, experts, scores.gather(1, experts)};
 }
 
 TEST(LoadBalancingLoss, EqualsItsFormula) {
@@ -76,7 +76,7 @@ TEST(SelectionBias, EvensOutALopsidedRouter) {
   torch::Tensor bias = torch::zeros({4}, torch::kDouble);
   lab::ExpertLedger before, after;
   for (int step = 0; step <= 400; ++step) {
-    const Routing routing{scores, scores, lab::select_experts(scores, bias, 1), {}};
+    const Routing routing{scores.size(1), scores, scores, lab::select_experts(scores, bias, 1), {}};
     lab::ExpertLedger now;
     now.add(0, routing);
     if (step == 0) before = now;
