@@ -194,10 +194,15 @@ class Session {
     return static_cast<int32_t>((state_ >> 33) % static_cast<uint64_t>(vocabulary()));
   }
 
+  // In batches of at most as many tokens as the library takes by default.
   void prompt(int32_t count, int32_t sequence = 0) {
-    begin();
-    for (int32_t i = 0; i < count; ++i) add(any_token(), i, sequence, i + 1 == count);
-    run();
+    constexpr int32_t most = 2048;
+    for (int32_t first = 0; first < count; first += most) {
+      begin();
+      for (int32_t i = first; i < std::min(count, first + most); ++i)
+        add(any_token(), i, sequence, i + 1 == count);
+      run();
+    }
   }
 
   std::vector<int32_t> ids(const std::string& text) const {

@@ -225,6 +225,9 @@ void WeightStore::pack(const PanelShape& shape, const StoredRows& source, bool m
 
 void WeightStore::release_packed() const {
   for (const auto& bytes : packed_) release_pages(bytes);
+  const bool some_rearranged =
+      std::ranges::any_of(late_, [](const LateMatrix& matrix) { return matrix.panels->memory != nullptr; });
+  if (some_rearranged && packed_late_ == 0) files_->release_pages();  // what those were made of
 }
 
 void WeightStore::pack_more(double share) {

@@ -237,7 +237,6 @@ inline ModelSpec random_spec(Rng& rng) {
 // The sizes of a random model, with the norms and positions of Llama.
 inline ModelSpec random_llama_frame(Rng& rng) {
   ModelSpec spec = random_spec(rng);
-  spec.routing_vocabulary.reset();
   spec.learned_positions = spec.head_bias = false;
   spec.position_offset = spec.token_types = 0;
   spec.routing_vocabulary.reset();

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/nearest.h"
+#include "base/parallel.h"
 #include "model/gguf/architectures.h"
 
 namespace coppice {
@@ -100,13 +101,17 @@ std::vector<std::byte> reorder_rotary_rows(std::span<const std::byte> rows, size
   const auto half = static_cast<size_t>(head_dim) / 2, head_bytes = 2 * half * row_bytes;
   COPPICE_CHECK(head_bytes > 0 && rows.size() % head_bytes == 0, "whole heads");
   std::vector<std::byte> result(rows.size());
-  for (size_t head = 0; head < rows.size(); head += head_bytes)
+  const auto move_head = [&](size_t head) {
     for (size_t side = 0; side < 2; ++side)
       for (size_t i = 0; i < half; ++i) {
         size_t from = side * half + i, to = 2 * i + side;
         if (order == RowOrder::pairs_to_halves) std::swap(from, to);
         std::memcpy(result.data() + head + to * row_bytes, rows.data() + head + from * row_bytes, row_bytes);
       }
+  };
+  parallel_for(static_cast<int64_t>(rows.size() / head_bytes), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t head = begin; head < end; ++head) move_head(static_cast<size_t>(head) * head_bytes);
+  });
   return result;
 }
 
