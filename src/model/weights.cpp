@@ -200,7 +200,7 @@ Matrix WeightStore::packed(const std::string& name, bool choosing_columns) {
   Matrix matrix{.form = MatrixForm::panels, .rows = source.rows, .columns = source.columns};
   choose_panels(matrix, source, choosing_columns);
   if (when_ == PackWhen::between_passes) {
-    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.panel_shape});
+    late_.push_back({std::make_unique<LatePanels>(LatePanels{source, memory}), matrix.panel_shape});
     matrix.late = late_.back().panels.get();
     return matrix;
   }
