@@ -1,13 +1,10 @@
 #include "model/expert_store.h"
 
 #include <algorithm>
-#include <bit>
 #include <exception>
 #include <utility>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include "base/mapped_pages.h"
 #include "base/progress.h"
 
 namespace coppice {
@@ -19,14 +16,6 @@ constexpr int64_t bytes_at_once = int64_t{32} << 20;
 // The system maps pages of a matrix's neighbours along with its own: after so many matrices all pages of the files are given
 // back.
 constexpr int64_t matrices_in_passing = 64, bytes_of_neighbours = int64_t{1} << 17;
-
-// Calls madvise on the whole pages of mapped bytes.
-void advise(std::span<const std::byte> mapped, int advice) {
-  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (std::bit_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
-  const auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size()) / page * page;
-  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, advice);
-}
 
 void add_sizes(ExpertSizes& sizes, const ModelFiles& files, WeightType type,
                const std::vector<BlockSpec>& blocks, const std::string& stack) {
@@ -84,7 +73,7 @@ ExpertStore::ExpertStore(WeightStore& weights, WeightType type, PackWhen when, c
   }
   std::byte* first = weights.allocate(slots_ * slot_bytes_);
   for (int64_t slot = slots_; slot-- > 0;) free_slots_.push_back(first + slot * slot_bytes_);
-  if (memory.look_ahead && slots_ < sizes.count) thread_ = std::thread([this] { read_ahead(); });
+  if (memory.look_ahead && slots_ < sizes.count) thread_ = std::thread([this] { pack_ahead(); });
 }
 
 ExpertStore::~ExpertStore() {
@@ -224,7 +213,7 @@ void ExpertStore::expect(std::span<const int64_t> experts) {
 }
 
 // The thread that packs ahead.
-void ExpertStore::read_ahead() {
+void ExpertStore::pack_ahead() {
   std::unique_lock lock(mutex_);
   for (;;) {
     expecting_.wait(lock, [this] { return stopping_ || !expected_.empty(); });
@@ -270,7 +259,7 @@ void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
       for (size_t i = 0; i < expert.names.size(); ++i) {
         const Matrix& matrix = expert.matrices[i];
         const LatePanels& late = sources.emplace_back(source_of(expert, i));
-        if (late.memory == nullptr) advise(late.source.bytes, MADV_WILLNEED);
+        if (late.memory == nullptr) read_ahead(late.source.bytes);
         bytes += static_cast<int64_t>(late.source.bytes.size());
         jobs.push_back({matrix.panel_shape, late.source,
                         const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data))});
@@ -287,7 +276,7 @@ void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
 
 void ExpertStore::give_back(std::span<const LatePanels> sources) {
   for (const auto& source : sources)
-    if (source.memory == nullptr) advise(source.source.bytes, MADV_DONTNEED);
+    if (source.memory == nullptr) release_pages(source.source.bytes);
   if (!limited()) return;
   {
     const std::lock_guard lock(mutex_);

@@ -116,7 +116,7 @@ class ExpertStore {
   void settle(std::span<const int64_t> experts, bool packed);
   void pack(std::span<const int64_t> experts, bool ahead);
   void give_back(std::span<const LatePanels> sources);
-  void read_ahead();
+  void pack_ahead();
 
   WeightStore& weights_;
   bool straight_first_ = false;

@@ -7,8 +7,8 @@
 #include <new>
 
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include "base/mapped_pages.h"
 #include "base/parallel.h"
 #include "format/float16.h"
 #include "kernels/isa.h"
@@ -55,18 +55,6 @@ void put(std::byte* out, Element element, int64_t index, float value) {
 
 int64_t size_of(Element element) {
   return element == Element::bf16 ? 2 : 4;
-}
-
-}  // namespace
-
-namespace {
-
-// Gives the memory of mapped bytes back to the system, which would read them from the file again.
-void release_pages(std::span<const std::byte> mapped) {
-  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (std::bit_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
-  const auto end = std::bit_cast<uintptr_t>(mapped.data() + mapped.size()) / page * page;
-  if (begin < end) ::madvise(std::bit_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace

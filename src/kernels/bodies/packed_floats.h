@@ -104,21 +104,37 @@ COPPICE_INLINE void add_pair(Totals<Tokens>& totals, const N* w, const uint8_t* 
   }
 }
 
-template <int Tokens>
-void product_pairs(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
-  Totals<Tokens> totals;
-  clear(totals);
+// Two columns of weights as they lie in panels of bf16, and in those of bf16_apart.
+struct PairedColumns {
+  COPPICE_INLINE void load_pair(const uint8_t* panel, N (&w)[vectors]) {
+    COPPICE_UNROLL
+    for (int v = 0; v < vectors; ++v) w[v] = load_codes(panel + v * lanes * 4);
+  }
+};
+struct ColumnsApart {
+  COPPICE_INLINE void load_pair(const uint8_t* panel, N (&w)[vectors]) { weave(panel, panel + 64, w); }
+};
+
+template <int Tokens, class Columns>
+COPPICE_INLINE void add_pairs(Totals<Tokens>& totals, const uint8_t* panel, int64_t groups,
+                              const uint8_t* tile) {
   for (int64_t quad = 0; quad < groups * (group_columns / 4); ++quad) {
     COPPICE_UNROLL
     for (int pair = 0; pair < 2; ++pair) {
       N w[vectors];
-      COPPICE_UNROLL
-      for (int v = 0; v < vectors; ++v) w[v] = load_codes(panel + v * lanes * 4);
+      Columns::load_pair(panel, w);
       add_pair(totals, w, tile + 4 * pair);
       panel += 128;
     }
     tile += 8 * Tokens;
   }
+}
+
+template <int Tokens>
+void product_pairs(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+  Totals<Tokens> totals;
+  clear(totals);
+  add_pairs<Tokens, PairedColumns>(totals, panel, groups, tile);
   store_totals(totals, out);
 }
 
@@ -133,16 +149,7 @@ template <int Tokens>
 void product_apart(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
   Totals<Tokens> totals;
   clear(totals);
-  for (int64_t quad = 0; quad < groups * (group_columns / 4); ++quad) {
-    COPPICE_UNROLL
-    for (int pair = 0; pair < 2; ++pair) {
-      N w[vectors];
-      weave(panel, panel + 64, w);
-      add_pair(totals, w, tile + 4 * pair);
-      panel += 128;
-    }
-    tile += 8 * Tokens;
-  }
+  add_pairs<Tokens, ColumnsApart>(totals, panel, groups, tile);
   store_woven(totals, out);
 }
 
