@@ -142,7 +142,7 @@ class Contender {
                                        static_cast<int64_t>(columns_.size()), tile.data, tile.tokens,
                                        out.data());
           else
-            packed_.product(shape_.type, weights, groups, tile.data, tile.tokens, out.data());
+            packed_.product(shape_.type, weights, groups, tile.data, tile.tokens, out.data(), nullptr);
         }
     return (now() - start) / static_cast<double>(copies);
   }

@@ -155,14 +155,31 @@ const char* name_of(Multiplied kind) {
   return kind == Multiplied::f32 ? "f32" : kind == Multiplied::bf16 ? "bf16" : "int8";
 }
 
-// Multiply-adds with weights for the tokens of a test, twice; the head only where logits are wanted.
+// Weights of a mixer that every token is multiplied by, though nothing but its keys and values may be wanted of it.
+struct TakingIn {
+  double width;
+  double operator()(const AttentionSpec& spec) const {
+    return 2 * width * static_cast<double>(spec.kv_heads * spec.head_dim);
+  }
+  double operator()(const LatentAttentionSpec& spec) const {
+    return width * static_cast<double>(spec.latent_rank + spec.rotary_dim);
+  }
+  double operator()(const ShortConvSpec&) const { return 3 * width * width; }
+};
+
+// Multiply-adds with weights for the tokens of a test, twice; the head, and the last block but for what its mixer keeps, only
+// where logits are wanted.
 double operations_of(const ModelSpec& spec, const Test& test) {
-  const auto head = static_cast<double>(logit_count(spec) * spec.width);
+  ModelSpec shorter = spec;
+  shorter.blocks.pop_back();
   const double tables = static_cast<double>(spec.vocabulary * spec.width) * (spec.tied_embeddings ? 1 : 2);
-  const double body = static_cast<double>(count_parameters(spec).active) - tables;
+  const double body = static_cast<double>(count_parameters(shorter).active) - tables;
+  const double last = static_cast<double>(count_parameters(spec).active - count_parameters(shorter).active);
+  const double kept = std::visit(TakingIn{static_cast<double>(spec.width)}, spec.blocks.back().mixer);
+  const auto head = static_cast<double>(logit_count(spec) * spec.width);
   const auto tokens = static_cast<double>(test.tokens());
-  const double heads = static_cast<double>(test.batch * (test.prompt > 0 ? 1 : test.generate));
-  return 2 * (body * tokens + head * heads);
+  const double wanted = static_cast<double>(test.batch * (test.prompt > 0 ? 1 : test.generate));
+  return 2 * ((body + kept) * tokens + (last - kept + head) * wanted);
 }
 
 struct Spread {

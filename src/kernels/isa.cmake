@@ -1,7 +1,8 @@
 # One translation unit per instruction set; everything else is compiled for the baseline. The files named isa_*.cpp
 # include the same bodies and must not use std:: templates, whose instances the linker could share with other files.
-# Contraction is off so that a multiply-add is fused where the bodies say so and nowhere else.
-set(COPPICE_ISA_FLAGS "-O3;-ffp-contract=off;-fno-math-errno")
+# Contraction is off so that a multiply-add is fused where the bodies say so and nowhere else. Functions that pass wide
+# vectors are all inlined: how they would be passed does not matter.
+set(COPPICE_ISA_FLAGS "-O3;-ffp-contract=off;-fno-math-errno;-Wno-psabi")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 warns of its own AVX-512 header.
   list(APPEND COPPICE_ISA_FLAGS -Wno-uninitialized)

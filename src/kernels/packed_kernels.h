@@ -96,6 +96,7 @@ enum : int64_t {
   largest_tile = 8,
   columns_slack = 32,
   most_condensed_columns = 65536,
+  soon_bytes = 512,  // that a product brings near while it computes a group
 };
 
 bool is_condensed(PackedType type);
@@ -111,9 +112,11 @@ struct PackedKernels {
   RowsType bf16_rows;   // what activations are for weights of bf16
   int64_t tile_tokens;  // most tokens of a tile
 
-  // out[t * 32 + r] = sum over columns of tile[t] * panel[r], for `groups` groups of both.
+  // out[t * 32 + r] = sum over columns of tile[t] * panel[r], for `groups` groups of both. Meanwhile the processor is asked
+  // for the `soon_bytes` * `groups` bytes at `soon`, part of the next panel, unless that is nullptr, or the tokens are so
+  // few that a product waits for memory itself.
   void (*product)(PackedType type, const void* panel, int64_t groups, const void* tile, int64_t tokens,
-                  float* out);
+                  float* out, const void* soon);
   // The same of the `count` columns, ascending, that are given, as if activations of all others were 0; of f32, f16 and
   // bf16_apart.
   void (*product_of_columns)(PackedType type, const void* panel, const int32_t* columns, int64_t count,

@@ -31,19 +31,12 @@ Attention::Attention(const AttentionSpec& spec, double norm_epsilon, WeightStore
 
 void Attention::forward(const Pass& pass, const float* x, float* y) {
   const auto rows = static_cast<size_t>(pass.rows);
-  queries_.resize(rows * static_cast<size_t>(query_.rows));
-  mixed_.resize(queries_.size());
-  keys_.resize(rows * static_cast<size_t>(key_.rows));
-  values_.resize(keys_.size());
-  gates_.resize(rows * static_cast<size_t>(gate_.rows));
-  static const std::vector<float> no_bias;
-  const LinearJob projections[] = {{query_, query_bias_, x, queries_.data()},
-                                   {key_, key_bias_, x, keys_.data()},
-                                   {value_, value_bias_, x, values_.data()},
-                                   {gate_, no_bias, x, gates_.data()}};
-  const bool gated = spec_.gate != AttentionGate::none;
-  run_linear(pass.kernels, std::span(projections).first(gated ? 4 : 3), pass.rows);
-  if (spec_.qk_norm != QkNorm::none) norm_queries_and_keys(pass);
+  const int64_t wanted = pass.wanted_rows();
+  project(pass, x);
+  if (spec_.qk_norm != QkNorm::none) {
+    norm_heads(pass.kernels, queries_, query_norm_, query_.rows);
+    norm_heads(pass.kernels, keys_, key_norm_, key_.rows);
+  }
 
   std::vector<const Slice*> slice_of(rows);
   std::vector<AttendSequence> sequences;
@@ -52,9 +45,9 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
     rope_->extend(length);
     if (relative_bias_) relative_bias_->extend(length);
     std::fill_n(slice_of.begin() + slice.begin, slice.count, &slice);
-    sequences.push_back({.row = slice.begin,
-                         .count = slice.count,
-                         .first = slice.past(),
+    sequences.push_back({.row = slice.first_wanted,
+                         .count = slice.wanted,
+                         .first = slice.past() + slice.unwanted(),
                          .known = length,
                          .blocks = &slice.cache->state<KeyValueState>(pass.layer)});
   }
@@ -69,40 +62,67 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
           .window = spec_.window,
           .causal = spec_.causal},
          sequences, relative_bias_.get(), queries_.data(), mixed_.data());
-  if (gated) gate_mixed(pass);
+  if (!gates_.empty()) gate_mixed(pass);
   const LinearJob output[] = {{output_, output_bias_, mixed_.data(), y}};
-  run_linear(pass.kernels, output, pass.rows);
+  run_linear(pass.kernels, output, wanted);
 }
 
-void Attention::norm_queries_and_keys(const Pass& pass) {
-  for_each_row(pass, [&](int64_t row) {
-    const auto norm = [&](float* values, int64_t count, const std::vector<float>& weight) {
-      const auto step = static_cast<int64_t>(weight.size());  // a head, or all of them
-      for (int64_t i = 0; i < count; i += step)
-        pass.kernels.rms_norm(values + i, weight.data(), step, norm_epsilon_, values + i);
-    };
-    norm(queries_.data() + row * query_.rows, query_.rows, query_norm_);
-    norm(keys_.data() + row * key_.rows, key_.rows, key_norm_);
+// Keys and values of all rows, queries and gates of those that are wanted.
+void Attention::project(const Pass& pass, const float* x) {
+  const auto rows = static_cast<size_t>(pass.rows), wanted = static_cast<size_t>(pass.wanted_rows());
+  keys_.resize(rows * static_cast<size_t>(key_.rows));
+  values_.resize(keys_.size());
+  queries_.resize(wanted * static_cast<size_t>(query_.rows));
+  mixed_.resize(queries_.size());
+  gates_.resize(wanted * static_cast<size_t>(gate_.rows));
+  const bool all = wanted == rows;
+  if (!all) {
+    wanted_.resize(wanted * static_cast<size_t>(pass.width));
+    copy_wanted(pass, x, pass.width, wanted_.data());
+  }
+  const float* asking = all ? x : wanted_.data();
+  static const std::vector<float> no_bias;
+  const LinearJob jobs[] = {{key_, key_bias_, x, keys_.data()},
+                            {value_, value_bias_, x, values_.data()},
+                            {query_, query_bias_, asking, queries_.data()},
+                            {gate_, no_bias, asking, gates_.data()}};
+  const size_t count = spec_.gate == AttentionGate::none ? 3 : 4;
+  if (all) return run_linear(pass.kernels, std::span(jobs).first(count), pass.rows);
+  run_linear(pass.kernels, std::span(jobs).first(2), pass.rows);
+  run_linear(pass.kernels, std::span(jobs).subspan(2, count - 2), pass.wanted_rows());
+}
+
+// Norms each head of all rows, or all heads together, as long as the norm's weights are.
+void Attention::norm_heads(const kernels::Kernels& kernels, std::vector<float>& rows,
+                           const std::vector<float>& weight, int64_t width) const {
+  const auto step = static_cast<int64_t>(weight.size());
+  for_each_row(static_cast<int64_t>(rows.size()) / width, width, [&](int64_t row) {
+    float* values = rows.data() + row * width;
+    for (int64_t i = 0; i < width; i += step)
+      kernels.rms_norm(values + i, weight.data(), step, norm_epsilon_, values + i);
   });
 }
 
 // Multiplies what each head mixed by its sigmoid gate, or each element by its own.
 void Attention::gate_mixed(const Pass& pass) {
   const int64_t per_gate = query_.rows / gate_.rows;
-  for_each_row(pass, [&](int64_t row) {
+  for_each_row(pass.wanted_rows(), query_.rows, [&](int64_t row) {
     float* mixed = mixed_.data() + row * query_.rows;
     const float* gates = gates_.data() + row * gate_.rows;
     for (int64_t i = 0; i < query_.rows; ++i) mixed[i] /= 1 + std::exp(-gates[i / per_gate]);
   });
 }
 
-// Rotates the new token's queries and keys and puts keys and values into the cache.
+// Rotates the new token's keys, and queries if they are wanted, and puts keys and values into the cache.
 void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
   auto& state = slice.cache->state<KeyValueState>(pass.layer);
   const auto& kernels = kernels::active_attention();
-  for (int64_t head = 0; head < spec_.heads; ++head)
-    rope_->turn(pass.kernels, queries_.data() + row * query_.rows + head * dim, position);
+  if (t >= slice.unwanted()) {
+    float* query = queries_.data() + (slice.first_wanted + t - slice.unwanted()) * query_.rows;
+    for (int64_t head = 0; head < spec_.heads; ++head)
+      rope_->turn(pass.kernels, query + head * dim, position);
+  }
   for (int64_t head = 0; head < spec_.kv_heads; ++head) {
     float* key = keys_.data() + row * key_.rows + head * dim;
     rope_->turn(pass.kernels, key, position);

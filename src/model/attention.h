@@ -22,7 +22,7 @@ class Attention {
   // The biases that AttentionSpec asks for: of the block itself, or shared by its stack.
   void set_relative_bias(std::shared_ptr<RelativeBias> bias) { relative_bias_ = std::move(bias); }
 
-  // y[row] = attention(x)[row]; attention that sees both ways needs whole sequences, slices without a past.
+  // y = attention(x) of the wanted rows; attention that sees both ways needs whole sequences, slices without a past.
   // New keys and values go into each slice's cache, whose length stays for the caller to advance. x and y have
   // `pass.width` floats per row.
   void forward(const Pass& pass, const float* x, float* y);
@@ -31,7 +31,9 @@ class Attention {
   }
 
  private:
-  void norm_queries_and_keys(const Pass& pass);
+  void project(const Pass& pass, const float* x);
+  void norm_heads(const kernels::Kernels& kernels, std::vector<float>& rows, const std::vector<float>& weight,
+                  int64_t width) const;
   void store_new(const Pass& pass, const Slice& slice, int64_t t);
   void gate_mixed(const Pass& pass);
 
@@ -42,7 +44,7 @@ class Attention {
   std::vector<float> query_bias_, key_bias_, value_bias_, output_bias_;
   std::shared_ptr<RopeTable> rope_;
   std::shared_ptr<RelativeBias> relative_bias_;
-  std::vector<float> queries_, keys_, values_, gates_, mixed_;
+  std::vector<float> queries_, keys_, values_, gates_, mixed_, wanted_;
 };
 
 }  // namespace coppice

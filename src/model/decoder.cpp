@@ -157,14 +157,17 @@ struct Decoder::State {
   void find_words(Pass& pass, std::span<const Input> inputs, bool causal) const;
   void embed(const Pass& pass, std::span<const Input> inputs, float* x) const;
   void run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x, std::vector<float>& normed,
-                  std::vector<float>& y);
+                  std::vector<float>& y, std::span<const int64_t> wanted);
   // Tells the store what the first mixture of `stack` from block `next` on would use if it came now. The residual stream
   // changes little from layer to layer, so most of it is right (Eliseev and Mazur 2023).
   void look_ahead(const Pass& pass, std::vector<Block>& stack, size_t next, const std::vector<float>& x);
   // The encoder's output of every row.
   std::vector<float> encode(const Pass& first, std::span<const Input> inputs);
-  // The hidden states behind the final norm.
-  std::vector<float> run(Pass& pass, std::span<const Input> inputs);
+  // How many rows of each sequence, the last ones, its logits need.
+  std::vector<int64_t> rows_for_logits(std::span<const Input> inputs) const;
+  // The hidden states behind the final norm: of the last `wanted` rows of each sequence, which then are all that `pass`
+  // has; of all rows if none are named.
+  std::vector<float> run(Pass& pass, std::span<const Input> inputs, std::span<const int64_t> wanted = {});
   std::vector<float> head_input(const Pass& pass, std::span<const Input> inputs,
                                 const std::vector<float>& hidden_states) const;
   std::vector<float> logits(const Pass& pass, std::span<const Input> inputs,
@@ -306,9 +309,11 @@ void Decoder::State::look_ahead(const Pass& pass, std::vector<Block>& stack, siz
   moe.expect(pass, input.data());
 }
 
-// Takes x, the residual stream, through all blocks. The others are room to work in, of the same size.
+// Takes x, the residual stream, through all blocks; behind the last mixer only the wanted rows, if any are named. The others
+// are room to work in, of the same size.
 void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vector<float>& x,
-                                std::vector<float>& normed, std::vector<float>& y) {
+                                std::vector<float>& normed, std::vector<float>& y,
+                                std::span<const int64_t> wanted) {
   pass.layer = 0;
   pass.silence = &silence;
   auto moe_load = std::ranges::find(load, pass.stack, &ExpertLoad::stack);
@@ -318,12 +323,17 @@ void Decoder::State::run_blocks(Pass& pass, std::vector<Block>& stack, std::vect
       part.forward(pass, from, to);
       pass.report(name, pass.width, to);
     };
+    if (!wanted.empty() && &block == &stack.back()) pass.want(wanted);
     const auto mix = [&](const float* from) {
       const ProfiledPart timed(Part::mixer);
       std::visit([&](auto& mixer) { mixer.forward(pass, from, y.data()); }, block.mixer);
       pass.report("mixer", pass.width, y.data());
+      if (pass.wanted_rows() == pass.rows) return;
+      for (auto* rows : {&x, &normed}) copy_wanted(pass, rows->data(), pass.width, rows->data());
+      pass.keep_wanted();
     };
     const auto feed = [&](const float* from) {
+      if (pass.rows == 0) return;
       const ProfiledPart timed(Part::feed_forward);
       const auto next = static_cast<size_t>(pass.layer) + 1;
       const auto meanwhile = [&] { look_ahead(pass, stack, next, x); };
@@ -396,14 +406,25 @@ std::vector<float> Decoder::State::encode(const Pass& first, std::span<const Inp
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
   if (pass.trace) pass.trace("encoder.embedding", pass.rows, pass.width, x.data());
-  run_blocks(pass, encoder, x, normed, y);
+  run_blocks(pass, encoder, x, normed, y, {});
   if (!encoder_norm) return x;
   encoder_norm.forward(pass, x.data(), x.data());
   if (pass.trace) pass.trace("encoder.norm", pass.rows, pass.width, x.data());
   return x;
 }
 
-std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs) {
+std::vector<int64_t> Decoder::State::rows_for_logits(std::span<const Input> inputs) const {
+  std::vector<int64_t> rows;
+  for (const auto& input : inputs) {
+    const auto count = static_cast<int64_t>(input.tokens.size());
+    const bool all = input.all_logits || spec.head != HeadKind::linear;
+    rows.push_back(input.no_logits ? 0 : all ? count : std::min<int64_t>(1, count));
+  }
+  return rows;
+}
+
+std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs,
+                                       std::span<const int64_t> wanted) {
   constexpr double packed_before_a_pass = 0.125;
   if (has_run) weights.pack_more(packed_before_a_pass);
   has_run = true;
@@ -412,7 +433,8 @@ std::vector<float> Decoder::State::run(Pass& pass, std::span<const Input> inputs
   std::vector<float> x(size), normed(size), y(size);
   embed(pass, inputs, x.data());
   if (pass.trace) pass.trace("embedding", pass.rows, pass.width, x.data());
-  run_blocks(pass, blocks, x, normed, y);
+  run_blocks(pass, blocks, x, normed, y, wanted);
+  x.resize(static_cast<size_t>(pass.rows * pass.width));
   if (!final_norm) return x;
   final_norm.forward(pass, x.data(), x.data());
   if (pass.trace) pass.trace("norm", pass.rows, pass.width, x.data());
@@ -510,7 +532,9 @@ std::vector<float> Decoder::forward(std::span<const Input> inputs, const TraceSi
                  .advice = "`coppice embed` turns texts into vectors with it"});
   state.check(inputs);
   return in_one_pass(*this, inputs, trace, [&](Pass& pass) {
-    const auto hidden = state.run(pass, inputs);
+    // A trace sees every row of every layer.
+    const auto wanted = trace ? std::vector<int64_t>() : state.rows_for_logits(inputs);
+    const auto hidden = state.run(pass, inputs, wanted);
     return state.logits(pass, inputs, hidden);
   });
 }

@@ -40,7 +40,8 @@ enum class PackWhen {
   between_passes,  // an eighth before each pass but the first, which so begins at once; the results are the same
 };
 
-// Which experts tokens went to; one per MoE layer, those of an encoder first.
+// Which experts tokens went to; one per MoE layer, those of an encoder first. Through the last layer's go only tokens whose
+// logits are asked for.
 struct ExpertLoad {
   int64_t layer = 0;
   std::vector<int64_t> tokens;  // per expert

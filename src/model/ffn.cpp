@@ -6,6 +6,8 @@
 #include <cmath>
 #include <optional>
 
+#include "model/panel_reader.h"
+
 namespace coppice {
 
 kernels::Unit unit_of(Activation activation) {
@@ -140,6 +142,7 @@ class Run {
   void choose_neurons();
   void hidden_panels(size_t index, int64_t begin, int64_t end);
   void down_panels(size_t index, int64_t begin, int64_t end, bool writes) const;
+  float* output_row(const FfnJob& job, int64_t token) const;
   void add_output(const FfnJob& job, int64_t first_token, int64_t tokens, const Columns& columns,
                   const float* out) const;
   void outputs(int64_t begin, int64_t end) const;
@@ -179,6 +182,7 @@ void Run::arrange() {
   for (const auto type : all_rows_types) {
     const auto index = static_cast<size_t>(type);
     const auto arranged = [&](PackedRows& tiles, bool middle) {
+      int64_t first = -1;  // list that has tokens
       for (size_t i = 0; i < jobs_.size(); ++i) {
         const FfnJob& job = jobs_[i];
         const bool used =
@@ -186,6 +190,11 @@ void Run::arrange() {
                                       : rows_type(job.bank->up) == type ||
                                             (job.bank->gated && rows_type(job.bank->gate) == type));
         lists[i] = {used ? job.tokens(pass_) : 0, middle ? job.width() : pass_.width};
+        if (middle || pass_.rows != 1 || !used) continue;
+        if (first < 0)
+          first = static_cast<int64_t>(i);
+        else
+          lists[i].twin = first;  // a token that is alone is every job's
       }
       tiles.arrange(packed_, type, lists);
     };
@@ -241,27 +250,30 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) {
   const auto middles = middles_->of(middle_type).tiles(index);
   alignas(64) PanelOutput gate, up;
   thread_local PanelRoom gate_room, up_room;
-  const auto project = [&](const Matrix& w, const std::byte* panel, const std::vector<float>& bias,
-                           int64_t row, size_t i, PanelOutput& out) {
-    const Tile& tile = inputs_->of(rows_type(w)).tiles(index)[i];
-    packed_.product(w.panel_shape.type, panel, w.groups(), tile.data, tile.tokens, out.data());
-    add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tile.tokens, out.data(),
+  PanelReader up_panels(packed_, bank.up, up_room), gate_panels(packed_, bank.gate, gate_room);
+  const auto tiles_for = [&](const Matrix& w) { return inputs_->of(rows_type(w)).tiles(index); };
+  const auto up_tiles = tiles_for(bank.up), gate_tiles = bank.gated ? tiles_for(bank.gate) : up_tiles;
+  const auto project = [&](const PanelReader& panels, std::span<const Tile> tiles, size_t i,
+                           const std::vector<float>& bias, int64_t row, PanelOutput& out) {
+    panels.multiply(tiles, i, out.data());
+    add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tiles[i].tokens, out.data(),
              panel_rows);
   };
   for (int64_t row = begin; row < end; row += panel_rows) {
-    const std::byte* up_panel = bank.up.panel(row / panel_rows, up_room);
-    const std::byte* gate_panel = bank.gated ? bank.gate.panel(row / panel_rows, gate_room) : nullptr;
+    up_panels.go_to(row);
+    if (bank.gated) gate_panels.go_to(row);
     for (size_t i = 0; i < middles.size(); ++i) {
       const int64_t tokens = middles[i].tokens;
-      project(bank.up, up_panel, bank.up_bias, row, i, up);
-      if (bank.gated) project(bank.gate, gate_panel, bank.gate_bias, row, i, gate);
+      std::byte* packed = middles[i].group(row / panel_rows, middle_type);
+      ask_to_write(packed, tokens * kernels::tile_group_bytes(middle_type));
+      project(up_panels, up_tiles, i, bank.up_bias, row, up);
+      if (bank.gated) project(gate_panels, gate_tiles, i, bank.gate_bias, row, gate);
       PanelOutput& out = bank.gated ? gate : up;
       pass_.kernels.activate(bank.unit, out.data(), bank.gated ? up.data() : nullptr, tokens * panel_rows);
       std::array<const float*, kernels::largest_tile> neurons{};
       for (int64_t t = 0; t < tokens; ++t) neurons[static_cast<size_t>(t)] = out.data() + t * panel_rows;
       const int64_t count = std::min(panel_rows, job.width() - row);
-      packed_.pack_rows(middle_type, neurons.data(), tokens, count,
-                        middles[i].group(row / panel_rows, middle_type));
+      packed_.pack_rows(middle_type, neurons.data(), tokens, count, packed);
       if (bank.down.can_choose_columns)
         active_[first_tile_[index] + i][static_cast<size_t>(row / panel_rows)] =
             active_neurons(out, tokens, count);
@@ -269,18 +281,22 @@ void Run::hidden_panels(size_t index, int64_t begin, int64_t end) {
   }
 }
 
+float* Run::output_row(const FfnJob& job, int64_t token) const {
+  return y_ + (job.rows.empty() ? token : job.rows[static_cast<size_t>(token)]) * pass_.width;
+}
+
 // Adds what a job gives its tokens [first_token, first_token + tokens) to columns of y, or writes it.
 void Run::add_output(const FfnJob& job, int64_t first_token, int64_t tokens, const Columns& columns,
                      const float* out) const {
   for (int64_t t = 0; t < tokens; ++t) {
-    const auto token = static_cast<size_t>(first_token + t);
-    const int64_t row = job.rows.empty() ? first_token + t : job.rows[token];
-    float* y = y_ + row * pass_.width + columns.begin;
+    const int64_t token = first_token + t;
+    float* y = output_row(job, token) + columns.begin;
     const float* from = out + t * columns.stride;
     if (columns.writes)
       std::copy_n(from, columns.count, y);
     else
-      pass_.kernels.add(y, from, job.weights.empty() ? 1.0f : job.weights[token], columns.count);
+      pass_.kernels.add(y, from, job.weights.empty() ? 1.0f : job.weights[static_cast<size_t>(token)],
+                        columns.count);
   }
 }
 
@@ -288,20 +304,21 @@ void Run::down_panels(size_t index, int64_t begin, int64_t end, bool writes) con
   const FfnJob& job = jobs_[index];
   const Matrix& w = job.bank->down;
   const auto tiles = middles_->of(rows_type(w)).tiles(index);
-  const kernels::PackedType type = w.panel_shape.type;
   alignas(64) PanelOutput out;
   thread_local PanelRoom room;
+  PanelReader panels(packed_, w, room);
   for (int64_t row = begin; row < end; row += panel_rows) {
     const int64_t count = std::min(panel_rows, w.rows - row);
-    const std::byte* panel = w.panel(row / panel_rows, room);
+    panels.go_to(row);
     for (size_t i = 0; i < tiles.size(); ++i) {
       const Tile& tile = tiles[i];
+      for (int64_t t = 0; t < tile.tokens; ++t)
+        ask_to_write(output_row(job, tile.first + t) + row, count * int64_t{sizeof(float)});
       const auto* chosen = w.can_choose_columns ? &chosen_[first_tile_[index] + i] : nullptr;
       if (chosen != nullptr && *chosen)
-        packed_.product_of_columns(type, panel, (*chosen)->data(), static_cast<int64_t>((*chosen)->size()),
-                                   tile.data, tile.tokens, out.data());
+        panels.multiply_columns(**chosen, tile, out.data());
       else
-        packed_.product(type, panel, w.groups(), tile.data, tile.tokens, out.data());
+        panels.multiply(tiles, i, out.data());
       add_bias(pass_.kernels, job.bank->down_bias, row, count, tile.tokens, out.data(), panel_rows);
       add_output(job, tile.first, tile.tokens, {row, count, panel_rows, writes}, out.data());
     }

@@ -7,7 +7,7 @@
 
 namespace coppice {
 
-// A run of query tokens of one sequence, for a run of heads.
+// A run of wanted query tokens of one sequence, for a run of heads.
 struct LatentAttention::Task {
   const Slice* slice = nullptr;
   int64_t head = 0, heads = 0, begin = 0, count = 0;
@@ -39,34 +39,41 @@ const void* LatentAttention::expansion(int64_t head, int64_t row) const {
   return static_cast<const std::byte*>(expand_.data) + (first + row) * expand_.row_bytes();
 }
 
-// Queries and latent vectors of all rows, not yet normed nor turned.
+// Latent vectors of all rows and queries of those that are wanted, not yet normed nor turned.
 void LatentAttention::project(const Pass& pass, const float* x) {
   static const std::vector<float> no_bias;
-  const auto rows = static_cast<size_t>(pass.rows);
-  queries_.resize(rows * static_cast<size_t>(query_.rows));
-  latents_.resize(rows * static_cast<size_t>(latent_.rows));
-  const LinearJob latent = {latent_, latent_bias_, x, latents_.data()};
-  if (spec_.query_rank == 0) {
-    const LinearJob jobs[] = {{query_, no_bias, x, queries_.data()}, latent};
-    return run_linear(pass.kernels, jobs, pass.rows);
+  const int64_t wanted = pass.wanted_rows();
+  queries_.resize(static_cast<size_t>(wanted * query_.rows));
+  latents_.resize(static_cast<size_t>(pass.rows * latent_.rows));
+  compressed_.resize(static_cast<size_t>(wanted * compress_.rows));
+  const bool all = wanted == pass.rows, compressed = spec_.query_rank > 0;
+  if (!all) {
+    wanted_.resize(static_cast<size_t>(wanted * pass.width));
+    copy_wanted(pass, x, pass.width, wanted_.data());
   }
-  compressed_.resize(rows * static_cast<size_t>(compress_.rows));
-  const LinearJob jobs[] = {{compress_, compress_bias_, x, compressed_.data()}, latent};
-  run_linear(pass.kernels, jobs, pass.rows);
-  for_each_row(pass, [&](int64_t row) {
+  const float* asking = all ? x : wanted_.data();
+  const LinearJob jobs[] = {{latent_, latent_bias_, x, latents_.data()},
+                            compressed ? LinearJob{compress_, compress_bias_, asking, compressed_.data()}
+                                       : LinearJob{query_, no_bias, asking, queries_.data()}};
+  run_linear(pass.kernels, std::span(jobs).first(all ? 2 : 1), pass.rows);
+  if (!all) run_linear(pass.kernels, std::span(jobs).subspan(1), wanted);
+  if (!compressed) return;
+  for_each_row(wanted, compress_.rows, [&](int64_t row) {
     float* values = compressed_.data() + row * compress_.rows;
     pass.kernels.rms_norm(values, compress_norm_.data(), compress_.rows, norm_epsilon_, values);
   });
   const LinearJob queries[] = {{query_, no_bias, compressed_.data(), queries_.data()}};
-  run_linear(pass.kernels, queries, pass.rows);
+  run_linear(pass.kernels, queries, wanted);
 }
 
-// Turns the new token's queries, and appends its latent vector and turned key to the cache.
+// Turns the new token's queries if they are wanted, and appends its latent vector and turned key to the cache.
 void LatentAttention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, rank = spec_.latent_rank;
-  for (int64_t head = 0; head < spec_.heads; ++head)
-    rope_->turn(pass.kernels,
-                queries_.data() + row * query_.rows + head * spec_.query_dim() + spec_.plain_dim, position);
+  if (t >= slice.unwanted()) {
+    float* query = queries_.data() + (slice.first_wanted + t - slice.unwanted()) * query_.rows;
+    for (int64_t head = 0; head < spec_.heads; ++head)
+      rope_->turn(pass.kernels, query + head * spec_.query_dim() + spec_.plain_dim, position);
+  }
   const float* latent = latents_.data() + row * latent_.rows;
   thread_local std::vector<float> key;
   key.resize(static_cast<size_t>(latent_.rows));
@@ -78,7 +85,7 @@ void LatentAttention::store_new(const Pass& pass, const Slice& slice, int64_t t)
 
 void LatentAttention::forward(const Pass& pass, const float* x, float* y) {
   project(pass, x);
-  mixed_.resize(static_cast<size_t>(pass.rows * output_.columns));
+  mixed_.resize(static_cast<size_t>(pass.wanted_rows() * output_.columns));
 
   constexpr int64_t queries_per_task = 32, heads_per_task = 4;
   std::vector<Task> tasks;
@@ -87,11 +94,11 @@ void LatentAttention::forward(const Pass& pass, const float* x, float* y) {
     const int64_t length = slice.past() + slice.count;
     rope_->extend(length);
     for (int64_t t = 0; t < slice.count; ++t) store_new(pass, slice, t);
-    work += slice.count * spec_.heads * (length * latent_.rows + expand_.rows / spec_.heads * latent_.rows);
+    work += slice.wanted * spec_.heads * (length * latent_.rows + expand_.rows / spec_.heads * latent_.rows);
     for (int64_t head = 0; head < spec_.heads; head += heads_per_task)
-      for (int64_t t = 0; t < slice.count; t += queries_per_task)
+      for (int64_t t = 0; t < slice.wanted; t += queries_per_task)
         tasks.push_back({&slice, head, std::min(heads_per_task, spec_.heads - head), t,
-                         std::min(queries_per_task, slice.count - t)});
+                         std::min(queries_per_task, slice.wanted - t)});
   }
   constexpr int64_t least_work = 1 << 15;
   const auto count = static_cast<int64_t>(tasks.size());
@@ -100,13 +107,13 @@ void LatentAttention::forward(const Pass& pass, const float* x, float* y) {
     for (int64_t i = begin; i < end; ++i) attend(pass, tasks[static_cast<size_t>(i)]);
   });
   const LinearJob output[] = {{output_, output_bias_, mixed_.data(), y}};
-  run_linear(pass.kernels, output, pass.rows);
+  run_linear(pass.kernels, output, pass.wanted_rows());
 }
 
 void LatentAttention::attend(const Pass& pass, const Task& task) {
   const int64_t rank = spec_.latent_rank, dim = rank + spec_.rotary_dim;
-  const int64_t first = task.slice->past() + task.begin, length = first + task.count;
-  const int64_t row = task.slice->begin + task.begin, panel = task.count * task.heads;
+  const int64_t first = task.slice->past() + task.slice->unwanted() + task.begin, length = first + task.count;
+  const int64_t row = task.slice->first_wanted + task.begin, panel = task.count * task.heads;
   thread_local std::vector<float> query, score, mixed;
   query.resize(static_cast<size_t>(panel * dim));
   score.resize(static_cast<size_t>(panel * length));

@@ -41,7 +41,7 @@ class LatentAttention {
   std::vector<float> compress_norm_, latent_norm_;
   std::vector<float> compress_bias_, latent_bias_, output_bias_;
   std::shared_ptr<RopeTable> rope_;
-  std::vector<float> compressed_, queries_, latents_, mixed_;
+  std::vector<float> compressed_, queries_, latents_, mixed_, wanted_;
 };
 
 }  // namespace coppice

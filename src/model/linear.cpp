@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/parallel.h"
+#include "model/panel_reader.h"
 
 namespace coppice {
 
@@ -57,11 +58,16 @@ void run_panels(const kernels::Kernels& kernels, const kernels::PackedKernels& p
   const Matrix& w = job.weights;
   alignas(64) std::array<float, kernels::largest_tile * panel_rows> out;
   thread_local PanelRoom room;
+  PanelReader panels(packed, w, room);
+  const auto tiles = x.tiles(0);
   for (int64_t row = task.begin; row < task.end; row += panel_rows) {
     const int64_t count = std::min(panel_rows, w.rows - row);
-    const std::byte* panel = w.panel(row / panel_rows, room);
-    for (const Tile& tile : x.tiles(0)) {
-      packed.product(w.panel_shape.type, panel, w.groups(), tile.data, tile.tokens, out.data());
+    panels.go_to(row);
+    for (size_t i = 0; i < tiles.size(); ++i) {
+      const Tile& tile = tiles[i];
+      for (int64_t t = 0; t < tile.tokens; ++t)
+        ask_to_write(job.y + (tile.first + t) * w.rows + row, count * int64_t{sizeof(float)});
+      panels.multiply(tiles, i, out.data());
       add_bias(kernels, job.bias, row, count, tile.tokens, out.data(), panel_rows);
       for (int64_t t = 0; t < tile.tokens; ++t)
         std::copy_n(out.data() + t * panel_rows, count, job.y + (tile.first + t) * w.rows + row);
@@ -79,6 +85,7 @@ struct PackedInput {
 }  // namespace
 
 void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens) {
+  if (tokens == 0) return;
   const kernels::PackedKernels& packed = kernels::active_packed();
   thread_local std::vector<PackedInput> inputs;  // kept for their memory
   size_t used = 0;

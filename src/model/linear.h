@@ -26,6 +26,11 @@ struct JobSize {
 // results.
 void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const RowTask& task)>& run);
 
+// Asks for memory that will be written to behind the next product, which takes longer than bringing it near.
+inline void ask_to_write(const void* begin, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const std::byte*>(begin) + i, 1);
+}
+
 // y[t, i] += bias[first + i] for i below `count`; nothing if there is no bias.
 void add_bias(const kernels::Kernels& kernels, const std::vector<float>& bias, int64_t first, int64_t count,
               int64_t tokens, float* y, int64_t stride);

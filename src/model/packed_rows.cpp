@@ -14,7 +14,7 @@ void PackedRows::arrange(const kernels::PackedKernels& kernels, kernels::RowsTyp
                          std::span<const TokenList> lists) {
   type_ = type;
   tiles_.clear();
-  begin_ = {0};
+  tiles_of_.clear();
   // Weights of K types end on a whole eight groups, which then are zeros.
   const int64_t step = type == kernels::RowsType::int8 ? int64_t{kernels::k_groups} : 1,
                 bytes = tile_group_bytes(type);
@@ -22,10 +22,16 @@ void PackedRows::arrange(const kernels::PackedKernels& kernels, kernels::RowsTyp
     return ((list.columns + group_columns - 1) / group_columns + step - 1) / step * step;
   };
   int64_t size = 0;
-  for (const auto& list : lists) size += list.tokens * groups(list) * bytes;
+  for (const auto& list : lists)
+    if (list.twin < 0) size += list.tokens * groups(list) * bytes;
   bytes_.resize(static_cast<size_t>(size + kernels::columns_slack));
   std::byte* data = bytes_.data();
   for (const auto& list : lists) {
+    if (list.twin >= 0) {
+      tiles_of_.push_back(tiles_of_[static_cast<size_t>(list.twin)]);
+      continue;
+    }
+    const size_t begin = tiles_.size();
     for (int64_t first = 0; first < list.tokens;) {
       const int64_t tokens = next_tile(kernels, list.tokens - first);
       tiles_.push_back({first, tokens, list.columns, data});
@@ -35,7 +41,7 @@ void PackedRows::arrange(const kernels::PackedKernels& kernels, kernels::RowsTyp
       data += whole;
       first += tokens;
     }
-    begin_.push_back(tiles_.size());
+    tiles_of_.push_back({begin, tiles_.size() - begin});
   }
 }
 
@@ -51,9 +57,8 @@ void PackedRows::fill(const kernels::PackedKernels& kernels, const float* x, int
     kernels.pack_rows(type_, from.data(), tile.tokens, tile.columns, tile.data);
   };
   std::vector<size_t> list_of(tiles_.size());
-  for (size_t list = 0; list + 1 < begin_.size(); ++list)
-    std::fill(list_of.begin() + static_cast<std::ptrdiff_t>(begin_[list]),
-              list_of.begin() + static_cast<std::ptrdiff_t>(begin_[list + 1]), list);
+  for (size_t list = tiles_of_.size(); list-- > 0;)  // the first of twins last: their rows are the same
+    std::fill_n(list_of.begin() + static_cast<std::ptrdiff_t>(tiles_of_[list].begin), tiles_of_[list].count, list);
   constexpr size_t bytes_per_task = 1 << 15;
   const size_t grain = 1 + bytes_per_task * tiles_.size() / (bytes_.size() + 1);
   parallel_for(static_cast<int64_t>(tiles_.size()), static_cast<int64_t>(grain),

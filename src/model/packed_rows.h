@@ -13,6 +13,7 @@ namespace coppice {
 // Tokens of the batch, or of an expert, that go through a product together.
 struct TokenList {
   int64_t tokens = 0, columns = 0;
+  int64_t twin = -1;  // an earlier list of the same tokens and columns, whose tiles serve both
 };
 
 struct Tile {
@@ -27,7 +28,7 @@ struct Tile {
 
 class PackedRows {
  public:
-  // Room for lists of tokens, none of which shares a tile with another. How tokens are cut into tiles depends on their
+  // Room for lists of tokens, none of which shares a tile with one of others. How tokens are cut into tiles depends on their
   // number alone, so that two of these with equal lists have equal tiles.
   void arrange(const kernels::PackedKernels& kernels, kernels::RowsType type,
                std::span<const TokenList> lists);
@@ -38,14 +39,17 @@ class PackedRows {
 
   kernels::RowsType type() const { return type_; }
   std::span<const Tile> tiles(size_t list) const {
-    return std::span(tiles_).subspan(begin_[list], begin_[list + 1] - begin_[list]);
+    return std::span(tiles_).subspan(tiles_of_[list].begin, tiles_of_[list].count);
   }
 
  private:
   kernels::RowsType type_ = kernels::RowsType::f32;
   std::vector<std::byte> bytes_;
   std::vector<Tile> tiles_;
-  std::vector<size_t> begin_;  // of each list's tiles, and the end
+  struct Stretch {
+    size_t begin = 0, count = 0;
+  };
+  std::vector<Stretch> tiles_of_;  // of each list
 };
 
 }  // namespace coppice

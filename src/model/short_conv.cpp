@@ -47,8 +47,9 @@ void ShortConv::forward(const Pass& pass, const float* x, float* y) {
     std::copy_n(gated_.data() + (slice.begin + slice.count - fresh) * pass.width, fresh * pass.width,
                 state.next() + old * pass.width);
   }
+  copy_wanted(pass, mixed_.data(), pass.width, mixed_.data());
   const LinearJob output[] = {{output_, output_bias_, mixed_.data(), y}};
-  run_linear(pass.kernels, output, pass.rows);
+  run_linear(pass.kernels, output, pass.wanted_rows());
 }
 
 // The convolution at new token `t` of a slice, times its gate.

@@ -13,6 +13,7 @@
 #include "format/float16.h"
 #include "kernels/isa.h"
 #include "model/fastest_panels.h"
+#include "model/panel_reader.h"
 
 namespace coppice {
 namespace {
@@ -76,20 +77,12 @@ int64_t Matrix::bytes() const {
                                     : rows * row_bytes();
 }
 
-const std::byte* Matrix::panel(int64_t index, PanelRoom& room) const {
-  const int64_t size = kernels::panel_bytes(panel_shape.type, panel_shape.inputs);
-  const auto* begin = late == nullptr ? static_cast<const std::byte*>(data) : late->panels;
-  if (begin != nullptr) return begin + index * size;
-  room.resize((static_cast<size_t>(size) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
-  pack_panel(panel_shape, late->source, index, room.front().bytes);
-  return room.front().bytes;
-}
-
 void copy_row(const Matrix& matrix, int64_t row, float* out) {
   if (matrix.form == MatrixForm::panels) {
     thread_local PanelRoom room;
-    const std::byte* panel = matrix.panel(row / kernels::panel_rows, room);
-    return unpack_row(matrix.panel_shape, panel, matrix.columns, row % kernels::panel_rows, out);
+    PanelReader panels(kernels::active_packed(), matrix, room);
+    panels.go_to(row);
+    return unpack_row(matrix.panel_shape, panels.panel(), matrix.columns, row % kernels::panel_rows, out);
   }
   const auto* data = static_cast<const std::byte*>(matrix.data);
   const auto* bytes = data + row * matrix.row_bytes();

@@ -23,13 +23,8 @@ enum class MatrixForm {
   stored,  // rows as a file has them, of any type: only for copy_row
 };
 
-// Room for one panel.
-struct alignas(64) CacheLine {
-  std::byte bytes[64];
-};
-using PanelRoom = std::vector<CacheLine>;
-
-// A matrix whose panels are still to be packed; until then each is packed anew wherever it is multiplied by.
+// A matrix whose panels are still to be packed; until then each is packed anew wherever it is multiplied by
+// (model/panel_reader.h).
 struct LatePanels {
   StoredRows source;
   std::shared_ptr<const void> memory;  // what owns the source's bytes if they are not mapped
@@ -51,9 +46,6 @@ struct Matrix {
   int64_t row_bytes() const;
   int64_t bytes() const;
   int64_t panels() const { return (rows + kernels::panel_rows - 1) / kernels::panel_rows; }
-  // Where a panel lies: in `room` if it was not packed yet.
-  const std::byte* panel(int64_t index, PanelRoom& room) const;
-  int64_t groups() const { return kernels::packed_groups(panel_shape.type, panel_shape.inputs); }
 };
 
 // Row `row` of a matrix as floats.

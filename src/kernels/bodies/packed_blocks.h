@@ -114,10 +114,12 @@ struct Q4Codes {
 
 // Blocks of a scale and codes around a middle one.
 template <int Tokens, class Codes>
-void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g, panel += Codes::bytes, tile += 48 * Tokens) {
+    fetch_soon<Tokens>(soon);
     Sums<Tokens> sums;
     begin_sums(sums, tile, Codes::middle);
     Codes::add(sums, panel + 64, tile + 16 * Tokens);
@@ -129,10 +131,12 @@ void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, 
 }
 
 template <int Tokens>
-void product_q4_1(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_q4_1(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g, panel += 640, tile += 48 * Tokens) {
+    fetch_soon<Tokens>(soon);
     Sums<Tokens> sums;
     clear(sums);
     add_nibbles(sums, panel + 128, tile + 16 * Tokens);
@@ -148,7 +152,8 @@ void product_q4_1(const uint8_t* panel, int64_t groups, const uint8_t* tile, flo
 }
 
 template <int Tokens>
-void product_q4_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_q4_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; g += k_groups) {
@@ -157,6 +162,7 @@ void product_q4_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, flo
     load_scales(panel + 64, minimum_8);
     panel += 128;
     for (int i = 0; i < k_groups; ++i, panel += 576, tile += 48 * Tokens) {
+      fetch_soon<Tokens>(soon);
       Sums<Tokens> sums;
       clear(sums);
       add_nibbles(sums, panel + 64, tile + 16 * Tokens);
@@ -174,7 +180,8 @@ void product_q4_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, flo
 }
 
 template <int Tokens>
-void product_q6_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_q6_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   const N low = spread(0x0F0F0F0F), pair = spread(0x30303030);
@@ -183,6 +190,7 @@ void product_q6_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, flo
     load_scales(panel, scale_8);
     panel += 64;
     for (int i = 0; i < k_groups; ++i, panel += 832, tile += 48 * Tokens) {
+      fetch_soon<Tokens>(soon);
       COPPICE_UNROLL
       for (int half = 0; half < 2; ++half) {
         Sums<Tokens> sums;

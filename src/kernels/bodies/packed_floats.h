@@ -39,10 +39,12 @@ struct Bf16Pairs {
 };
 
 template <int Tokens, class Columns>
-void product_floats(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_floats(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g) {
+    fetch_soon<Tokens>(soon);
     Totals<Tokens> sums;
     clear(sums);
     for (int quad = 0; quad < group_columns / 4; ++quad) {
@@ -117,24 +119,28 @@ struct ColumnsApart {
 
 template <int Tokens, class Columns>
 COPPICE_INLINE void add_pairs(Totals<Tokens>& totals, const uint8_t* panel, int64_t groups,
-                              const uint8_t* tile) {
-  for (int64_t quad = 0; quad < groups * (group_columns / 4); ++quad) {
-    COPPICE_UNROLL
-    for (int pair = 0; pair < 2; ++pair) {
-      N w[vectors];
-      Columns::load_pair(panel, w);
-      add_pair(totals, w, tile + 4 * pair);
-      panel += 128;
+                              const uint8_t* tile, const uint8_t* soon) {
+  for (int64_t g = 0; g < groups; ++g) {
+    fetch_soon<Tokens>(soon);
+    for (int quad = 0; quad < group_columns / 4; ++quad) {
+      COPPICE_UNROLL
+      for (int pair = 0; pair < 2; ++pair) {
+        N w[vectors];
+        Columns::load_pair(panel, w);
+        add_pair(totals, w, tile + 4 * pair);
+        panel += 128;
+      }
+      tile += 8 * Tokens;
     }
-    tile += 8 * Tokens;
   }
 }
 
 template <int Tokens>
-void product_pairs(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_pairs(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
-  add_pairs<Tokens, PairedColumns>(totals, panel, groups, tile);
+  add_pairs<Tokens, PairedColumns>(totals, panel, groups, tile, soon);
   store_totals(totals, out);
 }
 
@@ -146,10 +152,11 @@ COPPICE_INLINE void store_woven(Totals<Tokens>& totals, float* out) {
 }
 
 template <int Tokens>
-void product_apart(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_apart(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
-  add_pairs<Tokens, ColumnsApart>(totals, panel, groups, tile);
+  add_pairs<Tokens, ColumnsApart>(totals, panel, groups, tile, soon);
   store_woven(totals, out);
 }
 

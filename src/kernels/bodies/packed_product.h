@@ -15,11 +15,12 @@ struct Product {
   int64_t count;           // of them
   const uint8_t* tile;
   float* out;
+  const uint8_t* soon = nullptr;
 };
 
 template <int Tokens>
 void product_of(const Product& p) {
-  const auto run = [&p](auto* body) { body(p.panel, p.groups, p.tile, p.out); };
+  const auto run = [&p](auto* body) { body(p.panel, p.groups, p.tile, p.out, p.soon); };
   switch (p.type) {
     case PackedType::f32:
       return run(product_floats<Tokens, SingleColumns<F32>>);
@@ -106,10 +107,11 @@ inline void run_product(const Product& p, int64_t tokens) {
 }
 
 inline void product(PackedType type, const void* panel, int64_t groups, const void* tile, int64_t tokens,
-                    float* out) {
-  run_product(
-      {type, static_cast<const uint8_t*>(panel), groups, nullptr, 0, static_cast<const uint8_t*>(tile), out},
-      tokens);
+                    float* out, const void* soon) {
+  // What is near already costs least to ask for.
+  run_product({type, static_cast<const uint8_t*>(panel), groups, nullptr, 0, static_cast<const uint8_t*>(tile), out,
+               static_cast<const uint8_t*>(soon != nullptr ? soon : panel)},
+              tokens);
 }
 
 inline void product_of_columns(PackedType type, const void* panel, const int32_t* columns, int64_t count,

@@ -7,16 +7,33 @@
 
 namespace coppice::kernels::COPPICE_ISA_NAMESPACE {
 
-inline uint32_t bits_of(float value) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &value, sizeof bits);
-  return bits;
+// Half a group; compilers cut it into the vectors that there are.
+using Floats16 = float __attribute__((vector_size(64)));
+using Words16 = uint32_t __attribute__((vector_size(64)));
+using Pairs8 = uint64_t __attribute__((vector_size(64)));
+using Words8 = uint32_t __attribute__((vector_size(32)));
+using Words4 = uint32_t __attribute__((vector_size(16)));
+using Codes16 = int8_t __attribute__((vector_size(16)));
+
+template <class Vector>
+COPPICE_INLINE Vector read_vector(const float* x) {
+  Vector v;
+  __builtin_memcpy(&v, x, sizeof v);
+  return v;
 }
 
-inline uint16_t rounded_to_bf16(float value) {
-  const uint32_t bits = bits_of(value);
-  const uint32_t rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16;
-  return static_cast<uint16_t>((bits & 0x7FFFFFFFu) > 0x7F800000u ? bits >> 16 | 0x40u : rounded);
+template <class Half, class Vector>
+COPPICE_INLINE Half sum_of_halves(const Vector& v) {
+  Half low, high;
+  __builtin_memcpy(&low, &v, sizeof low);
+  __builtin_memcpy(&high, reinterpret_cast<const uint8_t*>(&v) + sizeof low, sizeof high);
+  return low + high;
+}
+
+// The upper halves are the nearest bf16, ties to even; NaNs stay NaNs.
+COPPICE_INLINE Words16 rounded_to_bf16(Words16 bits) {
+  const Words16 is_nan = (Words16)((bits & 0x7FFFFFFFu) > 0x7F800000u);
+  return (is_nan & (bits | 0x400000u)) | (~is_nan & (bits + 0x7FFFu + (bits >> 16 & 1u)));
 }
 
 inline void pack_f32(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
@@ -30,11 +47,13 @@ inline void pack_f32_columns(const float* x, int64_t token, int64_t tokens, uint
 }
 
 inline void pack_bf16(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
-  uint32_t pairs[group_columns / 2];
-  for (int64_t i = 0; i < group_columns / 2; ++i)
-    pairs[i] = static_cast<uint32_t>(rounded_to_bf16(x[2 * i])) << 16 | rounded_to_bf16(x[2 * i + 1]);
-  for (int64_t quad = 0; quad < group_columns / 4; ++quad)
-    __builtin_memcpy(group + (quad * tokens + token) * 8, pairs + 2 * quad, 8);
+  for (int64_t half = 0; half < 2; ++half) {
+    const auto pairs = (Pairs8)(rounded_to_bf16(read_vector<Words16>(x + 16 * half)) & 0xFFFF0000u);
+    const Words8 turned = __builtin_convertvector(pairs | pairs >> 48, Words8);
+    for (int64_t quad = 0; quad < 4; ++quad)
+      __builtin_memcpy(group + ((4 * half + quad) * tokens + token) * 8,
+                       reinterpret_cast<const uint8_t*>(&turned) + 8 * quad, 8);
+  }
 }
 
 inline void pack_int8(const float* x, int64_t token, int64_t tokens, uint8_t* group) {
@@ -50,24 +69,26 @@ inline void pack_int8(const float* x, int64_t token, int64_t tokens, uint8_t* gr
   const float inverse = largest > 1e-36f ? 127.0f / largest : 0.0f;
   // Adding 1.5 * 2^23 rounds to the nearest whole number, which then lies in the lowest bits.
   constexpr float magic = 12582912.0f;
-  int8_t codes[group_columns];
-  int32_t total = 0, first = 0;
-  for (int64_t k = 0; k < group_columns; ++k) {
-    const auto code = static_cast<int32_t>(bits_of(x[k] * inverse + magic) - bits_of(magic));
-    codes[k] = static_cast<int8_t>(code);
+  const auto magic_bits = (Words16)(Floats16{} + magic);
+  int32_t sums[2];
+  uint8_t* out = group + 16 * tokens;
+  for (int64_t half = 0; half < 2; ++half) {
+    const Floats16 scaled = read_vector<Floats16>(x + 16 * half) * inverse + magic;
+    const auto whole = (Words16)scaled - magic_bits;
+    const Codes16 codes = __builtin_convertvector(whole, Codes16);
+    const auto four = sum_of_halves<Words4>(sum_of_halves<Words8>(whole));
+    sums[half] = static_cast<int32_t>(four[0] + four[1] + four[2] + four[3]);
+    for (int64_t quad = 0; quad < 4; ++quad)
+      __builtin_memcpy(out + ((4 * half + quad) * tokens + token) * 4,
+                       reinterpret_cast<const uint8_t*>(&codes) + 4 * quad, 4);
   }
-  for (int64_t k = 0; k < group_columns / 2; ++k) first += codes[k];
-  for (int64_t k = group_columns / 2; k < group_columns; ++k) total += codes[k];
-  total += first;
+  const int32_t first = sums[0], total = sums[0] + sums[1];
   const float offset = scale * static_cast<float>(-total);
   const int32_t minus_total = -total, minus_first = -first;
   __builtin_memcpy(group + token * 4, &scale, 4);
   __builtin_memcpy(group + (tokens + token) * 4, &offset, 4);
   __builtin_memcpy(group + (2 * tokens + token) * 4, &minus_total, 4);
   __builtin_memcpy(group + (3 * tokens + token) * 4, &minus_first, 4);
-  uint8_t* out = group + 16 * tokens;
-  for (int64_t quad = 0; quad < group_columns / 4; ++quad)
-    __builtin_memcpy(out + (quad * tokens + token) * 4, codes + 4 * quad, 4);
 }
 
 inline void pack_rows(RowsType type, const float* const* x, int64_t tokens, int64_t columns, void* tile) {

@@ -29,11 +29,13 @@ constexpr int quads = static_cast<int>(group_columns) / 4;
 
 // Sums of a group are added to the totals when it ends, as those of plain numbers are.
 template <int Tokens, class Two>
-void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   constexpr int quad_bytes = 2 * Two::Number::bytes * static_cast<int>(panel_rows);
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g) {
+    fetch_soon<Tokens>(soon);
     Totals<Tokens> sums;
     clear(sums);
     N columns[vectors];
@@ -63,10 +65,12 @@ void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, f
 
 #if defined(COPPICE_PACKED_BF16)
 template <int Tokens>
-void product_pairs_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out) {
+void product_pairs_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
+                   const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g) {
+    fetch_soon<Tokens>(soon);
     N columns[vectors];
     COPPICE_UNROLL
     for (int v = 0; v < vectors; ++v) columns[v] = load_codes(panel + quads * 128 + v * lanes * 4);
@@ -142,7 +146,8 @@ void condensed_several(const uint8_t* panel, int64_t fan_in, const uint8_t* tile
 }
 
 template <int Tokens, class Number>
-void product_condensed(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, float* out) {
+void product_condensed(const uint8_t* panel, int64_t fan_in, const uint8_t* tile, float* out,
+                       const uint8_t* /*soon*/) {
   static_assert(Tokens <= token_lanes && 4 * token_lanes <= columns_slack);
   if constexpr (Tokens == 1)
     condensed_one<Number>(panel, fan_in, tile, out);

@@ -40,6 +40,15 @@ COPPICE_INLINE void store_totals(const Totals<Tokens>& totals, float* out) {
   }
 }
 
+// Asks for the next of the bytes that are read soon, into the second-level cache.
+template <int Tokens>
+COPPICE_INLINE void fetch_soon(const uint8_t*& soon) {
+  if constexpr (Tokens < 4) return;
+  COPPICE_UNROLL
+  for (int i = 0; i < soon_bytes; i += 64) __builtin_prefetch(soon + i, 0, 2);
+  soon += soon_bytes;
+}
+
 COPPICE_INLINE float float_at(const uint8_t* p) {
   float value;
   __builtin_memcpy(&value, p, sizeof value);
