@@ -271,21 +271,41 @@ bool pack_four_bf16_rows(const std::array<Bytes, 4>& rows, int64_t columns, int6
   return true;
 }
 
+bool put_four_scales(const std::array<Bytes, 4>& rows, int64_t block, int64_t r, uint8_t* halves) {
+  bool finite = true;
+  for (int64_t i = 0; i < 4; ++i) finite &= put_scale(rows[static_cast<size_t>(i)] + block, r + i, halves);
+  return finite;
+}
+
 bool pack_four_q8_0_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
   bool finite = true;
   int64_t block = 0;
   for (int64_t k = 0; k < columns; k += group_columns, block += 34, panel += 1088) {
-    for (int64_t i = 0; i < 4; ++i) {
-      const uint16_t scale = half_at(rows[static_cast<size_t>(i)] + block);
-      finite &= is_finite_half(scale);
-      put(panel + 2 * (r + i), scale);
-    }
+    finite &= put_four_scales(rows, block, r, panel);
     for (int64_t half = 0; half < 2; ++half) {
       const auto codes = [&](size_t row) {
         return words_at(rows[row] + block + 2 + 16 * half) ^ 0x80808080u;
       };
       put_four_words(codes(0), codes(1), codes(2), codes(3), r, panel + 64 + 512 * half);
     }
+  }
+  return finite;
+}
+
+bool pack_four_q4_0_rows(const std::array<Bytes, 4>& rows, int64_t columns, int64_t r, uint8_t* panel) {
+  bool finite = true;
+  int64_t block = 0;
+  for (int64_t k = 0; k < columns; k += group_columns, block += 18, panel += 576) {
+    finite &= put_four_scales(rows, block, r, panel);
+    // The block's words have columns 4w to 4w + 3 below and those 16 further above; put_nibbles wants those of even quads
+    // below and of odd ones above.
+    const auto nibbles = [&](size_t row) {
+      const FourWords words = words_at(rows[row] + block + 2);
+      const FourWords even = __builtin_shufflevector(words, words >> 4, 0, 2, 4, 6) & low_nibbles,
+                      odd = __builtin_shufflevector(words << 4, words, 1, 3, 5, 7) & ~low_nibbles;
+      return even | odd;
+    };
+    put_four_words(nibbles(0), nibbles(1), nibbles(2), nibbles(3), r, panel + 64);
   }
   return finite;
 }
@@ -303,7 +323,7 @@ constexpr auto packings = std::to_array<Packing>({
     {GgmlType::bf16, PackedType::bf16, pack_bf16_row, pack_four_bf16_rows},
     {GgmlType::q8_0, PackedType::q8_0, pack_q8_0_row, pack_four_q8_0_rows},
     {GgmlType::q5_0, PackedType::q8_0, pack_q5_0_row},
-    {GgmlType::q4_0, PackedType::q4_0, pack_q4_0_row},
+    {GgmlType::q4_0, PackedType::q4_0, pack_q4_0_row, pack_four_q4_0_rows},
     {GgmlType::q4_1, PackedType::q4_1, pack_q4_1_row},
     {GgmlType::q4_k, PackedType::q4_k, pack_q4_k_row},
     {GgmlType::q6_k, PackedType::q6_k, pack_q6_k_row},
