@@ -158,7 +158,9 @@ class Contender {
     int64_t most = 1;
     std::vector<float> row(static_cast<size_t>(inputs));
     for (int64_t r = 0; r < outputs; ++r) {
-      const auto floats = dequantize(static_cast<uint32_t>(source.type), source.row(r), source.name);
+      RowRoom room;
+      const auto floats =
+          dequantize(static_cast<uint32_t>(source.type), source.look_at(r, r + 1, room), source.name);
       most = std::max<int64_t>(most,
                                std::count_if(floats.begin(), floats.end(), [](float v) { return v != 0; }));
     }

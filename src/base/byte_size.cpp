@@ -20,7 +20,7 @@ int64_t parse_byte_size(std::string_view text, const std::string& where) {
   }
   throw Error({.where = where,
                .found = fmt::format("'{}'", text.substr(0, 40)),
-               .expected = "a size such as 5GB, 500MB or 2GiB"},
+               .expected = "a number and its unit, as in 5GB, 500MB or 2GiB"},
               Fault::usage);
 }
 

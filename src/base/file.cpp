@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -40,23 +41,29 @@ std::string read_file(const fs::path& path) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-MappedFile::MappedFile(const fs::path& path) {
-  const Descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (d.value < 0) throw system_error("open", path.string());
+MappedFile::MappedFile(const fs::path& path, bool stays_open) : name_(path.string()) {
+  Descriptor d{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (d.value < 0) throw system_error("open", name_);
   struct stat info {};
-  if (::fstat(d.value, &info) != 0) throw system_error("stat", path.string());
-  if (!S_ISREG(info.st_mode)) throw Error({.where = path.string(), .found = "not a regular file"});
+  if (::fstat(d.value, &info) != 0) throw system_error("stat", name_);
+  if (!S_ISREG(info.st_mode)) throw Error({.where = name_, .found = "not a regular file"});
   size_ = static_cast<size_t>(info.st_size);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, d.value, 0);
-  if (mapped == MAP_FAILED) throw system_error("map", path.string());
+  if (mapped == MAP_FAILED) throw system_error("map", name_);
   data_ = static_cast<const std::byte*>(mapped);
+  if (stays_open) descriptor_ = std::exchange(d.value, -1);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : name_(std::move(other.name_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(name_, other.name_);
+  std::swap(descriptor_, other.descriptor_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
@@ -64,6 +71,43 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+size_t MappedFile::offset_of(std::span<const std::byte> part) const {
+  COPPICE_CHECK(part.data() >= data_ && part.data() + part.size() <= data_ + size_, "a part of " + name_);
+  COPPICE_CHECK(descriptor_ >= 0, name_ + " was opened to be read");
+  return static_cast<size_t>(part.data() - data_);
+}
+
+void MappedFile::read(std::span<const std::byte> part, std::byte* out) const {
+  size_t offset = offset_of(part);
+  const size_t end = offset + part.size();
+  while (offset < end) {
+    const ssize_t count = ::pread(descriptor_, out, end - offset, static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw system_error("read", name_);
+    if (count == 0)
+      throw Error({.where = name_,
+                   .found = fmt::format("an end after {} bytes", offset),
+                   .expected = fmt::format("the {} that it had when it was opened", size_),
+                   .advice = "leave a model's files alone while it runs"});
+    offset += static_cast<size_t>(count);
+    out += count;
+  }
+}
+
+bool MappedFile::read_ahead(std::span<const std::byte> part) const {
+  const auto offset = static_cast<off_t>(offset_of(part));
+  const auto size = static_cast<off_t>(part.size());
+  const auto in_memory = [&](off_t at) {
+    char byte = 0;
+    const iovec where{&byte, 1};
+    return ::preadv2(descriptor_, &where, 1, at, RWF_NOWAIT) == 1;
+  };
+  if (size == 0 || (in_memory(offset) && in_memory(offset + size - 1))) return false;
+  ::posix_fadvise(descriptor_, offset, size, POSIX_FADV_WILLNEED);
+  return true;
 }
 
 void MappedFile::release_pages() const {

@@ -13,19 +13,29 @@ namespace coppice {
 
 std::string read_file(const std::filesystem::path& path);
 
-// A read-only view of a file's bytes; movable, unmapped when destroyed. An empty file is an empty view.
+// A read-only view of a file's bytes; movable, unmapped and closed when destroyed. An empty file is an empty view.
 class MappedFile {
  public:
-  explicit MappedFile(const std::filesystem::path& path);
+  // With `stays_open`, it can be read, too.
+  explicit MappedFile(const std::filesystem::path& path, bool stays_open = false);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  // Copies some of the bytes without looking at them here, so that no page of the file comes into this process's memory. An
+  // Error if the file has become shorter.
+  void read(std::span<const std::byte> part, std::byte* out) const;
+  // Asks the system to read a part from the disk. False, at little cost, if its ends are in memory already.
+  bool read_ahead(std::span<const std::byte> part) const;
   // Gives the memory of pages that were looked at back to the system; who looks again reads them again.
   void release_pages() const;
 
  private:
+  size_t offset_of(std::span<const std::byte> part) const;
+
+  std::string name_;
+  int descriptor_ = -1;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
 };

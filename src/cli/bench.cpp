@@ -3,9 +3,11 @@
 #include <cmath>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include <sys/resource.h>
 
+#include "base/byte_size.h"
 #include "base/parallel.h"
 #include "base/profile.h"
 #include "base/progress.h"
@@ -121,9 +123,11 @@ struct Limits {
   std::map<Multiplied, double> peak;
 };
 
-Limits measure_limits(int threads) {
+constexpr int64_t probed_bytes = int64_t{256} << 20;
+
+Limits measure_limits(int threads, int64_t bytes = probed_bytes) {
   constexpr double seconds = 0.15;
-  Limits limits{.bandwidth = kernels::measure_read_bandwidth(threads, seconds)};
+  Limits limits{.bandwidth = kernels::measure_read_bandwidth(threads, seconds, bytes)};
   for (const Multiplied kind : {Multiplied::f32, Multiplied::bf16, Multiplied::int8})
     if (const auto peak = kernels::measure_peak(kind, threads, seconds / 3)) limits.peak[kind] = *peak;
   return limits;
@@ -202,48 +206,65 @@ int64_t peak_resident_bytes() {
   return usage.ru_maxrss * 1024;
 }
 
+using LimitsOfThreads = std::map<int, Limits>;
+
+// What the machine can do with each number of threads that tests take, with a probe that keeps to a budget.
+LimitsOfThreads measure_limits(const std::vector<Test>& tests, int64_t budget) {
+  constexpr int64_t least = 1 << 20, threads_take = int64_t{4} << 20;
+  const int64_t bytes = std::clamp(budget - resident_memory() - threads_take, least, probed_bytes);
+  LimitsOfThreads limits;
+  for (const auto& test : tests)
+    if (!limits.contains(test.threads)) limits[test.threads] = measure_limits(test.threads, bytes);
+  return limits;
+}
+
+// Puts speeds next to what the machine can do.
+void add_limits(Json& row, const Test& test, const Limits& before, const Limits& after, Multiplied kind) {
+  const Limits limits = mean_of(before, after);
+  const Multiplied used = limits.peak.contains(kind) ? kind : Multiplied::f32;
+  const double speed = row["avg_ts"].get<double>(), operations = row["operations_per_token"].get<double>();
+  row["read_bytes_per_s"] = limits.bandwidth;
+  row["read_bytes_per_s_before"] = before.bandwidth;
+  row["peak"] = name_of(used);
+  row["peak_per_s"] = limits.peak.at(used);
+  row["share_of_peak"] = operations * speed / limits.peak.at(used);
+  row["share_of_bandwidth"] = test.generate > 0 && test.batch == 1
+                                  ? Json(row["bytes_per_token"].get<double>() * speed / limits.bandwidth)
+                                  : Json();
+}
+
+// The speed of a test, with probes of the machine right before and behind it unless its limits are told another time.
 Json measure(Decoder& decoder, const Test& test, Multiplied kind, const BenchOptions& options) {
   set_threads(test.threads);
   decoder.set_kv_options({.type = test.kv_type});
   tokens_per_second(decoder, test);
   decoder.reset_expert_traffic();
-  const Limits before = measure_limits(test.threads);
+  std::optional<Limits> before;
+  if (!options.memory) before = measure_limits(test.threads);
   std::vector<double> samples;
   for (int64_t round = 0; round < options.rounds; ++round)
     samples.push_back(tokens_per_second(decoder, test));
   const ExpertTraffic traffic = decoder.expert_traffic();
-  const Limits limits = mean_of(before, measure_limits(test.threads));
   const Spread spread = spread_of(samples);
-  const double operations =
-      operations_of(decoder.spec(), test) / static_cast<double>(test.tokens()) * spread.mean;
-  const Multiplied used = limits.peak.contains(kind) ? kind : Multiplied::f32;
-  Json row = {{"test", test.name()},
-              {"n_prompt", test.prompt},
-              {"n_gen", test.generate},
-              {"n_depth", test.depth},
-              {"sequences", test.batch},
-              {"n_threads", test.threads},
-              {"kv_type", to_string(test.kv_type)},
-              {"avg_ts", spread.mean},
-              {"stddev_ts", spread.deviation},
-              {"samples_ts", samples},
-              {"read_bytes_per_s", limits.bandwidth},
-              {"read_bytes_per_s_before", before.bandwidth},
-              {"peak", name_of(used)},
-              {"peak_per_s", limits.peak.at(used)},
-              {"share_of_peak", operations / limits.peak.at(used)},
-              {"bytes_per_token", Json()},
-              {"share_of_bandwidth", Json()},
-              {"neurons_skipped", Json()},
-              {"experts", traffic.uses > 0 ? traffic_json(traffic) : Json()},
-              {"shares_of_time", shares_of_time(decoder, test)},
-              {"peak_resident_bytes", peak_resident_bytes()}};
-  if (test.generate > 0 && test.batch == 1) {
-    row["bytes_per_token"] = decoder.bytes_per_token();
-    row["neurons_skipped"] = decoder.silence().share();
-    row["share_of_bandwidth"] =
-        static_cast<double>(decoder.bytes_per_token()) * spread.mean / limits.bandwidth;
-  }
+  const bool one_by_one = test.generate > 0 && test.batch == 1;
+  Json row = {
+      {"test", test.name()},
+      {"n_prompt", test.prompt},
+      {"n_gen", test.generate},
+      {"n_depth", test.depth},
+      {"sequences", test.batch},
+      {"n_threads", test.threads},
+      {"kv_type", to_string(test.kv_type)},
+      {"avg_ts", spread.mean},
+      {"stddev_ts", spread.deviation},
+      {"samples_ts", samples},
+      {"operations_per_token", operations_of(decoder.spec(), test) / static_cast<double>(test.tokens())},
+      {"bytes_per_token", one_by_one ? Json(decoder.bytes_per_token()) : Json()},
+      {"neurons_skipped", one_by_one ? Json(decoder.silence().share()) : Json()},
+      {"experts", traffic.uses > 0 ? traffic_json(traffic) : Json()}};
+  if (before) add_limits(row, test, *before, measure_limits(test.threads), kind);
+  row["shares_of_time"] = shares_of_time(decoder, test);
+  row["peak_resident_bytes"] = peak_resident_bytes();
   return row;
 }
 
@@ -400,28 +421,50 @@ int run_bench(const BenchOptions& options) {
   if (options.dry_run) return show_plans(options, tests);
   const BenchOutput output = options.common.json ? BenchOutput::json : options.output;
   Json rows = Json::array();
+  const auto show = [&](const Json& row) {
+    if (output == BenchOutput::jsonl) std::cout << to_line(row) << std::endl;
+  };
   Progress progress(
       "bench", static_cast<int64_t>(tests.size() * options.models.size() * options.weights.size()), "tests");
   for (const auto& model : options.models)
     for (const WeightType weights : options.weights) {
+      // The memory that probes read lies outside of the model's: a budget has room for one of them at a time.
+      const auto probe = [&] {
+        return options.memory ? measure_limits(tests, parse_byte_size(*options.memory, "--memory"))
+                              : LimitsOfThreads();
+      };
+      const LimitsOfThreads before = probe();
       const double start = now();
       const auto files = open_model(model);
       const std::string stored = main_type(*files);
-      Decoder decoder(files, weights, PackWhen::at_load, memory_for(*files, tests, weights, options));
+      const Multiplied kind = multiplied_as(stored, weights);
+      std::optional<Decoder> decoder(std::in_place, files, weights, PackWhen::at_load,
+                                     memory_for(*files, tests, weights, options));
       const double loading = now() - start;
+      std::vector<Json> of_model;
       for (const auto& test : tests) {
         Json row = {{"model", model.stem().string()},
                     {"path", model.string()},
                     {"bytes", files->total_bytes()},
-                    {"parameters", count_parameters(decoder.spec()).total},
+                    {"parameters", count_parameters(decoder->spec()).total},
                     {"stored", stored},
                     {"weights", to_string(weights)},
                     {"isa", to_string(kernels::active_isa())},
                     {"loading_seconds", loading}};
-        row.update(measure(decoder, test, multiplied_as(stored, weights), options));
+        row.update(measure(*decoder, test, kind, options));
         progress.advance(1, test.name());
-        if (output == BenchOutput::jsonl) std::cout << to_line(row) << std::endl;
-        rows.push_back(std::move(row));
+        of_model.push_back(std::move(row));
+        if (!options.memory) show(of_model.back());
+      }
+      decoder.reset();
+      const LimitsOfThreads after = probe();
+      for (size_t i = 0; i < tests.size(); ++i) {
+        const int threads = tests[i].threads;
+        if (options.memory) {
+          add_limits(of_model[i], tests[i], before.at(threads), after.at(threads), kind);
+          show(of_model[i]);
+        }
+        rows.push_back(std::move(of_model[i]));
       }
     }
   if (output == BenchOutput::json) std::cout << to_text(rows);

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "base/byte_size.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -25,6 +26,15 @@ CollectionOptions collection_options(const DocumentSourceOptions& from) {
   options.skip_bad = from.skip_bad;
   options.sparse = from.sparse == "-";
   return options;
+}
+
+// Bytes of documents to gather before a segment is written.
+size_t gathered_bytes(const DocumentSourceOptions& from) {
+  constexpr int64_t least = 1 << 20;
+  const int64_t bytes = parse_byte_size(from.memory, "--memory");
+  if (bytes < least)
+    throw Error({.where = "--memory", .found = from.memory, .expected = "at least 1MiB"}, Fault::usage);
+  return static_cast<size_t>(bytes);
 }
 
 TextField parse_weight(const std::string& word) {
@@ -126,6 +136,7 @@ std::string sentence(const IngestReport& report) {
 }  // namespace
 
 int run_index(const IndexOptions& options) {
+  const size_t memory = gathered_bytes(options.from);
   if (const std::string name = options.source.filename().string();
       name.ends_with(".ciff") || name.ends_with(".ciff.gz"))
     throw Error({.where = options.source.string(),
@@ -141,7 +152,7 @@ int run_index(const IndexOptions& options) {
   IngestReport report;
   {
     IndexWriter writer(folder.path());
-    writer.set_memory(static_cast<size_t>(options.from.memory) << 20);
+    writer.set_memory(memory);
     report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
     writer.merge_all();
   }
@@ -168,6 +179,7 @@ int run_index(const IndexOptions& options) {
 }
 
 int run_index_add(const IndexAddOptions& options) {
+  const size_t memory = gathered_bytes(options.from);
   IndexWriter writer(options.index);
   const IndexSpec& spec = writer.spec();
   const auto need = [&](bool wanted, bool given, const char* option) {
@@ -192,7 +204,7 @@ int run_index_add(const IndexAddOptions& options) {
   if (spec.dense)
     need_dim(encoder.empty() ? options.from.dense : encoder, attachments.dense_dim(), spec.dense->dim);
   if (spec.late) need_dim(options.from.late, attachments.late_dim(), spec.late->dim);
-  writer.set_memory(static_cast<size_t>(options.from.memory) << 20);
+  writer.set_memory(memory);
   const auto reader = open_documents(options.source, options.from, spec);
   const IngestReport report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
   // A document that has become shorter leaves no windows behind.

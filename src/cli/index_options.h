@@ -15,7 +15,7 @@ struct DocumentSourceOptions {
   std::string sparse;
   std::filesystem::path dense, late;
   bool skip_bad = false;
-  int64_t memory = 1024;
+  std::string memory = "1GiB";
 
   static void fields(auto& self, auto&& field) {
     field("format", self.format, Field{.help = "how documents are stored (default: by what is there)"});
@@ -43,10 +43,10 @@ struct DocumentSourceOptions {
           Field{.help = "token vectors, for late interaction: .npy, .safetensors or .jsonl",
                 .value_name = "FILE"});
     field("skip_bad", self.skip_bad, Field{.help = "leave out and count documents that cannot be read"});
-    field(
-        "memory", self.memory,
-        Field{
-            .help = "MiB of documents to gather before a segment is written", .min = 1, .value_name = "MIB"});
+    field("memory", self.memory,
+          Field{.help = "documents to gather before a segment is written: their size with its unit, as in "
+                        "4GiB or 500MB, from 1MiB",
+                .value_name = "SIZE"});
   }
 };
 

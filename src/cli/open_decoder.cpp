@@ -32,8 +32,8 @@ Decoder open_decoder(const std::shared_ptr<const ModelFiles>& files, const Runti
   const MemoryPlan plan = plan_decoder(*files, options, work);
   require_memory(plan, available_memory(), files->path().string());
   const ExpertMemory experts = expert_memory(plan);
-  // Between passes, some weights are in memory twice: as pages of the file and as panels.
-  if (experts.bytes > 0) when = PackWhen::at_load;
+  // Until all is packed between passes, weights that the file has in another form are in memory once more.
+  if (options.memory) when = PackWhen::at_load;
   Decoder decoder(files, options.weights, when, experts);
   if (options.experts) decoder.set_top_k(*options.experts);
   decoder.set_kv_options({.type = options.kv_type});
@@ -83,13 +83,14 @@ int show_plan(const MemoryPlan& plan, const std::shared_ptr<const ModelFiles>& f
   line("weights", fmt::format("{} in the file", shown(plan.weight_bytes)));
   if (plan.experts.count > 0) {
     line("  outside of experts", shown(plan.other_weight_bytes));
-    line("  experts", fmt::format("{}, of which {} of {} in memory", shown(plan.experts.bytes),
+    line("  experts", fmt::format("{} at most, of which {}{} of {} in memory", shown(plan.experts.bytes),
+                                  plan.kept_experts < plan.experts.count ? "at least " : "",
                                   plan.kept_experts, plan.experts.count));
   }
   line("keys and values", shown(plan.cache_bytes));
   line("activations", shown(plan.pass_bytes));
   line("program, pages", shown(plan.program_bytes + plan.passing_bytes));
-  line("resident", shown(plan.resident_bytes()));
+  line("resident", fmt::format("{} at most", shown(plan.resident_bytes())));
   line("bytes per token", shown(plan.bytes_per_token));
   if (speed.packed_bytes_per_s > 0)
     line("out of the file",

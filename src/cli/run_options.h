@@ -9,9 +9,9 @@ namespace coppice {
 
 inline const Field memory_field = {
     .help =
-        "memory that the process may take, as in 4GiB: experts that have no room stay in the file until "
-        "a token goes to them",
-    .value_name = "BYTES"};
+        "memory that the process may take, with its unit, as in 4GiB or 500MB: experts that have no room "
+        "stay in the file until a token goes to them",
+    .value_name = "SIZE"};
 
 // Options of verbs that load a model into the runtime.
 struct RuntimeOptions {

@@ -108,6 +108,7 @@ class GgufFile {
   const std::vector<GgufTensor>& tensors() const { return content_.tensors; }
   const GgufTensor* find(std::string_view name) const;
   const GgufContent& content() const { return content_; }
+  const MappedFile& file() const { return file_; }
   void release_pages() const { file_.release_pages(); }
 
  private:

@@ -294,7 +294,7 @@ bool is_gguf_file(const std::filesystem::path& path) {
 }
 
 GgufFile::GgufFile(const std::filesystem::path& path)
-    : file_(path), content_(parse_gguf(file_.bytes(), path.string())) {}
+    : file_(path, true), content_(parse_gguf(file_.bytes(), path.string())) {}
 
 const GgufTensor* GgufFile::find(std::string_view name) const {
   const auto found = std::find_if(content_.tensors.begin(), content_.tensors.end(),

@@ -49,6 +49,7 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
   const std::vector<TensorView>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const MappedFile& file() const { return file_; }
   void release_pages() const { file_.release_pages(); }
 
  private:
@@ -77,6 +78,8 @@ class TensorFolder {
   const TensorView* find(const std::string& name) const;
   std::vector<std::string> names() const;
   int64_t total_bytes() const;
+  // That these bytes of a tensor are mapped from.
+  const MappedFile& file_of(std::span<const std::byte> bytes) const;
   void release_pages() const {
     for (const auto& file : files_) file.release_pages();
   }

@@ -172,7 +172,7 @@ SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std:
   return header;
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path, true) {
   auto header = parse_safetensors(file_.bytes(), path.string());
   tensors_ = std::move(header.tensors);
   metadata_ = std::move(header.metadata);

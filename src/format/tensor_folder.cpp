@@ -109,6 +109,15 @@ const TensorView* TensorFolder::find(const std::string& name) const {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
+const MappedFile& TensorFolder::file_of(std::span<const std::byte> bytes) const {
+  const auto found = std::ranges::find_if(files_, [&](const SafetensorsFile& file) {
+    const auto all = file.file().bytes();
+    return bytes.data() >= all.data() && bytes.data() < all.data() + all.size();
+  });
+  COPPICE_CHECK(found != files_.end(), "bytes of one of the files");
+  return found->file();
+}
+
 std::vector<std::string> TensorFolder::names() const {
   std::vector<std::string> result;
   for (const auto& [name, tensor] : by_name_) result.push_back(name);

@@ -105,7 +105,6 @@ struct Decoder::State {
       pooler_bias = weights.vector("model.pooler.bias");
     }
     if (spec.head != HeadKind::none) load_head();
-    weights.release_packed();
   }
 
   void load_head() {

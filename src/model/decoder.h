@@ -60,16 +60,15 @@ struct Silence {
 
 // What experts of separate storage may take of the memory.
 struct ExpertMemory {
-  int64_t bytes = 0;       // of their panels; 0: no limit
-  bool look_ahead = true;  // with a limit: read ahead what the next mixture will probably want
+  int64_t bytes = 0;  // of their panels; 0: no limit
 };
 
 // How often experts were there when passes wanted them: each counts once for a layer of a pass.
 struct ExpertTraffic {
   int64_t uses = 0, hits = 0;
-  int64_t ahead = 0, ahead_used = 0;  // packed ahead, and those of them that were then used
+  int64_t ahead = 0, ahead_used = 0;  // read ahead, and those of them that were then used
   int64_t evictions = 0;
-  int64_t packed_bytes = 0;  // of panels that were made, ahead or not
+  int64_t packed_bytes = 0;  // of panels that were made of the file, to stay or not
 
   double hit_rate() const { return uses > 0 ? static_cast<double>(hits) / static_cast<double>(uses) : 0; }
 };

@@ -1,28 +1,18 @@
 #include "model/expert_store.h"
 
 #include <algorithm>
-#include <exception>
-#include <utility>
+#include <cmath>
 
-#include "base/mapped_pages.h"
 #include "base/progress.h"
 
 namespace coppice {
 namespace {
-
-// Bytes of matrices as they lie in the files, or converted from them, that are packed in one go.
-constexpr int64_t bytes_at_once = int64_t{32} << 20;
-
-// The system maps pages of a matrix's neighbours along with its own: after so many matrices all pages of the files are given
-// back.
-constexpr int64_t matrices_in_passing = 64, bytes_of_neighbours = int64_t{1} << 17;
 
 void add_sizes(ExpertSizes& sizes, const ModelFiles& files, WeightType type,
                const std::vector<BlockSpec>& blocks, const std::string& stack) {
   for (size_t i = 0; i < blocks.size(); ++i) {
     const MoeSpec* moe = moe_of(blocks[i]);
     if (moe == nullptr || moe->storage != ExpertStorage::separate) continue;
-    sizes.most_at_once = std::max(sizes.most_at_once, moe->top_k);
     for (int64_t e = 0; e < moe->experts(); ++e) {
       int64_t bytes = 0;
       for (const auto& name :
@@ -36,10 +26,6 @@ void add_sizes(ExpertSizes& sizes, const ModelFiles& files, WeightType type,
 }
 
 }  // namespace
-
-int64_t passing_bytes() {
-  return bytes_at_once + matrices_in_passing * bytes_of_neighbours;
-}
 
 std::vector<std::string> expert_matrices(const std::string& prefix, bool gated) {
   std::vector<std::string> names;
@@ -61,44 +47,96 @@ ExpertStore::ExpertStore(WeightStore& weights, WeightType type, PackWhen when, c
   if (memory.bytes == 0) return;
   const ExpertSizes sizes = ExpertSizes::of(weights.files(), type);
   if (sizes.count == 0) return;
-  slot_bytes_ = std::max<int64_t>(1, sizes.largest_bytes);
-  slots_ = std::min(memory.bytes / slot_bytes_, sizes.count);
-  if (slots_ == 0) {
+  if (memory.bytes < sizes.largest_bytes) {
     const auto shown = [](int64_t bytes) { return human_bytes(static_cast<double>(bytes)); };
     throw Error({.where = weights.files().path().string(),
                  .found = fmt::format("{} of memory for experts", shown(memory.bytes)),
-                 .expected = fmt::format("at least the {} of the largest one", shown(slot_bytes_)),
+                 .expected = fmt::format("at least the {} of the largest one", shown(sizes.largest_bytes)),
                  .advice = "allow more memory"},
                 Fault::resource);
   }
-  std::byte* first = weights.allocate(slots_ * slot_bytes_);
-  for (int64_t slot = slots_; slot-- > 0;) free_slots_.push_back(first + slot * slot_bytes_);
-  if (memory.look_ahead && slots_ < sizes.count) thread_ = std::thread([this] { pack_ahead(); });
-}
-
-ExpertStore::~ExpertStore() {
-  if (!thread_.joinable()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  expecting_.notify_one();
-  thread_.join();
+  half_life_ = half_life_per_expert * static_cast<double>(sizes.count);
+  budget_ = std::min(memory.bytes, sizes.count * std::max<int64_t>(1, sizes.largest_bytes));
+  memory_ = weights.allocate(budget_);
 }
 
 int64_t ExpertStore::add(const std::vector<std::string>& names, bool silent_neurons) {
-  Entry added{.names = names, .matrices = {}, .silent_neurons = silent_neurons};
-  for (const auto& name : names) added.matrices.push_back(weights_.panels(name));
-  const std::lock_guard lock(mutex_);
-  entries_.push_back(std::move(added));
+  Entry& added = entries_.emplace_back();
+  added.names = names;
+  added.silent_neurons = silent_neurons;
+  for (const auto& name : names) {
+    added.matrices.push_back(weights_.panels(name));
+    added.made = added.made || weights_.files().form(name).made;
+  }
+  some_made_ = some_made_ || added.made;
   return static_cast<int64_t>(entries_.size()) - 1;
 }
 
+// What is made in memory takes it until it is packed, and so is packed by itself into a slot.
 size_t ExpertStore::fitting(std::span<const int64_t> experts) const {
-  return limited() ? std::min(experts.size(), static_cast<size_t>(slots_)) : experts.size();
+  if (!limited() || !some_made_) return experts.size();
+  const int64_t slots = slots_ > 0 ? slots_ : 1;
+  return std::min(experts.size(), static_cast<size_t>(slots));
 }
 
-void ExpertStore::place(Entry& expert, std::byte* memory) const {
+// Scores are logarithms of sums over uses of 2^(time of the use / half life), which keep their order as time goes by.
+void ExpertStore::use(int64_t number) {
+  Entry& expert = entry(number);
+  const bool resident = residents_.erase({expert.score, number}) > 0;
+  const double now = static_cast<double>(++uses_) / half_life_, later = std::max(now, expert.score),
+               earlier = std::min(now, expert.score);
+  expert.score = expert.met ? later + std::log2(1 + std::exp2(earlier - later)) : now;
+  if (resident) residents_.insert({expert.score, number});
+}
+
+// The panels that suit the numbers of an expert, for which they are looked at once. Of one that is made in memory they are
+// chosen when it is packed, and take no less room than any.
+void ExpertStore::choose_panels(Entry& expert) {
+  if (!expert.made && !expert.chosen)
+    for (size_t i = 0; i < expert.names.size(); ++i)
+      weights_.choose_panels(expert.matrices[i], weights_.stored(expert.names[i]).first,
+                             expert.silent_neurons && i + 1 == expert.names.size());
+  expert.chosen = true;
+  const int64_t bytes = std::max<int64_t>(1, bytes_of(expert));  // an expert may have no neurons
+  if (limited() && bytes > slot_bytes_) make_slots(bytes);
+}
+
+// Slots of another size, all of them free.
+void ExpertStore::make_slots(int64_t bytes) {
+  while (!residents_.empty()) leave(residents_.begin()->second);
+  slot_bytes_ = bytes;
+  slots_ = budget_ / bytes;
+  free_slots_.clear();
+  for (int64_t slot = slots_; slot-- > 0;) free_slots_.push_back(memory_ + slot * slot_bytes_);
+}
+
+// Gives an expert's slot back.
+void ExpertStore::leave(int64_t number) {
+  Entry& expert = entry(number);
+  residents_.erase({expert.score, number});
+  expert.state = State::absent;
+  free_slots_.push_back(std::exchange(expert.memory, nullptr));
+  ++traffic_.evictions;
+}
+
+// Where an expert is to be packed to: without a limit in memory of its own, with one in a free slot or that of the expert that
+// was used the least of late, unless that is held or, but `in_any_case`, was used more than this one. Else nullptr.
+std::byte* ExpertStore::room_for(int64_t number, std::span<const int64_t> held, bool in_any_case) {
+  Entry& expert = entry(number);
+  if (!limited()) return expert.memory != nullptr ? expert.memory : weights_.allocate(bytes_of(expert));
+  if (free_slots_.empty()) {
+    const auto least = std::ranges::find_if(residents_, [&](const auto& resident) {
+      return std::ranges::find(held, resident.second) == held.end();
+    });
+    if (least == residents_.end() || (!in_any_case && expert.score < least->first)) return nullptr;
+    leave(least->second);
+  }
+  std::byte* slot = free_slots_.back();
+  free_slots_.pop_back();
+  return slot;
+}
+
+void ExpertStore::place(Entry& expert, std::byte* memory) {
   expert.memory = memory;
   for (Matrix& matrix : expert.matrices) {
     matrix.data = memory;
@@ -107,223 +145,116 @@ void ExpertStore::place(Entry& expert, std::byte* memory) const {
   }
 }
 
-// A matrix as it lies in the file; that is when its panels are chosen, which may be smaller than their place.
-LatePanels ExpertStore::source_of(Entry& expert, size_t matrix) const {
-  auto [rows, memory] = weights_.stored(expert.names[matrix]);
-  const bool is_down = matrix + 1 == expert.names.size();
-  weights_.choose_panels(expert.matrices[matrix], rows, is_down && expert.silent_neurons);
-  return {std::move(rows), std::move(memory), nullptr};
-}
-
-// Lets its matrices be multiplied straight from the file.
-void ExpertStore::lay_open(Entry& expert) const {
-  expert.late.clear();
-  for (size_t i = 0; i < expert.names.size(); ++i) expert.late.push_back(source_of(expert, i));
-  for (size_t i = 0; i < expert.late.size(); ++i) expert.matrices[i].late = &expert.late[i];
-  expert.state = State::straight;
-}
-
-// Room for an expert, given the lock: a slot that is free, or that of the expert used the longest ago and not after
-// `used_until`; nullptr if there is none.
-std::byte* ExpertStore::free_slot(uint64_t used_until) {
-  if (!free_slots_.empty()) {
-    std::byte* slot = free_slots_.back();
-    free_slots_.pop_back();
-    return slot;
+// Lets its matrices be multiplied straight from the file, and where there is room keeps the panels.
+void ExpertStore::open(int64_t number, std::span<const int64_t> held) {
+  Entry& expert = entry(number);
+  const bool first_time = !std::exchange(expert.met, true);
+  std::byte* room = straight_first_ && first_time ? nullptr : room_for(number, held, false);
+  if (room != nullptr) place(expert, room);
+  expert.state = room != nullptr ? State::filling : State::passing;
+  for (size_t i = 0; i < expert.names.size(); ++i) {
+    Matrix& matrix = expert.matrices[i];
+    auto [rows, memory] = weights_.stored(expert.names[i]);
+    auto* keep =
+        room == nullptr ? nullptr : const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data));
+    matrix.late = &expert.late.emplace_back(std::move(rows), std::move(memory), keep);
   }
-  Entry* oldest = nullptr;
-  for (Entry& entry : entries_)
-    if (entry.state == State::resident && entry.holds == 0 && entry.used <= used_until &&
-        (oldest == nullptr || entry.used < oldest->used))
-      oldest = &entry;
-  if (oldest == nullptr) return nullptr;
-  oldest->state = State::absent;
-  oldest->ahead = false;
-  ++traffic_.evictions;
-  return std::exchange(oldest->memory, nullptr);
+}
+
+// Packs an expert by itself.
+void ExpertStore::pack(int64_t number, std::span<const int64_t> held) {
+  Entry& expert = entry(number);
+  expert.met = true;
+  std::byte* room = room_for(number, held, true);
+  COPPICE_CHECK(room != nullptr, "as many experts as can be held together");
+  place(expert, room);
+  expert.state = State::filling;
+  for (size_t i = 0; i < expert.names.size(); ++i) {
+    Matrix& matrix = expert.matrices[i];
+    const auto [rows, memory] = weights_.stored(expert.names[i]);
+    if (expert.made)
+      weights_.choose_panels(matrix, rows, expert.silent_neurons && i + 1 == expert.names.size());
+    LatePanels& late = expert.late.emplace_back(rows, nullptr);
+    pack_matrix(matrix.panel_shape, rows, const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data)));
+    late.packed = matrix.panels();
+  }
+}
+
+// Whether the system has to read it from the disk.
+bool ExpertStore::read_ahead(const Entry& expert) {
+  if (expert.made) return false;
+  bool reads = false;
+  for (const auto& name : expert.names) {
+    const StoredRows rows = weights_.stored(name).first;
+    reads |= rows.file->read_ahead(rows.bytes);
+  }
+  if (reads) last_cold_ = uses_ + 1;
+  return reads;
 }
 
 ExpertStore::Hold ExpertStore::hold(std::span<const int64_t> experts, bool all_packed) {
   COPPICE_CHECK(fitting(experts) == experts.size(), "as many experts as can be held together");
+  for (const int64_t number : experts)
+    if (entry(number).state == State::absent) {
+      read_ahead(entry(number));
+      choose_panels(entry(number));
+    }
   Hold held(*this, experts);
-  std::unique_lock lock(mutex_);
-  expected_.clear();  // what was right of it is here
-  for (const int64_t number : experts) ++entry(number).holds;
   for (const int64_t number : experts) {
+    use(number);
     Entry& expert = entry(number);
-    expert.used = ++uses_;
     ++traffic_.uses;
-    traffic_.hits += expert.state == State::packing || expert.state == State::resident;
-    traffic_.ahead_used += expert.ahead;
-    expert.ahead = false;
-    if (expert.state == State::straight) expert.state = State::absent;
-    const bool met = std::exchange(expert.met, true);
-    if (straight_first_ && !all_packed && !met && expert.state == State::absent)
-      lay_open(expert);
-    else if (!limited() && expert.memory == nullptr)
-      place(expert, weights_.allocate(bytes_of(expert)));
-  }
-  const auto is_there = [this](int64_t number) {
-    return entry(number).state == State::resident || entry(number).state == State::straight;
-  };
-  const auto is_packing = [this](int64_t number) { return entry(number).state == State::packing; };
-  // What is being packed ahead is waited for, and packed here if that failed.
-  while (!std::ranges::all_of(experts, is_there)) {
-    std::vector<int64_t> missing;
-    for (const int64_t number : experts) {
-      Entry& expert = entry(number);
-      if (expert.state != State::absent) continue;
-      while (expert.memory == nullptr)
-        if (std::byte* slot = free_slot(uses_))
-          place(expert, slot);
-        else
-          settled_.wait(lock);
-      expert.state = State::packing;
-      missing.push_back(number);
+    traffic_.ahead_used += std::exchange(expert.ahead, false);
+    if (expert.state == State::resident) {
+      ++traffic_.hits;
+    } else if (all_packed || expert.made) {
+      pack(number, experts);
+    } else {
+      open(number, experts);
     }
-    if (!missing.empty()) {
-      lock.unlock();
-      pack(missing, false);
-      lock.lock();
-    }
-    settled_.wait(lock, [&] { return std::ranges::none_of(experts, is_packing); });
   }
   return held;
 }
 
 void ExpertStore::let_go(std::span<const int64_t> experts) {
-  const std::lock_guard lock(mutex_);
-  for (const int64_t number : experts) --entry(number).holds;
+  for (const int64_t number : experts) {
+    Entry& expert = entry(number);
+    if (expert.state != State::passing && expert.state != State::filling) continue;
+    bool whole = expert.late.size() == expert.matrices.size();
+    for (size_t i = 0; i < expert.late.size(); ++i)
+      whole &= expert.late[i].packed == expert.matrices[i].panels();
+    if (whole) traffic_.packed_bytes += bytes_of(expert);
+    for (Matrix& matrix : expert.matrices) matrix.late = nullptr;
+    expert.late.clear();
+    if (expert.state == State::filling && whole) {
+      expert.state = State::resident;
+      if (limited()) residents_.insert({expert.score, number});
+      continue;
+    }
+    if (expert.state == State::filling && limited())
+      free_slots_.push_back(std::exchange(expert.memory, nullptr));
+    expert.state = State::absent;
+  }
 }
 
 void ExpertStore::expect(std::span<const int64_t> experts) {
-  if (!looks_ahead()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    expected_.clear();
-    expected_since_ = uses_;
-    for (const int64_t number : experts) {
-      Entry& expert = entry(number);
-      expert.used = ++uses_;  // it is not to make room for the others
-      if (expert.state == State::absent) expected_.push_back(number);
-    }
-    if (expected_.empty()) return;
-  }
-  expecting_.notify_one();
-}
-
-// The thread that packs ahead.
-void ExpertStore::pack_ahead() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    expecting_.wait(lock, [this] { return stopping_ || !expected_.empty(); });
-    if (stopping_) return;
-    const int64_t number = expected_.front();
-    expected_.pop_front();
+  for (const int64_t number : experts) {
     Entry& expert = entry(number);
-    if (expert.state != State::absent) continue;
-    std::byte* slot = free_slot(expected_since_);
-    if (slot == nullptr) {
-      expected_.clear();
-      continue;
-    }
-    place(expert, slot);
-    expert.state = State::packing;
+    if (expert.state != State::absent || !read_ahead(expert)) continue;
     expert.ahead = true;
     ++traffic_.ahead;
-    lock.unlock();
-    try {
-      pack({&number, 1}, true);
-    } catch (const std::exception&) {  // whoever holds it will meet the same and tell
-    }
-    lock.lock();
   }
 }
 
-// Packs experts whose state is packing, and settles it.
-void ExpertStore::pack(std::span<const int64_t> experts, bool ahead) {
-  try {
-    std::vector<LatePanels> sources;
-    std::vector<PackJob> jobs;
-    int64_t bytes = 0;
-    const auto flush = [&] {
-      if (!ahead) pack_matrices(jobs);
-      for (const auto& job : jobs)
-        if (ahead) pack_panels(job, 0, job.panels());
-      give_back(sources);
-      sources.clear(), jobs.clear();
-      bytes = 0;
-    };
-    for (const int64_t number : experts) {
-      Entry& expert = entry(number);
-      for (size_t i = 0; i < expert.names.size(); ++i) {
-        const Matrix& matrix = expert.matrices[i];
-        const LatePanels& late = sources.emplace_back(source_of(expert, i));
-        if (late.memory == nullptr) read_ahead(late.source.bytes);
-        bytes += static_cast<int64_t>(late.source.bytes.size());
-        jobs.push_back({matrix.panel_shape, late.source,
-                        const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data))});
-        if (bytes >= bytes_at_once) flush();
-      }
-    }
-    flush();
-  } catch (...) {
-    settle(experts, false);
-    throw;
-  }
-  settle(experts, true);
-}
-
-void ExpertStore::give_back(std::span<const LatePanels> sources) {
-  for (const auto& source : sources)
-    if (source.memory == nullptr) release_pages(source.source.bytes);
-  if (!limited()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    passing_ += static_cast<int64_t>(sources.size());
-    if (passing_ < matrices_in_passing) return;
-    passing_ = 0;
-  }
-  weights_.files().release_pages();
-}
-
-void ExpertStore::settle(std::span<const int64_t> experts, bool packed) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (const int64_t number : experts) {
-      Entry& expert = entry(number);
-      expert.state = packed ? State::resident : State::absent;
-      if (packed) {
-        traffic_.packed_bytes += bytes_of(expert);
-        expert.late.clear();
-        continue;
-      }
-      expert.ahead = false;
-      if (limited()) free_slots_.push_back(std::exchange(expert.memory, nullptr));
-    }
-  }
-  settled_.notify_all();
+bool ExpertStore::looks_ahead() const {
+  constexpr uint64_t of_late = 1000;
+  return last_cold_ > 0 && uses_ < last_cold_ + of_late;
 }
 
 int64_t ExpertStore::bytes_of(const Entry& expert) {
   int64_t bytes = 0;
   for (const Matrix& matrix : expert.matrices) bytes += matrix.bytes();
   return bytes;
-}
-
-bool ExpertStore::is_resident(int64_t expert) const {
-  const std::lock_guard lock(mutex_);
-  return entry(expert).state == State::resident;
-}
-
-ExpertTraffic ExpertStore::traffic() const {
-  const std::lock_guard lock(mutex_);
-  return traffic_;
-}
-
-void ExpertStore::reset_traffic() {
-  const std::lock_guard lock(mutex_);
-  traffic_ = {};
 }
 
 }  // namespace coppice

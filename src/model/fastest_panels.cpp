@@ -25,10 +25,16 @@ constexpr auto sparse_types = std::to_array<Sparse>({
     {PackedType::bf16, PackedType::bf16_2_of_4, PackedType::bf16_condensed, 0.1},
 });
 
+// Few, because the first ones mostly tell.
+int64_t rows_at_once(const StoredRows& source) {
+  constexpr int64_t bytes = 4096;
+  return std::max<int64_t>(1, bytes / std::max<int64_t>(1, source.row_bytes()));
+}
+
 // Looks at rows until neither kind of panels fits.
 template <class T>
 PanelShape look_for_zeros(const Sparse& types, const StoredRows& source) {
-  const int64_t columns = source.columns,
+  const int64_t columns = source.columns, at_once = rows_at_once(source),
                 most = columns > kernels::most_condensed_columns
                            ? -1
                            : static_cast<int64_t>(types.most_condensed * static_cast<double>(columns));
@@ -37,8 +43,12 @@ PanelShape look_for_zeros(const Sparse& types, const StoredRows& source) {
   constexpr int64_t elements_per_task = 1 << 16;
   parallel_for(
       source.rows, elements_per_task / std::max<int64_t>(1, columns), [&](int64_t begin, int64_t end) {
+        RowRoom room;
+        std::span<const std::byte> rows;
         for (int64_t row = begin; row < end && (two_of_four || fan_in <= most); ++row) {
-          const auto* numbers = reinterpret_cast<const uint8_t*>(source.row(row).data());
+          if ((row - begin) % at_once == 0) rows = source.look_at(row, std::min(row + at_once, end), room);
+          const auto* numbers =
+              reinterpret_cast<const uint8_t*>(rows.data()) + (row - begin) % at_once * source.row_bytes();
           int64_t in_row = 0, most_of_quad = 0;
           for (int64_t quad = 0; quad < columns; quad += 4) {
             int64_t in_quad = 0;
@@ -80,16 +90,18 @@ template <class T>
 bool are_finite(const StoredRows& source, T exponent) {
   std::atomic<bool> finite = true;
   constexpr int64_t elements_per_task = 1 << 16;
-  parallel_for(source.rows, elements_per_task / std::max<int64_t>(1, source.columns),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t row = begin; row < end; ++row) {
-                   const auto* numbers = reinterpret_cast<const uint8_t*>(source.row(row).data());
-                   bool in_row = true;
-                   for (int64_t k = 0; k < source.columns; ++k)
-                     in_row &= (number_at<T>(numbers, k) & exponent) != exponent;
-                   if (!in_row) finite = false;
-                 }
-               });
+  parallel_for(
+      source.rows, elements_per_task / std::max<int64_t>(1, source.columns), [&](int64_t begin, int64_t end) {
+        RowRoom room;
+        for (int64_t row = begin, stop = 0; row < end && finite; row = stop) {
+          stop = std::min(row + rows_at_once(source), end);
+          const auto* numbers = reinterpret_cast<const uint8_t*>(source.look_at(row, stop, room).data());
+          bool in_rows = true;
+          for (int64_t k = 0; k < (stop - row) * source.columns; ++k)
+            in_rows &= (number_at<T>(numbers, k) & exponent) != exponent;
+          if (!in_rows) finite = false;
+        }
+      });
   return finite;
 }
 

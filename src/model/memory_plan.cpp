@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "base/progress.h"
 
 namespace coppice {
@@ -91,6 +92,28 @@ int64_t other_weights(const ModelFiles& files, const Workload& work) {
   return static_cast<int64_t>(bytes);
 }
 
+// Of tensors on their way into panels: each thread reads the rows of a panel, and packs up to three panels of an expert that
+// are not to stay. What is made in memory lies there as a whole, beside the pages of the file that it is made of, and so do
+// those that neurons are gathered from.
+int64_t passing_bytes(const ModelFiles& files, const Workload& work) {
+  constexpr int64_t panels_at_once = 3;
+  const bool gathers = std::ranges::any_of(files.spec().blocks, [](const BlockSpec& block) {
+    const MoeSpec* moe = moe_of(block);
+    return moe != nullptr && moe->storage == ExpertStorage::indexed;
+  });
+  int64_t largest_panel = 0, largest_made = 0;
+  for (const auto& tensor : tensor_table(files.spec())) {
+    if (tensor.integer || tensor.shape.size() != 2) continue;
+    const TensorForm form = files.form(tensor.name);
+    const Matrix matrix = panels_for(files, tensor.name, work.weights);
+    const int64_t bytes = StoredRows{.type = form.type, .columns = form.shape[1]}.row_bytes();
+    if (form.made || gathers) largest_made = std::max(largest_made, 2 * form.shape[0] * bytes);
+    largest_panel =
+        std::max(largest_panel, kernels::panel_rows * (bytes + panels_at_once * matrix.row_bytes()));
+  }
+  return thread_count() * largest_panel + largest_made;
+}
+
 // Of experts of separate storage, those that one token uses.
 int64_t experts_of_a_token(const ModelSpec& spec, const ExpertSizes& sizes) {
   double used = 0;
@@ -114,7 +137,6 @@ MemoryPlan plan_memory(const ModelFiles& files, const Workload& work) {
   for (auto& block : spec.blocks)
     if (MoeSpec* moe = moe_of(block); moe != nullptr && work.top_k) {
       moe->top_k = std::min(*work.top_k, moe->experts());
-      if (plan.experts.count > 0) plan.experts.most_at_once = moe->top_k;
     }
   int64_t kept = 0;
   for (const auto& block : spec.blocks)
@@ -135,7 +157,7 @@ MemoryPlan plan_memory(const ModelFiles& files, const Workload& work) {
   constexpr int64_t still_to_come = int64_t{12} << 20;  // stacks of threads, and what they work in
   plan.program_bytes = resident_memory() + still_to_come;
   plan.other_weight_bytes = other_weights(files, work);
-  plan.passing_bytes = std::min(passing_bytes(), 2 * plan.experts.bytes);
+  plan.passing_bytes = passing_bytes(files, work);
   plan.expert_bytes_per_token = experts_of_a_token(spec, plan.experts);
   plan.kept_experts = plan.experts.count;
   return plan;
@@ -158,17 +180,15 @@ void fit_into(MemoryPlan& plan, int64_t budget) {
   if (plan.resident_bytes() <= budget) return;
   const int64_t slot = std::max<int64_t>(1, plan.experts.largest_bytes);
   MemoryPlan least = plan;
-  least.kept_experts = std::min(plan.experts.most_at_once, plan.experts.count);
+  least.kept_experts = std::min<int64_t>(1, plan.experts.count);
   const int64_t without = least.resident_bytes() - least.kept_experts * slot;
   if (plan.experts.count > 0 && least.resident_bytes() <= budget) {
     plan.kept_experts = std::min((budget - without) / slot, plan.experts.count - 1);
     return;
   }
   const bool long_context = plan.cache_bytes + plan.pass_bytes > plan.other_weight_bytes;
-  const std::string kept = plan.experts.count == 0
-                               ? ""
-                               : fmt::format(", {} for the {} experts that a token uses in one layer",
-                                             shown(least.kept_experts * slot), least.kept_experts);
+  const std::string kept =
+      plan.experts.count == 0 ? "" : fmt::format(", {} for the largest expert", shown(slot));
   throw Error({.where = "--memory",
                .found = shown(budget),
                .expected = fmt::format(
@@ -197,15 +217,15 @@ double measure_packing(const std::shared_ptr<const ModelFiles>& files, WeightTyp
     if (moe == nullptr || moe->storage != ExpertStorage::separate) continue;
     WeightStore store(files, weights);
     ExpertStore experts(store, weights, PackWhen::at_load,
-                        {.bytes = ExpertSizes::of(*files, weights).largest_bytes, .look_ahead = false});
+                        {.bytes = ExpertSizes::of(*files, weights).largest_bytes});
     const int64_t count = std::min(most, moe->experts());
     for (int64_t e = 0; e < count; ++e)
       experts.add(expert_matrices(fmt::format("model.layers.{}.mlp.experts.{}.", layer, e), moe->gated));
     // The first one only makes the system give the memory.
-    experts.hold(std::vector<int64_t>{0});
+    experts.hold(std::vector<int64_t>{0}, true);
     experts.reset_traffic();
     const auto start = std::chrono::steady_clock::now();
-    for (int64_t e = count - 1; e >= 0; --e) experts.hold(std::vector<int64_t>{e});
+    for (int64_t e = count - 1; e >= 0; --e) experts.hold(std::vector<int64_t>{e}, true);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     return static_cast<double>(experts.traffic().packed_bytes) / std::max(elapsed.count(), 1e-9);
   }

@@ -1,5 +1,7 @@
 #pragma once
-// What running a model takes, told before anything is loaded: from the spec and the sizes of the files alone.
+// What running a model takes, told before anything is loaded: from the spec and the sizes of the files alone. It is the most
+// that can come: weights of which many are 0 take less in memory (model/fastest_panels.h), but who wants to know would have to
+// read all of them. The store of experts finds out while it runs, and then keeps more of them than planned.
 
 #include <cstdint>
 #include <memory>
@@ -35,9 +37,9 @@ struct MemoryPlan {
   ExpertSizes experts;
   int64_t program_bytes = 0;           // what the process holds already, and its threads will
   int64_t other_weight_bytes = 0;      // all but those experts, as they lie in memory
-  int64_t passing_bytes = 0;           // of the files' pages, on the way into panels
+  int64_t passing_bytes = 0;           // of weights on their way into panels
   int64_t expert_bytes_per_token = 0;  // of those experts that one token uses
-  int64_t kept_experts = 0;            // in memory at a time: all, or as many as a budget has room for
+  int64_t kept_experts = 0;            // in memory at a time: all, or those that a budget has room for
 
   int64_t resident_bytes() const;
   // The share of uses that find their expert there if all experts are wanted equally often, and what one new token then
@@ -48,8 +50,8 @@ struct MemoryPlan {
 
 MemoryPlan plan_memory(const ModelFiles& files, const Workload& work);
 
-// Lets the plan keep as many experts as `budget` bytes of resident memory have room for. An Error if those that one token
-// uses in one layer have none, or if there are none to leave out.
+// Lets the plan keep as many experts as `budget` bytes of resident memory have room for. An Error if the largest one has
+// none, or if there are none to leave out.
 void fit_into(MemoryPlan& plan, int64_t budget);
 
 // What an ExpertStore is to keep to by the plan.

@@ -104,6 +104,10 @@ std::string common_dtype(std::span<const TensorData> tensors) {
   return name;
 }
 
+bool rows_lie_together(const TensorLayout& layout) {
+  return !layout.transposed && layout.parts == 1;
+}
+
 }  // namespace
 
 // Tensors that the files hold in another form.
@@ -279,7 +283,7 @@ TensorForm ModelDirectory::form(const std::string& canonical_name) const {
   }
   const auto& [file_name, tensor, layout, scales] = source->second;
   return {scales != nullptr ? GgmlType::f32 : plain_type(tensors_.find(file_name)->dtype, canonical_name),
-          tensor.shape};
+          tensor.shape, scales != nullptr || !rows_lie_together(layout)};
 }
 
 std::vector<StoredTensor> ModelDirectory::stored() const {
@@ -310,7 +314,7 @@ TensorView ModelDirectory::rearranged(const std::string& canonical_name) const {
     stored.bytes = std::as_bytes(std::span(*floats));
     stored.memory = std::move(floats);
   }
-  if (!layout.transposed && layout.parts == 1) {  // its rows lie together: nothing is copied
+  if (rows_lie_together(layout)) {  // nothing is copied
     const size_t size = static_cast<size_t>(tensor.count()) * byte_size(stored.dtype);
     const size_t row = size / static_cast<size_t>(std::max<int64_t>(1, tensor.shape[0]));
     return {file_name, stored.dtype, tensor.shape,

@@ -33,6 +33,7 @@ struct StoredBlocks {
 struct TensorForm {
   GgmlType type = GgmlType::f32;
   std::vector<int64_t> shape;
+  bool made = false;  // in memory, of what the files hold in another form
 };
 
 // The GGUF type of the same plain numbers; an Error at `where` for those that are not floating point.
@@ -55,6 +56,8 @@ class ModelFiles {
   virtual int64_t total_bytes() const = 0;
   // Tensors of the files that the model has no use for.
   virtual std::vector<std::string> passed_over() const { return {}; }
+  // The file that such a tensor's bytes are mapped from, unless it has memory of its own.
+  virtual const MappedFile& file_of(std::span<const std::byte> bytes) const = 0;
   // Gives the memory of file pages that were looked at back to the system.
   virtual void release_pages() const = 0;
 };

@@ -350,15 +350,14 @@ GgmlType blocks_for(PackedType type) {
   COPPICE_CHECK(false, "every packed type is packed from something");
 }
 
-// Rows [begin, begin + count) as blocks of `type`, with zeros behind the last column.
-std::vector<std::byte> rounded_rows(GgmlType type, const StoredRows& source, int64_t begin, int64_t count) {
-  const auto floats = dequantize(static_cast<uint32_t>(source.type),
-                                 source.bytes.subspan(static_cast<size_t>(begin * source.row_bytes()),
-                                                      static_cast<size_t>(count * source.row_bytes())),
-                                 source.name);
+// Some rows of `source` as blocks of `type`, with zeros behind the last column.
+std::vector<std::byte> rounded_rows(GgmlType type, const StoredRows& source,
+                                    std::span<const std::byte> rows) {
+  const auto floats = dequantize(static_cast<uint32_t>(source.type), rows, source.name);
   const int64_t block = ggml_type_info(type).block_elements;
   const int64_t padded = (source.columns + block - 1) / block * block;
   if (padded == source.columns) return quantize(type, floats, source.name);
+  const int64_t count = static_cast<int64_t>(floats.size()) / source.columns;
   std::vector<float> wide(static_cast<size_t>(count * padded));
   for (int64_t row = 0; row < count; ++row)
     std::copy_n(floats.data() + row * source.columns, source.columns, wide.data() + row * padded);
@@ -372,15 +371,6 @@ void prefetch(Bytes at, int64_t bytes) {
 }
 
 }  // namespace
-
-int64_t StoredRows::row_bytes() const {
-  const GgmlTypeInfo& info = ggml_type_info(type);
-  return columns / info.block_elements * info.block_bytes;
-}
-
-std::span<const std::byte> StoredRows::row(int64_t row) const {
-  return bytes.subspan(static_cast<size_t>(row * row_bytes()), static_cast<size_t>(row_bytes()));
-}
 
 std::optional<PackedType> panels_of(GgmlType type) {
   const Packing* packing = packing_of(type);
@@ -419,9 +409,11 @@ void pack_panel_by(const PackingPlan& plan, const PanelShape& shape, const Store
   if (count < panel_rows || condensed ||
       kernels::packed_groups(type, source.columns) * group_columns > source.columns)
     std::memset(panel, 0, static_cast<size_t>(kernels::panel_bytes(type, shape.inputs)));
+  thread_local RowRoom room;
+  const auto stored = source.look_at(first, first + count, room);
   std::vector<std::byte> rounded;
-  if (plan.rounds) rounded = rounded_rows(plan.packing.from, source, first, count);
-  const Bytes rows = reinterpret_cast<Bytes>(plan.rounds ? rounded.data() : source.row(first).data());
+  if (plan.rounds) rounded = rounded_rows(plan.packing.from, source, stored);
+  const Bytes rows = reinterpret_cast<Bytes>(plan.rounds ? rounded.data() : stored.data());
   const int64_t row_bytes = plan.rounds ? static_cast<int64_t>(rounded.size()) / count : source.row_bytes();
   for (int64_t column = 0; column < source.columns; column += stretch) {
     const int64_t columns = std::min(stretch, source.columns - column);
@@ -452,9 +444,9 @@ void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index
   pack_panel_by(plan_for(shape.type, source.type), shape, source, index, out);
 }
 
-void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out, const StretchDone& done) {
+void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out) {
   const PackJob job[] = {{shape, source, out}};
-  pack_matrices(job, done);
+  pack_matrices(job);
 }
 
 void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
@@ -463,7 +455,7 @@ void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, job.shape, job.source, p, job.out + p * bytes);
 }
 
-void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done) {
+void pack_matrices(std::span<const PackJob> jobs) {
   std::vector<int64_t> first = {0};  // panel of each job, counted through, and the end
   int64_t bytes = 0;
   for (const auto& job : jobs) {
@@ -471,22 +463,13 @@ void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done) {
     bytes += job.panels() * kernels::panel_bytes(job.shape.type, job.shape.inputs);
   }
   const int64_t panels = first.back();
-  constexpr int64_t least_bytes = 1 << 16;    // that take longer than handing them to a thread
-  constexpr int64_t stretch_bytes = 4 << 20;  // of a source that is told of
+  constexpr int64_t least_bytes = 1 << 16;  // that take longer than handing them to a thread
   parallel_for(panels, least_bytes * panels / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
     auto index = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
-    while (begin < end) {
-      const StoredRows& source = jobs[index].source;
-      const int64_t step = std::max<int64_t>(1, stretch_bytes / (panel_rows * source.row_bytes() + 1));
-      const int64_t stop = std::min({end, first[index + 1], begin + step});
+    for (; begin < end; ++index) {
+      const int64_t stop = std::min(end, first[index + 1]);
       pack_panels(jobs[index], begin - first[index], stop - first[index]);
-      const int64_t row = (begin - first[index]) * panel_rows,
-                    behind = std::min((stop - first[index]) * panel_rows, source.rows);
-      if (done)
-        done(source.bytes.subspan(static_cast<size_t>(row * source.row_bytes()),
-                                  static_cast<size_t>((behind - row) * source.row_bytes())));
       begin = stop;
-      while (begin < end && begin == first[index + 1]) ++index;
     }
   });
 }

@@ -3,27 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "format/gguf_types.h"
 #include "kernels/packed_isa.h"
+#include "model/stored_rows.h"
 
 namespace coppice {
-
-// A matrix without gaps, row after row, of plain numbers or blocks.
-struct StoredRows {
-  std::string name;
-  GgmlType type = GgmlType::f32;
-  int64_t rows = 0, columns = 0;
-  std::span<const std::byte> bytes;
-
-  int64_t row_bytes() const;
-  std::span<const std::byte> row(int64_t row) const;
-};
 
 // The panels that hold that type without loss, if there are any.
 std::optional<kernels::PackedType> panels_of(GgmlType type);
@@ -40,11 +27,8 @@ int64_t packed_bytes(kernels::PackedType type, int64_t rows, int64_t inputs);
 // Packs into `out`, in parallel, reading each row once: without loss from a type that panels_of gives `type` for, from
 // another one by rounding: plain numbers to plain ones, anything to integers as `quantize` does. Columns that do not fill
 // the last block count as zeros. A scale that is not finite, and a number that the type cannot hold, is an Error. Panels
-// without zeros must fit the matrix, as fastest_panels says. `done` is called, from any thread, with stretches of the
-// source that are read no more.
-using StretchDone = std::function<void(std::span<const std::byte>)>;
-void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out,
-                 const StretchDone& done = {});
+// without zeros must fit the matrix, as fastest_panels says.
+void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out);
 
 // Panel `index` alone, with the calling thread.
 void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index, std::byte* out);
@@ -60,7 +44,7 @@ struct PackJob {
 
 // Packs panels [begin, end) with the calling thread, or all panels of all jobs in one parallel loop.
 void pack_panels(const PackJob& job, int64_t begin, int64_t end);
-void pack_matrices(std::span<const PackJob> jobs, const StretchDone& done = {});
+void pack_matrices(std::span<const PackJob> jobs);
 
 // One row of packed panels as floats.
 void unpack_row(const PanelShape& shape, const std::byte* panels, int64_t columns, int64_t row, float* out);

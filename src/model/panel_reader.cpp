@@ -9,9 +9,13 @@ void PanelReader::go_to(int64_t row) {
     next_ = index + 1 < matrix_.panels() ? panel_ + bytes_ : nullptr;
     return;
   }
-  room_.resize((static_cast<size_t>(bytes_) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
-  pack_panel(matrix_.panel_shape, matrix_.late->source, index, room_.front().bytes);
-  panel_ = room_.front().bytes;
+  const LatePanels& late = *matrix_.late;
+  if (late.to_keep == nullptr)
+    room_.resize((static_cast<size_t>(bytes_) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
+  std::byte* out = late.to_keep != nullptr ? late.to_keep + index * bytes_ : room_.front().bytes;
+  pack_panel(matrix_.panel_shape, late.source, index, out);
+  late.packed.fetch_add(1, std::memory_order_relaxed);
+  panel_ = out;
 }
 
 }  // namespace coppice

@@ -19,7 +19,8 @@ using PanelRoom = std::vector<CacheLine>;
 
 class PanelReader {
  public:
-  // Panels that are not packed yet are packed into `room`, which lives longer and serves nobody else meanwhile.
+  // Panels that are not packed yet are packed into `room`, which lives longer and serves nobody else meanwhile, unless they
+  // are to be kept. No two threads go to the same panel then.
   PanelReader(const kernels::PackedKernels& kernels, const Matrix& matrix, PanelRoom& room)
       : kernels_(kernels),
         matrix_(matrix),

@@ -8,7 +8,6 @@
 
 #include <sys/mman.h>
 
-#include "base/mapped_pages.h"
 #include "base/parallel.h"
 #include "format/float16.h"
 #include "kernels/isa.h"
@@ -159,12 +158,26 @@ Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType w
 }
 
 std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
-  if (const auto blocks = files_->blocks(name))
-    return {{name, static_cast<GgmlType>(blocks->type), blocks->shape[0], blocks->shape[1], blocks->bytes},
-            blocks->memory};
-  const TensorView view = files_->tensor(name);
-  COPPICE_CHECK(view.shape.size() == 2, name);
-  return {{name, plain_type(view.dtype, name), view.shape[0], view.shape[1], view.bytes}, view.memory};
+  StoredRows rows{.name = name};
+  std::shared_ptr<const void> memory;
+  if (auto blocks = files_->blocks(name)) {
+    rows.type = static_cast<GgmlType>(blocks->type);
+    rows.rows = blocks->shape[0], rows.columns = blocks->shape[1];
+    rows.bytes = blocks->bytes;
+    memory = std::move(blocks->memory);
+  } else {
+    TensorView view = files_->tensor(name);
+    COPPICE_CHECK(view.shape.size() == 2, name);
+    rows.type = plain_type(view.dtype, name);
+    rows.rows = view.shape[0], rows.columns = view.shape[1];
+    rows.bytes = view.bytes;
+    memory = std::move(view.memory);
+  }
+  if (memory != nullptr)
+    files_->release_pages();  // what it was made of
+  else
+    rows.file = &files_->file_of(rows.bytes);
+  return {std::move(rows), std::move(memory)};
 }
 
 void WeightStore::choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const {
@@ -181,13 +194,13 @@ Matrix WeightStore::packed(const std::string& name, bool choosing_columns) {
   Matrix matrix{.form = MatrixForm::panels, .rows = source.rows, .columns = source.columns};
   choose_panels(matrix, source, choosing_columns);
   if (when_ == PackWhen::between_passes) {
-    late_.push_back({std::make_unique<LatePanels>(LatePanels{source, memory}), matrix.panel_shape});
+    late_.push_back({std::make_unique<LatePanels>(source, memory), matrix.panel_shape});
     matrix.late = late_.back().panels.get();
     return matrix;
   }
   std::byte* out = allocate(matrix.bytes());
   matrix.data = out;
-  pack(matrix.panel_shape, source, memory == nullptr, out);
+  pack(matrix.panel_shape, source, out);
   return matrix;
 }
 
@@ -199,16 +212,9 @@ Matrix WeightStore::matrix_of_neurons(const std::string& name) {
   return packed(name, true);
 }
 
-void WeightStore::pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out) {
-  pack_matrix(shape, source, out, mapped ? release_pages : nullptr);
-  if (mapped) packed_.push_back(source.bytes);
-}
-
-void WeightStore::release_packed() const {
-  for (const auto& bytes : packed_) release_pages(bytes);
-  const bool some_rearranged =
-      std::ranges::any_of(late_, [](const LateMatrix& matrix) { return matrix.panels->memory != nullptr; });
-  if (some_rearranged && packed_late_ == 0) files_->release_pages();  // what those were made of
+void WeightStore::pack(const PanelShape& shape, const StoredRows& source, std::byte* out) {
+  if (source.file != nullptr) source.file->read_ahead(source.bytes);
+  pack_matrix(shape, source, out);
 }
 
 void WeightStore::pack_more(double share) {
@@ -223,12 +229,11 @@ void WeightStore::pack_more(double share) {
     const LateMatrix& matrix = late_[packed_late_];
     LatePanels& late = *matrix.panels;
     std::byte* out = allocate(bytes_of(matrix));
-    pack(matrix.shape, late.source, late.memory == nullptr, out);
+    pack(matrix.shape, late.source, out);
     late.panels = out;
     late.memory.reset();
     left -= bytes_of(matrix);
   }
-  release_packed();
 }
 
 Matrix WeightStore::table(const std::string& name) {
@@ -259,6 +264,7 @@ Matrix WeightStore::in_rows(const std::string& name) {
   parallel_for(matrix.rows * matrix.columns, elements_per_task, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) put(out, matrix.element, i, float_at(view, i));
   });
+  files_->release_pages();
   return matrix;
 }
 
@@ -278,11 +284,14 @@ Matrix WeightStore::transposed(const std::string& name) {
             put(out, matrix.element, row * matrix.columns + column,
                 float_at(view, column * matrix.rows + row));
   });
+  files_->release_pages();
   return matrix;
 }
 
 std::vector<float> WeightStore::vector(const std::string& name) const {
-  return files_->tensor(name).to_floats();
+  auto floats = files_->tensor(name).to_floats();
+  files_->release_pages();
+  return floats;
 }
 
 std::vector<int32_t> WeightStore::rows(const std::string& name, int64_t limit) const {

@@ -1,8 +1,9 @@
 #pragma once
-// Weights as the runtime computes with them. What is multiplied by lies in panels, packed once in parallel from the mapped
-// file, whose pages are then given back; experts are packed when they are wanted (model/expert_store.h). What is only looked
-// up, or gathered row by row, lies in rows, mapped where they can be used as they are.
+// Weights as the runtime computes with them. What is multiplied by lies in panels, packed once in parallel from the file,
+// none of whose pages stay in memory; experts are packed when they are wanted (model/expert_store.h). What is only looked up,
+// or gathered row by row, lies in rows, mapped where they can be used as they are.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -24,11 +25,17 @@ enum class MatrixForm {
 };
 
 // A matrix whose panels are still to be packed; until then each is packed anew wherever it is multiplied by
-// (model/panel_reader.h).
+// (model/panel_reader.h). With `to_keep` they stay where they are then packed to: that is all of them once the matrix was
+// multiplied by.
 struct LatePanels {
+  LatePanels(StoredRows rows, std::shared_ptr<const void> owner, std::byte* keep = nullptr)
+      : source(std::move(rows)), memory(std::move(owner)), to_keep(keep) {}
+
   StoredRows source;
   std::shared_ptr<const void> memory;  // what owns the source's bytes if they are not mapped
-  std::byte* panels = nullptr;         // once they are packed
+  std::byte* to_keep;
+  std::byte* panels = nullptr;              // once they are packed
+  mutable std::atomic<int64_t> packed = 0;  // panels so far
 };
 
 // A matrix; the memory belongs to a WeightStore.
@@ -75,9 +82,6 @@ class WeightStore {
   std::vector<float> vector(const std::string& name) const;
   // Packs more of what `between_passes` left for later: `share` of all of its bytes, in whole matrices.
   void pack_more(double share);
-  // Gives back what reading a matrix mapped of those beside it, which were packed: the system maps more than it is asked
-  // for.
-  void release_packed() const;
   // An ascending list of row numbers below `limit`; anything else is an Error.
   std::vector<int32_t> rows(const std::string& name, int64_t limit) const;
 
@@ -93,7 +97,7 @@ class WeightStore {
 
  private:
   Matrix packed(const std::string& name, bool choosing_columns);
-  void pack(const PanelShape& shape, const StoredRows& source, bool mapped, std::byte* out);
+  static void pack(const PanelShape& shape, const StoredRows& source, std::byte* out);
   kernels::Element element_for(const TensorView& view) const;
 
   std::shared_ptr<const ModelFiles> files_;
@@ -105,8 +109,7 @@ class WeightStore {
     PanelShape shape;
   };
   std::vector<LateMatrix> late_;
-  size_t packed_late_ = 0;                          // the first so many are done
-  std::vector<std::span<const std::byte>> packed_;  // mapped bytes that are read no more
+  size_t packed_late_ = 0;  // the first so many are done
   struct Unmap {
     size_t size = 0;
     void operator()(std::byte* memory) const;

@@ -36,6 +36,29 @@ TEST(MappedFile, ShowsTheBytesAndMoves) {
   EXPECT_EQ(third.bytes().size(), 3u);
 }
 
+TEST(MappedFile, CanBeReadWithoutLookingAtIt) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 20000; ++i) text += static_cast<char>(i * i % 251);
+  write_file(folder / "x", text);
+  MappedFile first(folder / "x", true);
+  const MappedFile file(std::move(first));
+  for (const size_t begin : {size_t{0}, size_t{1}, size_t{4095}, size_t{19999}, text.size()}) {
+    const auto part = file.bytes().subspan(begin);
+    std::string read(part.size(), ' ');
+    file.read(part, reinterpret_cast<std::byte*>(read.data()));
+    EXPECT_EQ(read, text.substr(begin));
+    file.read_ahead(part);
+  }
+  EXPECT_FALSE(file.read_ahead(file.bytes())) << "it was just read";
+  std::string read(text.size(), ' ');
+  fs::resize_file(folder / "x", 5000);
+  EXPECT_THAT(error_of([&] { file.read(file.bytes(), reinterpret_cast<std::byte*>(read.data())); }),
+              HasSubstr("an end after 5000 bytes"));
+  const MappedFile closed(folder / "x");
+  EXPECT_THROW(closed.read(closed.bytes(), reinterpret_cast<std::byte*>(read.data())), InternalError);
+}
+
 TEST(MappedFile, WhatCannotBeReadIsAnInputError) {
   const TemporaryFolder folder;
   EXPECT_THAT(error_of([&] { MappedFile(folder / "absent"); }), HasSubstr("No such file"));

@@ -84,6 +84,8 @@ TEST_F(Memory, ADryRunTellsWhatARunWouldTake) {
   const Outcome text = run_coppice({"run", model(), "a few words", "--dry-run", "--memory", budget(0.5)});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("out of the file"));
+  EXPECT_THAT(text.out,
+              HasSubstr("at least " + std::to_string(half["kept_experts"].get<int64_t>()) + " of 64"));
 }
 
 TEST_F(Memory, ABudgetChangesNoToken) {
@@ -110,10 +112,38 @@ TEST_F(Memory, EvalAndBenchKeepToItToo) {
   EXPECT_LT(plans[0]["kept_experts"].get<int64_t>(), 64);
 }
 
+TEST_F(Memory, BenchKeepsToABudgetThatItsProbesWouldExceed) {
+  const Json free = json_of({"bench", model(), "-p", "0", "-n", "4", "-r", "1"}),
+             tight = json_of({"bench", model(), "-p", "0", "-n", "4", "-r", "1", "--memory", "100MiB"});
+  EXPECT_GT(free[0]["peak_resident_bytes"].get<int64_t>(), int64_t{256} << 20) << "what a probe reads";
+  EXPECT_LE(tight[0]["peak_resident_bytes"].get<int64_t>(), int64_t{100} << 20);
+  for (const Json& rows : {free, tight}) {
+    EXPECT_GT(rows[0]["read_bytes_per_s"].get<double>(), 0);
+    EXPECT_GT(rows[0]["share_of_bandwidth"].get<double>(), 0);
+    EXPECT_GT(rows[0]["share_of_peak"].get<double>(), 0);
+  }
+}
+
+// The same words, and so the same environment variable, whatever the verb does with the memory.
+TEST_F(Memory, SizesHaveUnitsInEveryVerb) {
+  const std::string text = (*folder_ / "text.txt").string(), index = (*folder_ / "index").string();
+  for (const char* size : {"512", "much", "1KB"}) {
+    const Outcome wrong = run_coppice({"index", text, "-o", index, "--memory", size});
+    EXPECT_EQ(wrong.exit_code, 2) << size;
+    EXPECT_THAT(wrong.err, HasSubstr(std::string(size) == "1KB" ? "at least 1MiB" : "a number and its unit"));
+    EXPECT_FALSE(std::filesystem::exists(index));
+  }
+  EXPECT_THAT(run_coppice({"run", model(), "a", "--memory", "512"}).err, HasSubstr("a number and its unit"));
+  const std::string both = "COPPICE_MEMORY=500MB";
+  const Outcome made = run_coppice({"index", text, "-o", index}, both);
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_EQ(run_coppice({"run", model(), "a", "-n", "1"}, both).exit_code, 0);
+}
+
 TEST_F(Memory, RefusesBudgetsBeforeItLoads) {
   const Outcome small = run_coppice({"run", model(), "a few words", "--memory", "1MiB"});
   EXPECT_EQ(small.exit_code, 4);
-  EXPECT_THAT(small.err, HasSubstr("the 2 experts that a token uses in one layer"));
+  EXPECT_THAT(small.err, HasSubstr("the largest expert"));
   EXPECT_EQ(small.out, "");
   EXPECT_EQ(run_coppice({"run", model(), "a few words", "--memory", "much"}).exit_code, 2);
   const Outcome two = run_coppice({"run", model(), "a", "--memory", "1GiB", "--draft", model()});

@@ -324,6 +324,66 @@ TEST_F(DecoderTest, RaggedBatchIsEachSequenceAloneBitForBit) {
   }
 }
 
+// Whatever the last block is, rows that nobody asks anything of go no further than its mixer, and are missed by no one.
+TEST_F(DecoderTest, LogitsThatAreNotAskedForChangeNoBit) {
+  const AttentionSpec plain{.heads = 6, .kv_heads = 2, .head_dim = 20};
+  AttentionSpec gated = plain;
+  gated.gate = AttentionGate::head;
+  gated.qk_norm = QkNorm::head;
+  gated.window = 7;
+  const LatentAttentionSpec latent{
+      .heads = 6, .latent_rank = 45, .plain_dim = 18, .rotary_dim = 10, .value_dim = 21};
+  LatentAttentionSpec compressed = latent;
+  compressed.query_rank = 50;
+  const MoeSpec moe{.widths = {70, 33, 64}, .top_k = 2};
+  const std::vector<MixerSpec> mixers = {plain, gated, latent, compressed, ShortConvSpec{}};
+  for (size_t i = 0; i < mixers.size(); ++i)
+    for (const NormPlacement norms : {NormPlacement::pre, NormPlacement::parallel, NormPlacement::sandwich}) {
+      ModelSpec spec = wide_spec(false);
+      spec.blocks = {{plain, DenseFfnSpec{.width = 100}}, {mixers[i], moe}};
+      for (auto& block : spec.blocks) block.norms = norms;
+      const NumericModel model(spec, 14);
+      Decoder decoder(model.open());
+      Rng rng(4);
+      const auto count = static_cast<size_t>(logit_count(spec));
+      std::vector<std::vector<int32_t>> sequences;
+      std::vector<std::vector<float>> whole;
+      std::vector<std::unique_ptr<KvCache>> caches;
+      for (const int64_t length : {30, 19, 40}) {
+        sequences.push_back(test::random_tokens(spec, length, rng));
+        whole.push_back(all_logits(decoder, sequences.back()));
+        caches.push_back(decoder.new_cache());
+      }
+      // Of the second part of each: all, the last ones, and none, but of what follows.
+      const size_t middle = 9, end = 18;
+      std::vector<Decoder::Input> inputs;
+      const auto pass = [&](size_t from, size_t to) {
+        inputs.clear();
+        for (size_t s = 0; s < 3; ++s)
+          inputs.push_back({.tokens = std::span(sequences[s]).subspan(from, to - from),
+                            .cache = caches[s].get(),
+                            .all_logits = s == 0,
+                            .no_logits = s == 2});
+        return decoder.forward(inputs);
+      };
+      pass(0, middle);
+      const auto got = pass(middle, end);
+      const auto logits_at = [&](size_t s, size_t first, size_t last) {
+        return std::vector<float>(whole[s].begin() + static_cast<std::ptrdiff_t>(first * count),
+                                  whole[s].begin() + static_cast<std::ptrdiff_t>(last * count));
+      };
+      auto want = logits_at(0, middle, end);
+      const auto last = logits_at(1, end - 1, end);
+      want.insert(want.end(), last.begin(), last.end());
+      EXPECT_EQ(got, want) << "mixer " << i << ", norms " << to_string(norms);
+      const Decoder::Input rest{.tokens = std::span(sequences[2]).subspan(end), .cache = caches[2].get()};
+      EXPECT_EQ(decoder.forward({&rest, 1}), logits_at(2, 39, 40)) << "mixer " << i;
+      // Alone, nothing may be asked for.
+      const Decoder::Input nothing{.tokens = sequences[0], .no_logits = true};
+      EXPECT_TRUE(decoder.forward({&nothing, 1}).empty());
+    }
+}
+
 TEST_F(DecoderTest, ThreadsChangeNoBit) {
   for (const bool indexed : {false, true}) {
     const NumericModel model(wide_spec(indexed), 13);

@@ -6,15 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <list>
 #include <numeric>
-#include <thread>
 
 #include <gmock/gmock.h>
 
 #include "base/parallel.h"
 #include "model/kv_cache.h"
 #include "model/memory_plan.h"
+#include "model/panel_reader.h"
 #include "numeric_model.h"
 
 namespace coppice {
@@ -39,12 +38,11 @@ ModelSpec plain_spec() {
 
 // A store of all experts of a model, in the order of the layers.
 struct Store {
-  Store(const NumericModel& model, int64_t slots, bool look_ahead, WeightType type = WeightType::f32)
+  Store(const NumericModel& model, int64_t slots, WeightType type = WeightType::f32)
       : files(model.open()),
         weights(files, type),
         sizes(ExpertSizes::of(*files, type)),
-        experts(weights, type, PackWhen::at_load,
-                {.bytes = slots * sizes.largest_bytes, .look_ahead = look_ahead}) {
+        experts(weights, type, PackWhen::at_load, {.bytes = slots * sizes.largest_bytes}) {
     for (size_t layer = 0; layer < files->spec().blocks.size(); ++layer) {
       const MoeSpec& moe = *moe_of(files->spec().blocks[layer]);
       for (int64_t e = 0; e < moe.experts(); ++e) {
@@ -52,6 +50,17 @@ struct Store {
         experts.add(names.back());
       }
     }
+  }
+
+  // Holds experts and asks for every panel of theirs once, as products do.
+  void multiply(std::span<const int64_t> wanted) {
+    const auto held = experts.hold(wanted);
+    PanelRoom room;
+    for (const int64_t e : wanted)
+      for (const Matrix& matrix : experts.matrices(e)) {
+        PanelReader panels(kernels::active_packed(), matrix, room);
+        for (int64_t row = 0; row < matrix.rows; row += kernels::panel_rows) panels.go_to(row);
+      }
   }
 
   // Every weight of a held expert is the file's.
@@ -87,127 +96,170 @@ std::vector<int64_t> some_experts(int64_t count, int64_t most, Rng& rng) {
 
 TEST(ExpertStore, PacksWhatIsWantedAndKeepsItWithoutALimit) {
   const NumericModel model(plain_spec(), 1);
-  Store store(model, 0, true);
-  EXPECT_FALSE(store.experts.looks_ahead());
+  Store store(model, 0);
   EXPECT_EQ(store.experts.traffic().packed_bytes, 0);
   const std::vector<int64_t> wanted = {3, 7, 20};
+  store.multiply(wanted);
   {
     const auto held = store.experts.hold(wanted);
     for (const int64_t e : wanted) store.check(model, e);
   }
   for (int64_t e = 0; e < store.sizes.count; ++e)
     EXPECT_EQ(store.experts.is_resident(e), std::ranges::count(wanted, e) == 1) << e;
-  store.experts.hold(std::vector<int64_t>{3, 4});
+  store.multiply(std::vector<int64_t>{3, 4});
   const ExpertTraffic traffic = store.experts.traffic();
-  EXPECT_EQ(traffic.uses, 5);
-  EXPECT_EQ(traffic.hits, 1);
+  EXPECT_EQ(traffic.uses, 8);
+  EXPECT_EQ(traffic.hits, 4);
   EXPECT_EQ(traffic.packed_bytes, 4 * store.sizes.largest_bytes);
   EXPECT_EQ(traffic.evictions, 0);
 }
 
-TEST(ExpertStore, TheLeastRecentlyUsedMakesRoom) {
+// The score of an expert by its definition: its uses, each of which counts half after every half life of uses.
+double score_of(const std::vector<int64_t>& uses, int64_t now, double half_life) {
+  double score = 0;
+  for (const int64_t use : uses) score += std::exp2(static_cast<double>(use - now) / half_life);
+  return score;
+}
+
+TEST(ExpertStore, KeepsThoseThatAreUsedTheMostOfLate) {
   const NumericModel model(plain_spec(), 2);
   for (const int64_t slots : {1, 2, 5, 23}) {
-    Store store(model, slots, false);
+    Store store(model, slots);
+    const double half_life = ExpertStore::half_life_per_expert * static_cast<double>(store.sizes.count);
     Rng rng(static_cast<uint64_t>(slots));
-    std::list<int64_t> kept;  // the last used first
+    std::vector<std::vector<int64_t>> uses(static_cast<size_t>(store.sizes.count));
+    std::vector<int64_t> kept;
     ExpertTraffic want;
     for (int round = 0; round < 200; ++round) {
-      const auto wanted = some_experts(store.sizes.count, slots, rng);
-      // All are touched, in their order, before one makes room.
-      std::vector<int64_t> missing;
+      // Some experts are wanted more often than others.
+      auto wanted = some_experts(rng.chance(0.5) ? store.sizes.count : store.sizes.count / 3, 6, rng);
+      std::vector<int64_t> before = kept;
       for (const int64_t e : wanted) {
-        ++want.uses;
-        const auto found = std::ranges::find(kept, e);
-        if (found == kept.end()) {
-          missing.push_back(e);
+        uses[static_cast<size_t>(e)].push_back(++want.uses);
+        if (std::ranges::count(before, e) == 1) {
+          ++want.hits;
           continue;
         }
-        ++want.hits;
-        kept.erase(found);
+        want.packed_bytes += store.sizes.largest_bytes;
+        if (static_cast<int64_t>(kept.size()) == slots) {
+          const auto score = [&](int64_t number) {
+            return score_of(uses[static_cast<size_t>(number)], want.uses, half_life);
+          };
+          auto least = kept.end();
+          for (auto other = kept.begin(); other != kept.end(); ++other)
+            if (std::ranges::count(wanted, *other) == 0 &&
+                (least == kept.end() || score(*other) < score(*least)))
+              least = other;
+          if (least == kept.end() || score(e) < score(*least)) continue;
+          kept.erase(least);
+          ++want.evictions;
+        }
+        kept.push_back(e);
       }
-      while (static_cast<int64_t>(kept.size() + wanted.size()) > slots) {
-        kept.pop_back();
-        ++want.evictions;
-      }
-      for (const int64_t e : wanted) kept.push_front(e);
-      want.packed_bytes += static_cast<int64_t>(missing.size()) * store.sizes.largest_bytes;
-
-      const auto held = store.experts.hold(wanted);
+      store.multiply(wanted);
       for (int64_t e = 0; e < store.sizes.count; ++e)
-        ASSERT_EQ(store.experts.is_resident(e), std::ranges::count(kept, e) == 1) << round << ' ' << e;
-      const ExpertTraffic got = store.experts.traffic();
+        ASSERT_EQ(store.experts.is_resident(e), std::ranges::count(kept, e) == 1)
+            << slots << ' ' << round << ' ' << e;
+      const ExpertTraffic& got = store.experts.traffic();
       ASSERT_EQ(got.uses, want.uses);
       ASSERT_EQ(got.hits, want.hits);
       ASSERT_EQ(got.evictions, want.evictions);
       ASSERT_EQ(got.packed_bytes, want.packed_bytes);
-      for (const int64_t e : missing) store.check(model, e);
+      const auto held = store.experts.hold(std::vector<int64_t>{});
+      for (const int64_t e : kept) store.check(model, e);
     }
+    EXPECT_GT(want.evictions, 0);
+    EXPECT_LT(want.evictions, want.uses - want.hits - slots) << "some were not worth it";
   }
 }
 
-TEST(ExpertStore, FitsAsManyAsThereAreSlots) {
+TEST(ExpertStore, WhatHasNoRoomIsMultipliedStraightFromTheFile) {
   const NumericModel model(plain_spec(), 3);
+  Store store(model, 2);
   const std::vector<int64_t> all = {0, 1, 2, 3, 4};
-  EXPECT_EQ(Store(model, 3, false).experts.fitting(all), 3u);
-  EXPECT_EQ(Store(model, 9, false).experts.fitting(all), 5u);
-  EXPECT_EQ(Store(model, 0, false).experts.fitting(all), 5u);
-  Store store(model, 3, false);
-  EXPECT_THROW(store.experts.hold(all), InternalError);
+  EXPECT_EQ(store.experts.fitting(all), 5u);
+  for (int round = 0; round < 3; ++round) {
+    store.multiply(all);
+    const auto held = store.experts.hold(all);
+    for (const int64_t e : all) store.check(model, e);
+    EXPECT_TRUE(store.experts.is_resident(0) && store.experts.is_resident(1));
+  }
+  EXPECT_EQ(store.experts.traffic().evictions, 0);
 }
 
-TEST(ExpertStore, PacksAheadWithoutDisturbingWhatIsHeld) {
+TEST(ExpertStore, PanelsThatWereNotAllMadeDoNotStay) {
   const NumericModel model(plain_spec(), 4);
-  Store store(model, 4, true);
-  ASSERT_TRUE(store.experts.looks_ahead());
-  {
-    const auto held = store.experts.hold(std::vector<int64_t>{0, 1, 2});
-    store.experts.expect(std::vector<int64_t>{10, 11, 12});  // of which one has room
-    while (!store.experts.is_resident(10)) std::this_thread::yield();
-    for (const int64_t e : {0, 1, 2}) store.check(model, e);
+  for (const int64_t slots : {0, 1}) {
+    Store store(model, slots);
+    const std::vector<int64_t> one = {5};
+    for (int round = 0; round < 2; ++round) {
+      const auto held = store.experts.hold(one);
+      PanelRoom room;
+      PanelReader(kernels::active_packed(), store.experts.matrices(5)[0], room).go_to(0);
+    }
+    EXPECT_FALSE(store.experts.is_resident(5));
+    EXPECT_EQ(store.experts.traffic().packed_bytes, 0);
+    store.multiply(one);
+    EXPECT_TRUE(store.experts.is_resident(5));
+    const auto held = store.experts.hold(one);
+    store.check(model, 5);
   }
-  const auto held = store.experts.hold(std::vector<int64_t>{10, 11});
-  store.check(model, 10);
-  const ExpertTraffic traffic = store.experts.traffic();
-  EXPECT_EQ(traffic.ahead, 1);
-  EXPECT_EQ(traffic.ahead_used, 1);
-  EXPECT_EQ(traffic.hits, 1);
-  EXPECT_EQ(traffic.uses, 5);
 }
 
-// Holds and guesses, right and wrong, as fast as they come.
-TEST(ExpertStore, WhatIsPackedAheadIsNeverWrong) {
+TEST(ExpertStore, SomeArePackedBeforeTheyAreMultipliedBy) {
   const NumericModel model(plain_spec(), 5);
-  for (const int64_t slots : {1, 3, 8}) {
-    Store store(model, slots, true);
-    Rng rng(static_cast<uint64_t>(slots));
-    auto next = some_experts(store.sizes.count, slots, rng);
-    for (int round = 0; round < 150; ++round) {
-      const auto held = store.experts.hold(next);
-      const auto now = next;
-      next = some_experts(store.sizes.count, slots, rng);
-      store.experts.expect(rng.chance(0.7) ? next : some_experts(store.sizes.count, 10, rng));
-      for (const int64_t e : now) store.check(model, e);
+  for (const int64_t slots : {0, 1}) {
+    Store store(model, slots);
+    for (const int64_t e : {1, 2, 1}) {
+      const auto held = store.experts.hold(std::vector<int64_t>{e}, true);
+      EXPECT_NE(store.experts.matrices(e)[0].data, nullptr);
+      EXPECT_EQ(store.experts.matrices(e)[0].late, nullptr);
+      store.check(model, e);
     }
-    const ExpertTraffic traffic = store.experts.traffic();
-    EXPECT_LE(traffic.ahead_used, traffic.ahead);
-    EXPECT_LE(traffic.ahead_used, traffic.hits);
-    EXPECT_GE(traffic.packed_bytes, (traffic.uses - traffic.hits) * store.sizes.largest_bytes);
+    EXPECT_EQ(store.experts.traffic().evictions, slots == 0 ? 0 : 2);
   }
+}
+
+// Two of four weights of the experts of one layer, and of no other: slots are as large as the largest one met.
+TEST(ExpertStore, SmallerPanelsLeaveRoomForMoreExperts) {
+  NumericModel model(plain_spec(), 5);
+  for (int64_t e = 0; e < experts_per_layer; ++e)
+    for (const auto& name : expert_matrices(fmt::format("model.layers.0.mlp.experts.{}.", e), true)) {
+      auto& weights = model.floats(name);
+      for (size_t i = 0; i < weights.size(); ++i)
+        if (i % 4 >= 2) weights[i] = 0;
+    }
+  Store store(model, 4);
+  const std::vector<int64_t> pruned = {0, 1, 2, 3, 4, 5, 6, 7};
+  const auto residents = [&] {
+    int64_t count = 0;
+    for (int64_t e = 0; e < store.sizes.count; ++e) count += store.experts.is_resident(e);
+    return count;
+  };
+  store.multiply(pruned);
+  EXPECT_EQ(residents(), 7) << "9 of 16 of the bytes: four slots of dense experts hold seven";
+  {
+    const auto held = store.experts.hold(pruned);
+    for (const int64_t e : pruned) store.check(model, e);
+  }
+  store.multiply(std::vector<int64_t>{1, 8});
+  EXPECT_EQ(residents(), 2) << "a dense expert makes slots larger, all of them free";
+  const auto held = store.experts.hold(std::vector<int64_t>{1, 8});
+  for (const int64_t e : {1, 8}) store.check(model, e);
 }
 
 TEST(ExpertStore, DamagedWeightsAreToldWhenTheyAreWantedAndHarmNoOther) {
   NumericModel model(plain_spec(), 6);
   model.floats("model.layers.0.mlp.experts.3.up_proj.weight")[7] = std::numeric_limits<float>::infinity();
   for (const int64_t slots : {0, 2}) {
-    Store store(model, slots, true, WeightType::q8_0);
+    Store store(model, slots, WeightType::q8_0);
     for (int round = 0; round < 2; ++round) {
       EXPECT_THAT(error_of([&] {
-                    store.experts.hold(std::vector<int64_t>{2, 3});
+                    store.multiply(std::vector<int64_t>{2, 3});
                   }),
                   HasSubstr("model.layers.0.mlp.experts.3.up_proj.weight"));
-      store.experts.expect(std::vector<int64_t>{3, 5});  // nobody is told before it is held
-      store.experts.hold(std::vector<int64_t>{2, 4});
+      EXPECT_FALSE(store.experts.is_resident(3));
+      store.multiply(std::vector<int64_t>{2, 4});
       EXPECT_TRUE(store.experts.is_resident(4));
     }
   }
@@ -227,7 +279,6 @@ TEST(ExpertStore, SizesAreThoseOfThePanels) {
   const ExpertSizes f32 = ExpertSizes::of(*files, WeightType::as_stored),
                     bf16 = ExpertSizes::of(*files, WeightType::bf16);
   EXPECT_EQ(f32.count, 3 * experts_per_layer);
-  EXPECT_EQ(f32.most_at_once, 2);
   // Whole panels of 32 rows and groups of 32 columns: 64 by 32 twice, 32 by 64.
   EXPECT_EQ(f32.largest_bytes, 3 * 64 * 32 * 4);
   EXPECT_EQ(bf16.largest_bytes, 3 * 64 * 32 * 2);
@@ -287,20 +338,17 @@ TEST(ExpertStore, TheLimitNeverChangesABit) {
       Decoder late(files, type, PackWhen::between_passes);
       ASSERT_EQ(run(late, tokens), want) << name << ", straight from the file the first time";
       EXPECT_EQ(late.expert_traffic().uses, free.expert_traffic().uses) << name;
-      EXPECT_LE(late.expert_traffic().packed_bytes, free.expert_traffic().packed_bytes) << name;
-      for (const int64_t slots : {int64_t{1}, sizes.most_at_once, sizes.count / 2, sizes.count})
-        for (const int threads : {1, 2})
-          for (const bool look_ahead : {false, true}) {
-            set_threads(threads);
-            Decoder decoder(files, type, threads == 1 ? PackWhen::at_load : PackWhen::between_passes,
-                            {.bytes = slots * sizes.largest_bytes, .look_ahead = look_ahead});
-            ASSERT_EQ(run(decoder, tokens), want)
-                << name << ", " << to_string(type) << ", " << slots << " slots";
-            const ExpertTraffic traffic = decoder.expert_traffic(), all = free.expert_traffic();
-            EXPECT_EQ(traffic.uses, all.uses) << name;
-            EXPECT_TRUE(slots < sizes.count || traffic.evictions == 0) << name;
-            EXPECT_TRUE(look_ahead || traffic.ahead == 0) << name;
-          }
+      for (const int64_t slots : {int64_t{1}, int64_t{3}, sizes.count / 2, sizes.count})
+        for (const int threads : {1, 2}) {
+          set_threads(threads);
+          Decoder decoder(files, type, threads == 1 ? PackWhen::at_load : PackWhen::between_passes,
+                          {.bytes = slots * sizes.largest_bytes});
+          ASSERT_EQ(run(decoder, tokens), want)
+              << name << ", " << to_string(type) << ", " << slots << " slots";
+          const ExpertTraffic traffic = decoder.expert_traffic(), all = free.expert_traffic();
+          EXPECT_EQ(traffic.uses, all.uses) << name;
+          EXPECT_TRUE(slots < sizes.count || traffic.evictions == 0) << name;
+        }
     }
   }
   set_threads(before);
@@ -320,12 +368,12 @@ TEST(ExpertStore, TheProcessGivesBackWhatItLeaves) {
   const auto tokens = test::random_tokens(spec, 30, rng);
   const int64_t before = resident_memory();
   for (int round = 0; round < 3; ++round) {
-    const Decoder::Input input{.tokens = tokens};
+    const Decoder::Input input{.tokens = tokens, .all_logits = true};
     decoder.forward({&input, 1});
   }
   EXPECT_GE(decoder.expert_traffic().packed_bytes, 2 * sizes.bytes);
-  // A quarter of the experts, and pages that are about to be given back; all of the panels or of the file would be more.
-  EXPECT_LT(resident_memory() - before, int64_t{36} << 20);
+  // A quarter of the experts, and nothing of the file.
+  EXPECT_LT(resident_memory() - before, int64_t{16} << 20);
 }
 
 TEST(ExpertStore, APassCountsEachExpertOfALayerOnce) {

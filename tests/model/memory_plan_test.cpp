@@ -56,18 +56,17 @@ TEST(MemoryPlan, TooMuchIsRefusedWithWhatToDo) {
               HasSubstr("shorter context"));
   EXPECT_THAT(error_of([&] { require_memory({.other_weight_bytes = 200}, 114, "m"); }, Fault::resource),
               HasSubstr("quantize"));
-  const MemoryPlan experts{.experts = {.count = 4, .largest_bytes = 50, .bytes = 200, .most_at_once = 1},
-                           .kept_experts = 4};
+  const MemoryPlan experts{.experts = {.count = 4, .largest_bytes = 50, .bytes = 200}, .kept_experts = 4};
   EXPECT_THAT(error_of([&] { require_memory(experts, 114, "m"); }, Fault::resource), HasSubstr("--memory"));
   EXPECT_GT(available_memory(), 0);
   EXPECT_GT(resident_memory(), 0);
 }
 
-// 10 experts of at most 100 bytes, 950 in all, of which a token uses two in a layer; 1000 bytes of all else.
+// 10 experts of at most 100 bytes, 950 in all; 1000 bytes of all else.
 MemoryPlan with_experts() {
   return {.cache_bytes = 300,
           .pass_bytes = 100,
-          .experts = {.count = 10, .largest_bytes = 100, .bytes = 950, .most_at_once = 2},
+          .experts = {.count = 10, .largest_bytes = 100, .bytes = 950},
           .program_bytes = 50,
           .other_weight_bytes = 500,
           .passing_bytes = 50,
@@ -86,7 +85,7 @@ TEST(MemoryPlan, ABudgetKeepsAsManyExpertsAsHaveRoom) {
   EXPECT_EQ(kept(1950), 10);
   EXPECT_EQ(kept(1949), 9);
   EXPECT_EQ(kept(1899), 8);
-  EXPECT_EQ(kept(1200), 2);
+  EXPECT_EQ(kept(1100), 1);
   MemoryPlan plan = with_experts();
   EXPECT_EQ(expert_memory(plan).bytes, 0) << "no limit";
   EXPECT_EQ(plan.expected_read_per_token(), 0);
@@ -96,20 +95,20 @@ TEST(MemoryPlan, ABudgetKeepsAsManyExpertsAsHaveRoom) {
   EXPECT_DOUBLE_EQ(plan.expected_read_per_token(), 190);
 }
 
-TEST(MemoryPlan, ABudgetBelowOneLayerIsRefusedWithNumbers) {
+TEST(MemoryPlan, ABudgetBelowOneExpertIsRefusedWithNumbers) {
   MemoryPlan plan = with_experts();
-  const std::string layer = error_of([&] { fit_into(plan, 1199); }, Fault::resource);
-  EXPECT_THAT(layer, HasSubstr("at least 1.17 KiB"));  // 1200 bytes
-  EXPECT_THAT(layer, HasSubstr("the 2 experts that a token uses in one layer"));
+  const std::string layer = error_of([&] { fit_into(plan, 1099); }, Fault::resource);
+  EXPECT_THAT(layer, HasSubstr("at least 1.07 KiB"));  // 1100 bytes
+  EXPECT_THAT(layer, HasSubstr("the largest expert"));
   EXPECT_THAT(layer, HasSubstr("quantize the model"));
   plan.cache_bytes = 5000;
-  EXPECT_THAT(error_of([&] { fit_into(plan, 1199); }, Fault::resource), HasSubstr("shorter context"));
+  EXPECT_THAT(error_of([&] { fit_into(plan, 1099); }, Fault::resource), HasSubstr("shorter context"));
   MemoryPlan dense = with_experts();
   dense.experts = {}, dense.kept_experts = 0;
   EXPECT_NO_THROW(fit_into(dense, 1000));
   const std::string whole = error_of([&] { fit_into(dense, 999); }, Fault::resource);
   EXPECT_THAT(whole, HasSubstr("only experts can stay in the file"));
-  EXPECT_THAT(whole, Not(HasSubstr("one layer")));
+  EXPECT_THAT(whole, Not(HasSubstr("largest expert")));
 }
 
 // The plan's sizes against a decoder that keeps to it.

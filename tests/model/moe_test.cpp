@@ -119,7 +119,7 @@ TEST(Moe, LoadCountsEveryChoice) {
   Decoder decoder(model.open());
   decoder.set_top_k(2);
   const auto tokens = test::random_tokens(model.spec(), 20, rng);
-  const Decoder::Input input{.tokens = tokens};
+  const Decoder::Input input{.tokens = tokens, .all_logits = true};
   decoder.forward({&input, 1});
   decoder.forward({&input, 1});
   ASSERT_EQ(decoder.expert_load().size(), 1u);

@@ -182,8 +182,8 @@ TensorForm FinequantModel::form(const std::string& canonical_name) const {
   const std::vector<int64_t>& shape = shapes_.at(canonical_name);
   const TensorView* integers = tensors_.find(integers_name(canonical_name));
   if (integers == nullptr) return {plain_type(tensors_.find(canonical_name)->dtype, canonical_name), shape};
-  if (!has_blocks(canonical_name)) return {GgmlType::f32, shape};
-  return {integers->dtype == DType::u8 ? GgmlType::q4_0 : GgmlType::q8_0, shape};
+  if (!has_blocks(canonical_name)) return {GgmlType::f32, shape, true};
+  return {integers->dtype == DType::u8 ? GgmlType::q4_0 : GgmlType::q8_0, shape, true};
 }
 
 // Whether groups of integers are whole blocks.

@@ -36,6 +36,9 @@ class FinequantModel : public ModelFiles {
   TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }
+  const MappedFile& file_of(std::span<const std::byte> bytes) const override {
+    return tensors_.file_of(bytes);
+  }
   void release_pages() const override { tensors_.release_pages(); }
 
  private:

@@ -287,7 +287,8 @@ std::optional<StoredBlocks> GgufModel::blocks(const std::string& canonical_name)
 TensorForm GgufModel::form(const std::string& canonical_name) const {
   const GgufBinding& found = binding(canonical_name);
   const bool joined = found.values != nullptr;  // two tensors, made one of floats
-  return {joined ? GgmlType::f32 : static_cast<GgmlType>(found.tensor->type), found.wanted.shape};
+  return {joined ? GgmlType::f32 : static_cast<GgmlType>(found.tensor->type), found.wanted.shape,
+          joined || (interleaved_ && found.name.rotary)};
 }
 
 std::vector<StoredTensor> GgufModel::stored() const {

@@ -55,6 +55,7 @@ class GgufModel : public ModelFiles {
   TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override;
+  const MappedFile& file_of(std::span<const std::byte> /*bytes*/) const override { return file_.file(); }
   void release_pages() const override { file_.release_pages(); }
   const GgufMetadata& metadata() const { return file_.metadata(); }
 
