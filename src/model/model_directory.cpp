@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/advice.h"
 #include "base/hub_name.h"
 #include "base/nearest.h"
 #include "model/arch/families.h"
@@ -123,7 +124,7 @@ ModelDirectory::ModelDirectory(ModelDirectory&&) noexcept = default;
 
 ModelDirectory::ModelDirectory(const fs::path& path)
     : path_(checked_directory(path)),
-      config_(read_json_file(path_ / "config.json")),
+      config_(read_json_file(path_ / "config.json", perhaps_incomplete)),
       spec_(spec_from_config(without_storage(config_), (path_ / "config.json").string())),
       tensors_(path_),
       rearranged_(std::make_unique<Rearranged>()) {
