@@ -383,4 +383,14 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
   write_file(directory / "config.json", to_text(config));
 }
 
+void write_model(const fs::path& directory, const ModelFiles& model, const WriteOptions& options) {
+  std::vector<TensorView> views;
+  std::vector<TensorData> tensors;
+  for (const auto& tensor : tensor_table(model.spec())) {
+    const TensorView& view = views.emplace_back(model.tensor(tensor.name));
+    tensors.push_back({tensor.name, view.dtype, view.shape, view.bytes});
+  }
+  write_model(directory, model.spec(), tensors, options);
+}
+
 }  // namespace coppice
