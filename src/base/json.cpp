@@ -6,6 +6,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/strings.h"
@@ -84,7 +85,7 @@ void emit(YAML::Emitter& out, const Json& json) {
 }
 
 template <class Document>
-Document parse(std::string_view text, const std::string& where) {
+Document parse(std::string_view text, const std::string& where, const char* advice) {
   Guard guard(where);
   try {
     return Document::parse(text.begin(), text.end(), [&guard](int depth, auto event, Document& parsed) {
@@ -96,22 +97,32 @@ Document parse(std::string_view text, const std::string& where) {
     throw Error({.where = where,
                  .found = fmt::format("not valid JSON ({})",
                                       after_tag == what.npos ? what : what.substr(after_tag + 2)),
-                 .advice = "perhaps an incomplete download"});
+                 .advice = advice});
   }
 }
 
 }  // namespace
 
+Json parse_json(std::string_view text, const std::string& where, const char* advice) {
+  return parse<Json>(text, where, advice);
+}
+
+nlohmann::json parse_large_json(std::string_view text, const std::string& where, const char* advice) {
+  return parse<nlohmann::json>(text, where, advice);
+}
+
+Json read_json_file(const std::filesystem::path& path, const char* advice) {
+  return parse_json(read_file(path), path.string(), advice);
+}
+
 Json parse_json(std::string_view text, const std::string& where) {
-  return parse<Json>(text, where);
+  return parse_json(text, where, "");
 }
-
 nlohmann::json parse_large_json(std::string_view text, const std::string& where) {
-  return parse<nlohmann::json>(text, where);
+  return parse_large_json(text, where, "");
 }
-
 Json read_json_file(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+  return read_json_file(path, "");
 }
 
 std::string to_line(const Json& json) {

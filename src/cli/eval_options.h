@@ -11,11 +11,7 @@ struct EvalOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model,
-          Field{.help = "model directory or GGUF file",
-                .required = true,
-                .positional = true,
-                .value_name = "MODEL"});
+    field("model", self.model, model_argument());
     field("text", self.text, Field{.help = "text file to predict", .required = true, .value_name = "FILE"});
     field("ctx", self.ctx,
           Field{.help = "tokens of a window (default: the model's context)", .min = 2, .value_name = "N"});

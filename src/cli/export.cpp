@@ -18,13 +18,7 @@ int export_directory(const ExportOptions& options, ExpertTensors experts) {
   const Progress clock("", 0, "");
   AtomicDirectory target(options.out, options.overwrite);
   const auto model = open_model(options.model);
-  std::vector<TensorView> views;
-  std::vector<TensorData> tensors;
-  for (const auto& tensor : tensor_table(model->spec())) {
-    const TensorView& view = views.emplace_back(model->tensor(tensor.name));
-    tensors.push_back({tensor.name, view.dtype, view.shape, view.bytes});
-  }
-  write_model(target.path(), model->spec(), tensors, {.expert_tensors = experts});
+  write_model(target.path(), *model, {.expert_tensors = experts});
   if (fs::is_directory(options.model)) copy_companion_files(options.model, target.path());
   target.commit();
   const std::string form = to_string(experts), family = writable_family(model->spec());
@@ -32,7 +26,7 @@ int export_directory(const ExportOptions& options, ExpertTensors experts) {
                {{"out", options.out.string()},
                 {"family", family},
                 {"experts", form},
-                {"tensors", tensors.size()},
+                {"tensors", tensor_table(model->spec()).size()},
                 {"seconds", clock.seconds()}},
                fmt::format("{}: family {}, {} experts\n", options.out.string(), family, form));
   return 0;

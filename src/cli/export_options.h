@@ -14,11 +14,7 @@ struct ExportOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model,
-          Field{.help = "model directory or GGUF file",
-                .required = true,
-                .positional = true,
-                .value_name = "MODEL"});
+    field("model", self.model, model_argument());
     field("out", self.out,
           Field{.help = "GGUF file to write; with --experts a directory",
                 .required = true,

@@ -9,6 +9,7 @@
 #include "cli/attachments.h"
 #include "cli/index_options.h"
 #include "cli/spec_settings.h"
+#include "format/collection/bad_document.h"
 #include "index/fuse/passages.h"
 #include "index/store/index_reader.h"
 #include "index/store/ingest.h"
@@ -35,6 +36,15 @@ size_t gathered_bytes(const DocumentSourceOptions& from) {
   if (bytes < least)
     throw Error({.where = "--memory", .found = from.memory, .expected = "at least 1MiB"}, Fault::usage);
   return static_cast<size_t>(bytes);
+}
+
+IngestReport ingest_from(const DocumentSourceOptions& from, CollectionReader& reader, IndexWriter& writer,
+                         Attachments& attachments) {
+  try {
+    return ingest(reader, writer, std::ref(attachments), from.skip_bad);
+  } catch (const BadDocument& error) {
+    throw Error({.where = error.what(), .advice = "--skip-bad leaves out and counts such documents"});
+  }
 }
 
 TextField parse_weight(const std::string& word) {
@@ -153,7 +163,7 @@ int run_index(const IndexOptions& options) {
   {
     IndexWriter writer(folder.path());
     writer.set_memory(memory);
-    report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
+    report = ingest_from(options.from, *reader, writer, attachments);
     writer.merge_all();
   }
   if (const auto unused = attachments.unused(); !unused.empty()) {
@@ -206,7 +216,7 @@ int run_index_add(const IndexAddOptions& options) {
   if (spec.late) need_dim(options.from.late, attachments.late_dim(), spec.late->dim);
   writer.set_memory(memory);
   const auto reader = open_documents(options.source, options.from, spec);
-  const IngestReport report = ingest(*reader, writer, std::ref(attachments), options.from.skip_bad);
+  const IngestReport report = ingest_from(options.from, *reader, writer, attachments);
   // A document that has become shorter leaves no windows behind.
   if (const auto* passages = dynamic_cast<const PassageReader*>(reader.get())) {
     for (const auto& [id, count] : passages->read()) remove_document(writer, id, count + 1);

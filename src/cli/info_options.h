@@ -10,11 +10,7 @@ struct InfoOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model,
-          Field{.help = "model directory or GGUF file",
-                .required = true,
-                .positional = true,
-                .value_name = "MODEL"});
+    field("model", self.model, model_argument());
     field("tensors", self.tensors, Field{.help = "list every tensor: name, type, shape, bytes"});
     CommonOptions::fields(self.common, field);
   }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "cli/measure_options.h"
+#include "cli/run_names.h"
 #include "measure/measure_names.h"
 #include "measure/significance.h"
 #include "measure/trec/evaluate.h"
@@ -56,6 +57,9 @@ class Comparison {
  public:
   Comparison(const MeasureOptions& options, std::vector<Evaluation> runs)
       : options_(options), runs_(std::move(runs)) {
+    std::vector<std::string> tags;
+    for (const Evaluation& run : runs_) tags.push_back(run.tag);
+    names_ = run_names(tags, options_.runs);
     for (size_t i = 0; i < runs_.front().columns.size(); ++i)
       if (const auto& column = runs_.front().columns[i]; column.shown != Shown::text) columns_.push_back(i);
     for (const size_t column : columns_) p_[column] = test(column);
@@ -69,7 +73,7 @@ class Comparison {
   std::string text() const {
     std::string text = table().text();
     if (options_.test != SignificanceTest::none)
-      text += fmt::format("* best; p: {} against {}, correction {}\n", test_name(), name(0),
+      text += fmt::format("* best; p: {} against {}, correction {}\n", test_name(), names_[0],
                           to_string(options_.correction));
     if (options_.per_query) text = by_query().text() + "\n" + text;
     return text;
@@ -100,13 +104,6 @@ class Comparison {
 
   std::string test_name() const {
     return options_.test == SignificanceTest::t ? "paired t-test" : "paired randomisation test";
-  }
-
-  // The tag, or the file where tags do not tell runs apart.
-  std::string name(size_t run) const {
-    for (size_t other = 0; other < runs_.size(); ++other)
-      if (other != run && runs_[other].tag == runs_[run].tag) return options_.runs[run].string();
-    return runs_[run].tag;
   }
 
   // By run: p of its difference from the first; NaN for the first and where there is nothing to test.
@@ -149,7 +146,7 @@ class Comparison {
     }
     Table table(head);
     for (size_t run = 0; run < runs_.size(); ++run) {
-      std::vector<std::string> row = {name(run)};
+      std::vector<std::string> row = {names_[run]};
       for (const size_t column : columns_) {
         const double value = runs_[run].summary[column];
         bool best = is_mean(column);
@@ -168,7 +165,7 @@ class Comparison {
     std::vector<std::string> head = {"measure", "query"};
     std::map<std::string, std::vector<size_t>> queries;  // where each run has it
     for (size_t run = 0; run < runs_.size(); ++run) {
-      head.push_back(name(run));
+      head.push_back(names_[run]);
       for (size_t i = 0; i < runs_[run].queries.size(); ++i) {
         auto& places = queries[runs_[run].queries[i]];
         places.resize(runs_.size(), absent);
@@ -192,6 +189,7 @@ class Comparison {
   static constexpr size_t absent = ~size_t{0};
   const MeasureOptions& options_;
   std::vector<Evaluation> runs_;
+  std::vector<std::string> names_;
   std::vector<size_t> columns_;
   std::map<size_t, std::vector<double>> p_;  // by column, by run
 };

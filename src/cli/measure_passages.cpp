@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "cli/measure_passages_options.h"
+#include "cli/run_names.h"
 #include "format/collection/answers_file.h"
 #include "format/trec.h"
 #include "measure/answers.h"
@@ -82,13 +83,17 @@ Json result_json(const std::vector<SortedRun>& runs, const std::vector<std::file
   return {{"runs", list}};
 }
 
-std::string result_text(const std::vector<SortedRun>& runs, const std::vector<std::string>& columns,
+std::string result_text(const std::vector<SortedRun>& runs, const std::vector<std::filesystem::path>& paths,
+                        const std::vector<std::string>& columns,
                         const std::vector<std::vector<double>>& values) {
+  std::vector<std::string> tags;
+  for (const auto& run : runs) tags.emplace_back(run.run.tag());
+  const auto names = run_names(tags, paths);
   std::vector<std::string> head = {"run"};
   head.insert(head.end(), columns.begin(), columns.end());
   Table table(head);
   for (size_t i = 0; i < runs.size(); ++i) {
-    std::vector<std::string> row = {std::string(runs[i].run.tag())};
+    std::vector<std::string> row = {names[i]};
     for (const double value : values[i]) row.push_back(fmt::format("{:.4f}", value));
     table.add_row(row);
   }
@@ -142,7 +147,7 @@ int run_measure_answers(const MeasureAnswersOptions& options) {
   }
   Json json = result_json(runs, options.runs, columns, values);
   json["queries"] = answers.size();
-  print_result(options.common, json, result_text(runs, columns, values));
+  print_result(options.common, json, result_text(runs, options.runs, columns, values));
   return 0;
 }
 
@@ -167,7 +172,8 @@ int run_measure_budget(const MeasureBudgetOptions& options) {
           options.from);
 
   std::vector<std::string> columns;
-  for (const int64_t budget : options.budget) columns.push_back(fmt::format("R@{}tokens", budget));
+  for (const int64_t budget : options.budget)
+    columns.push_back(fmt::format("R@{}{}", budget, tokenizer ? "tokens" : "words"));
   std::vector<std::vector<double>> values;
   for (const auto& run : runs) {
     std::vector<double> sums(columns.size(), 0);
@@ -191,7 +197,7 @@ int run_measure_budget(const MeasureBudgetOptions& options) {
     values.push_back(sums);
   }
   print_result(options.common, result_json(runs, options.runs, columns, values),
-               result_text(runs, columns, values));
+               result_text(runs, options.runs, columns, values));
   return 0;
 }
 

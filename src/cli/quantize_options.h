@@ -31,11 +31,7 @@ struct QuantizeOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model,
-          Field{.help = "model directory or GGUF file",
-                .required = true,
-                .positional = true,
-                .value_name = "MODEL"});
+    field("model", self.model, model_argument());
     field("out", self.out,
           Field{.help = "GGUF file to write, or with finequant a directory",
                 .required = true,

@@ -46,11 +46,7 @@ struct RunOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model,
-          Field{.help = "model directory or GGUF file",
-                .required = true,
-                .positional = true,
-                .value_name = "MODEL"});
+    field("model", self.model, model_argument());
     field("prompt", self.prompt,
           Field{.help = "text to continue", .positional = true, .value_name = "PROMPT"});
     field("chat", self.chat,

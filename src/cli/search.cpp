@@ -84,12 +84,38 @@ class Session {
     search_.emplace(searcher_, plan_of(options, reader_.spec()));
   }
 
-  std::vector<Hit> search(const SourceQuery& query, size_t k) {
+  // Vectors of these queries, if the index is searched by those of its own encoder; else nothing. All at once: one encoder
+  // is loaded, and all threads multiply together. A text's vector does not depend on its company.
+  std::vector<float> encode(std::span<const SourceQuery> queries) const {
+    const auto searched = search_->searched();
+    if (std::find(searched.begin(), searched.end(), SearchMode::dense) == searched.end()) return {};
+    const DensePartSpec& dense = *reader_.spec().dense;
+    if (files_.dense || dense.encoder.empty()) return {};
+    SentenceOptions how;
+    how.prompt_name = options_.query_prompt_name;
+    how.batch = 16;  // more queries in a pass take memory and are no faster
+    SentenceEncoder encoder(dense.encoder, how);
+    if (encoder.width() != dense.dim)
+      throw Error({.where = dense.encoder,
+                   .found = fmt::format("vectors of {} dimensions", encoder.width()),
+                   .expected = fmt::format("{}, as the index has", dense.dim)});
+    std::vector<std::string> texts;
+    for (const auto& query : queries) texts.push_back(plain(query));
+    Progress progress("encode", static_cast<int64_t>(texts.size()), "queries");
+    auto vectors = encoder.encode(texts, [&](int64_t count) { progress.advance(count); });
+    if (encoder.truncated() > 0)
+      log_info("{} of {} queries were cut: the encoder reads {} tokens", encoder.truncated(), texts.size(),
+               encoder.max_tokens());
+    return vectors;
+  }
+
+  // `encoded`: what `encode` gave for this query.
+  std::vector<Hit> search(const SourceQuery& query, std::span<const float> encoded, size_t k) {
     query_ = {};
     if (reader_.spec().text) query_.clauses = parse_query(query.text, syntax(), searcher_.analyzer());
     for (const SearchMode part : search_->searched()) {
       if (part == SearchMode::sparse) query_.sparse = sparse_of(query);
-      if (part == SearchMode::dense) query_.dense = dense_of(query);
+      if (part == SearchMode::dense) query_.dense = dense_of(query, encoded);
       if (part == SearchMode::late) query_.tokens = tokens_of(query);
     }
     return search_->search(query_, options_.rerank.empty() ? k : static_cast<size_t>(options_.rerank_depth));
@@ -134,25 +160,16 @@ class Session {
     return *std::move(found);
   }
 
-  std::vector<float> dense_of(const SourceQuery& query) {
-    const DensePartSpec& dense = *reader_.spec().dense;
-    if (files_.dense) {
-      auto found = files_.dense->find(query.id);
-      if (!found) no_vector(options_.query_dense, "--query-dense", query.id);
-      if (static_cast<int64_t>(found->size()) != dense.dim)
-        throw Error({.where = fmt::format("{}, query '{}'", options_.query_dense.string(), query.id),
-                     .found = fmt::format("{} numbers", found->size()),
-                     .expected = fmt::format("one vector of {} dimensions, as the index has", dense.dim)});
-      return *std::move(found);
-    }
-    if (dense.encoder.empty()) no_vector("", "--query-dense", query.id);
-    if (!encoder_) {
-      SentenceOptions how;
-      how.prompt_name = options_.query_prompt_name;
-      encoder_ = std::make_unique<SentenceEncoder>(dense.encoder, how);
-    }
-    const std::string text = plain(query);
-    return encoder_->encode(std::span(&text, 1));
+  std::vector<float> dense_of(const SourceQuery& query, std::span<const float> encoded) {
+    if (!encoded.empty()) return {encoded.begin(), encoded.end()};
+    auto found = files_.dense ? files_.dense->find(query.id) : std::nullopt;
+    if (!found) no_vector(options_.query_dense, "--query-dense", query.id);
+    const int64_t dim = reader_.spec().dense->dim;
+    if (static_cast<int64_t>(found->size()) != dim)
+      throw Error({.where = fmt::format("{}, query '{}'", options_.query_dense.string(), query.id),
+                   .found = fmt::format("{} numbers", found->size()),
+                   .expected = fmt::format("one vector of {} dimensions, as the index has", dim)});
+    return *std::move(found);
   }
 
   const SearchOptions& options_;
@@ -160,13 +177,16 @@ class Session {
   IndexReader& reader_;
   Searcher searcher_;
   std::optional<PlannedSearch> search_;
-  std::unique_ptr<SentenceEncoder> encoder_;
   SearchQuery query_;  // the last one
 };
 
 void leave_out_damaged(IndexReader& reader, const SearchOptions& options) {
   if (options.degraded) reader.leave_out_damaged();
   for (const auto& line : reader.left_out()) log_warning("left out: {}", line);
+}
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
 std::string plain_text(const Json& fields, const char* but) {
@@ -186,15 +206,14 @@ int search_one(const SearchOptions& options) {
   query.text = options.query;
   const auto start = std::chrono::steady_clock::now();
   const auto k = static_cast<size_t>(options.k.value_or(10));
-  auto hits = session.search(query, k);
+  auto hits = session.search(query, session.encode(std::span(&query, 1)), k);
   if (!options.rerank.empty()) {
     std::vector<RerankQuery> pairs = {{query.id, session.plain(query), std::move(hits)}};
     rerank(reader, pairs, options.rerank);
     hits = std::move(pairs[0].hits);
     rank(hits, k);
   }
-  const double ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double ms = milliseconds_since(start);
 
   const bool color = ::isatty(STDOUT_FILENO) != 0;
   constexpr size_t width = 240;
@@ -252,23 +271,31 @@ int search_all(SearchOptions options) {
   // Every share of the queries has a session of its own on the same state of the index.
   IndexReader reader(options.index, options.degraded);
   leave_out_damaged(reader, options);
+  const int64_t count = static_cast<int64_t>(queries.size()),
+                shares = std::min<int64_t>(thread_count(), count);
+  std::vector<std::unique_ptr<Session>> sessions(static_cast<size_t>(shares));
+  sessions[0] = std::make_unique<Session>(options, files, reader);
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<float> encoded = sessions[0]->encode(queries);
+  const double encoding_ms = milliseconds_since(start);
+  const size_t dim = encoded.size() / queries.size();
   std::vector<std::vector<Hit>> found(queries.size());
   std::vector<double> times(queries.size());
   std::mutex mutex;
-  Progress progress("search", static_cast<int64_t>(queries.size()), "queries");
-  const int64_t count = static_cast<int64_t>(queries.size()),
-                shares = std::min<int64_t>(thread_count(), count);
+  Progress progress("search", count, "queries");
   parallel_for(shares, 1, [&](int64_t from, int64_t to) {
     for (int64_t share = from; share < to; ++share) {
-      Session session(options, files, reader);
-      for (int64_t i = count * share / shares; i < count * (share + 1) / shares; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        found[static_cast<size_t>(i)] = session.search(queries[static_cast<size_t>(i)], k);
-        times[static_cast<size_t>(i)] =
-            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+      auto& session = sessions[static_cast<size_t>(share)];
+      if (!session) session = std::make_unique<Session>(options, files, reader);
+      const auto end = static_cast<size_t>(count * (share + 1) / shares);
+      for (auto i = static_cast<size_t>(count * share / shares); i < end; ++i) {
+        const auto began = std::chrono::steady_clock::now();
+        found[i] = session->search(queries[i], std::span(encoded).subspan(i * dim, dim), k);
+        times[i] = milliseconds_since(began);
         const std::lock_guard lock(mutex);
         progress.advance(1);
       }
+      session.reset();
     }
   });
   if (!options.rerank.empty()) {
@@ -292,15 +319,19 @@ int search_all(SearchOptions options) {
     empty += docs.empty();
     output.add(queries[i].id, docs);
   }
-  output.finish(
-      {{"queries", queries.size()},
-       {"without_hits", empty},
-       {"left_out", reader.left_out()},
-       {"ms_p50", at_share(times, 0.5)},
-       {"ms_p95", at_share(times, 0.95)}},
-      fmt::format("{} queries, {} hits ({} queries without any), {:.3f} ms at the median, {:.3f} ms "
-                  "at 95%",
-                  queries.size(), output.hits(), empty, at_share(times, 0.5), at_share(times, 0.95)));
+  Json json = {{"queries", queries.size()},
+               {"without_hits", empty},
+               {"left_out", reader.left_out()},
+               {"ms_p50", at_share(times, 0.5)},
+               {"ms_p95", at_share(times, 0.95)}};
+  std::string summary =
+      fmt::format("{} queries, {} hits ({} queries without any), {:.3f} ms at the median, {:.3f} ms at 95%",
+                  queries.size(), output.hits(), empty, at_share(times, 0.5), at_share(times, 0.95));
+  if (!encoded.empty()) {
+    json["encoding_ms"] = encoding_ms;
+    summary += fmt::format(", encoding {:.3f} ms a query", encoding_ms / static_cast<double>(count));
+  }
+  output.finish(std::move(json), summary);
   return 0;
 }
 

@@ -12,11 +12,7 @@ struct TokenizeOptions {
   CommonOptions common;
 
   static void fields(auto& self, auto&& field) {
-    field("model", self.model,
-          Field{.help = "model directory or GGUF file",
-                .required = true,
-                .positional = true,
-                .value_name = "MODEL"});
+    field("model", self.model, model_argument());
     field("text", self.text, Field{.help = "text to encode", .positional = true, .value_name = "TEXT"});
     field("file", self.file, Field{.help = "encode this file's text", .value_name = "FILE"});
     field("decode", self.decode,

@@ -28,6 +28,12 @@ struct CommonOptions {
   }
 };
 
+// The model that a verb is about, of whatever files.
+inline Field model_argument() {
+  return {
+      .help = "model directory or GGUF file", .required = true, .positional = true, .value_name = "MODEL"};
+}
+
 // Applies threads and quiet to the process.
 void apply(const CommonOptions& options);
 

@@ -11,6 +11,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/progress.h"
 
@@ -63,10 +64,7 @@ class RawBytes {
 };
 
 [[noreturn]] void damaged(const RawBytes& raw, const std::string& found, const std::string& expected) {
-  throw Error({.where = raw.where(),
-               .found = found,
-               .expected = expected,
-               .advice = "perhaps an incomplete download"});
+  throw Error({.where = raw.where(), .found = found, .expected = expected, .advice = perhaps_incomplete});
 }
 
 class Unpacker {

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "format/gguf.h"
@@ -19,7 +20,6 @@ constexpr std::string_view magic = "GGUF";
 constexpr int max_array_depth = 4;
 constexpr uint32_t max_dimensions = 4;  // ggml's own limit
 constexpr int64_t max_alignment = 1 << 20;
-constexpr const char* incomplete = "perhaps an incomplete download";
 
 // A name of the file, as messages show it.
 std::string shown(std::string_view name) {
@@ -53,7 +53,7 @@ class Reader {
     const auto length = take<uint64_t>(what);
     if (length > left())
       fail(what, fmt::format("a string of {} bytes where {} are left", length, left()),
-           "a string within the file", incomplete);
+           "a string within the file", perhaps_incomplete);
     const std::string_view text(reinterpret_cast<const char*>(bytes_.data() + position_), length);
     position_ += length;
     return text;
@@ -64,7 +64,7 @@ class Reader {
     const auto count = take<uint64_t>(what);
     if (count > left() / least_bytes)
       fail(what, fmt::format("{} elements where {} bytes are left", count, left()),
-           "a count that fits into the file", incomplete);
+           "a count that fits into the file", perhaps_incomplete);
     return count;
   }
 
@@ -76,7 +76,8 @@ class Reader {
  private:
   void need(uint64_t size, const std::string& what) const {
     if (size > left())
-      fail(what, fmt::format("the end of the file after {} bytes", bytes_.size()), "more", incomplete);
+      fail(what, fmt::format("the end of the file after {} bytes", bytes_.size()), "more",
+           perhaps_incomplete);
   }
 
   std::span<const std::byte> bytes_;
@@ -226,7 +227,7 @@ void place_tensors(std::vector<TensorInfo>& infos, std::span<const std::byte> da
                   fmt::format("a multiple of the alignment {}", alignment));
     if (offset > data.size() || size > data.size() - offset)
       reader.fail(what, fmt::format("{} bytes at offset {} of {} bytes of data", size, offset, data.size()),
-                  "a tensor within the file", incomplete);
+                  "a tensor within the file", perhaps_incomplete);
     tensor.bytes = data.subspan(offset, size);
   }
   std::vector<const TensorInfo*> order;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/advice.h"
 #include "base/error.h"
 
 namespace coppice {
@@ -54,8 +55,7 @@ class WireReader {
   }
 
   [[noreturn]] void fail(const std::string& found) const {
-    throw Error(
-        {.where = where_, .found = found, .expected = expected_, .advice = "perhaps an incomplete download"});
+    throw Error({.where = where_, .found = found, .expected = expected_, .advice = perhaps_incomplete});
   }
 
  private:

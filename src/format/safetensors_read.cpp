@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "format/safetensors.h"
@@ -11,7 +12,6 @@ namespace {
 constexpr uint64_t length_bytes = 8;
 constexpr uint64_t max_header_bytes = 100'000'000;  // the format's own limit
 constexpr size_t max_dimensions = 16;
-constexpr const char* incomplete = "perhaps an incomplete download";
 
 // The JSON header's text, its length checked.
 std::string_view header_text(std::span<const std::byte> bytes, const std::string& where) {
@@ -19,7 +19,7 @@ std::string_view header_text(std::span<const std::byte> bytes, const std::string
     throw Error({.where = where,
                  .found = fmt::format("a file of {} bytes", bytes.size()),
                  .expected = "a safetensors file",
-                 .advice = incomplete});
+                 .advice = perhaps_incomplete});
   uint64_t length = 0;
   for (size_t i = length_bytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(bytes[i]);
   if (length > max_header_bytes)
@@ -31,7 +31,7 @@ std::string_view header_text(std::span<const std::byte> bytes, const std::string
     throw Error({.where = where,
                  .found = fmt::format("a header length of {} in a file of {} bytes", length, bytes.size()),
                  .expected = "a header within the file",
-                 .advice = incomplete});
+                 .advice = perhaps_incomplete});
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + length_bytes, length);
   if (text.empty() || text.front() != '{')
     throw Error({.where = where,
@@ -122,7 +122,7 @@ TensorView read_entry(const std::string& name, const nlohmann::json& entry, std:
     throw Error({.where = where,
                  .found = fmt::format("bytes up to {} of {}", end, data.size()),
                  .expected = "a tensor within the file",
-                 .advice = incomplete});
+                 .advice = perhaps_incomplete});
   if (end - begin != length)
     throw Error({.where = where,
                  .found = fmt::format("{} bytes", end - begin),
@@ -160,7 +160,7 @@ void check_places(std::vector<TensorView>& tensors, std::span<const std::byte> d
 SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
   const std::string_view text = header_text(bytes, where);
   const auto data = bytes.subspan(length_bytes + text.size());
-  const auto json = parse_large_json(text, where);
+  const auto json = parse_large_json(text, where, perhaps_incomplete);
   SafetensorsHeader header;
   for (const auto& [name, entry] : json.items()) {
     if (name == "__metadata__")

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "format/safetensors.h"
@@ -37,13 +38,13 @@ Error no_tensors(const fs::path& directory) {
   return Error({.where = directory.string(),
                 .found = "no weights",
                 .expected = fmt::format("{} or {}", single_name, index_name),
-                .advice = "perhaps an incomplete download"});
+                .advice = perhaps_incomplete});
 }
 
 }  // namespace
 
 std::map<std::string, std::string> parse_shard_index(std::string_view text, const std::string& where) {
-  const auto json = parse_large_json(text, where);
+  const auto json = parse_large_json(text, where, perhaps_incomplete);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
     throw Error({.where = where, .found = "no weight_map", .expected = "an object with a weight_map"});
   std::map<std::string, std::string> shards;
@@ -85,7 +86,7 @@ void TensorFolder::open_shards(const fs::path& directory) {
       throw Error({.where = path.string(),
                    .found = "no such file",
                    .expected = "the shard that the index names",
-                   .advice = "perhaps an incomplete download"});
+                   .advice = perhaps_incomplete});
     files_.emplace_back(path);
     for (const auto& tensor : files_.back().tensors()) {
       const auto listed = shard_of.find(tensor.name);
@@ -101,7 +102,7 @@ void TensorFolder::open_shards(const fs::path& directory) {
       throw Error({.where = (directory / shard).string(),
                    .found = fmt::format("no tensor '{}'", tensor),
                    .expected = "the tensors that the index lists",
-                   .advice = "perhaps an incomplete download"});
+                   .advice = perhaps_incomplete});
 }
 
 const TensorView* TensorFolder::find(const std::string& name) const {

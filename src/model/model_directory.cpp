@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/advice.h"
 #include "base/hub_name.h"
 #include "base/nearest.h"
 #include "model/arch/families.h"
@@ -127,7 +128,7 @@ ModelDirectory::ModelDirectory(ModelDirectory&&) noexcept = default;
 
 ModelDirectory::ModelDirectory(const fs::path& path)
     : path_(checked_directory(path)),
-      config_(read_json_file(path_ / "config.json")),
+      config_(read_json_file(path_ / "config.json", perhaps_incomplete)),
       spec_(spec_from_config(without_storage(config_), (path_ / "config.json").string())),
       tensors_(path_),
       rearranged_(std::make_unique<Rearranged>()) {
@@ -384,6 +385,16 @@ void write_model(const fs::path& directory, const ModelSpec& spec, std::span<con
   Json config = family.write(spec);
   if (const std::string dtype = common_dtype(tensors); !dtype.empty()) config["torch_dtype"] = dtype;
   write_file(directory / "config.json", to_text(config));
+}
+
+void write_model(const fs::path& directory, const ModelFiles& model, const WriteOptions& options) {
+  std::vector<TensorView> views;
+  std::vector<TensorData> tensors;
+  for (const auto& tensor : tensor_table(model.spec())) {
+    const TensorView& view = views.emplace_back(model.tensor(tensor.name));
+    tensors.push_back({tensor.name, view.dtype, view.shape, view.bytes});
+  }
+  write_model(directory, model.spec(), tensors, options);
 }
 
 }  // namespace coppice

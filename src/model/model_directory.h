@@ -77,5 +77,8 @@ void check_expert_tensors(const ModelSpec& spec, ExpertTensors experts);
 // must be exactly those of tensor_table(spec); `directory` exists and is normally an AtomicDirectory's path.
 void write_model(const std::filesystem::path& directory, const ModelSpec& spec,
                  std::span<const TensorData> tensors, const WriteOptions& options = {});
+// The same of an open model, whose numbers stay as they are.
+void write_model(const std::filesystem::path& directory, const ModelFiles& model,
+                 const WriteOptions& options = {});
 
 }  // namespace coppice

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -16,7 +17,7 @@ constexpr size_t max_templates = 100;
 
 Json read_object(const fs::path& path) {
   if (!fs::exists(path)) return Json::object();
-  Json json = read_json_file(path);
+  Json json = read_json_file(path, perhaps_incomplete);
   if (!json.is_object())
     throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
   return json;

@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "base/advice.h"
 #include "base/error.h"
 
 namespace coppice {
@@ -48,7 +49,7 @@ class Builder {
   bool parse_error(size_t at, const std::string&, const nlohmann::detail::exception&) {
     throw Error({.where = where_,
                  .found = fmt::format("not valid JSON at byte {}", at),
-                 .advice = "perhaps an incomplete download"});
+                 .advice = perhaps_incomplete});
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/advice.h"
 #include "base/file.h"
 #include "base/yaml.h"
 #include "support.h"
@@ -60,7 +61,9 @@ TEST(Json, FilesAreNamedInErrors) {
   const test::TemporaryFolder folder;
   write_file(folder / "config.json", "{\"a\": ");
   EXPECT_THAT(error_of([&] { read_json_file(folder / "config.json"); }),
-              AllOf(HasSubstr("config.json"), HasSubstr("incomplete download")));
+              AllOf(HasSubstr("config.json"), testing::Not(HasSubstr("download"))));
+  EXPECT_THAT(error_of([&] { read_json_file(folder / "config.json", perhaps_incomplete); }),
+              AllOf(HasSubstr("config.json"), HasSubstr("; perhaps an incomplete copy or download")));
 }
 
 TEST(Yaml, GivesBackWhatToYamlWrote) {

@@ -66,6 +66,19 @@ std::vector<std::string> ids(const Outcome& outcome) {
   return found;
 }
 
+void write_encoder(const std::filesystem::path& folder, const ModelSpec& spec) {
+  std::vector<std::vector<float>> values;
+  std::vector<TensorData> tensors;
+  values.reserve(tensor_table(spec).size());
+  for (const auto& tensor : tensor_table(spec)) {
+    values.push_back(test::weights_of(tensor.name, tensor.shape));
+    tensors.push_back({tensor.name, DType::f32, tensor.shape, std::as_bytes(std::span(values.back()))});
+  }
+  std::filesystem::create_directories(folder);
+  write_model(folder, spec, tensors);
+  test::write_word_piece_files(folder);
+}
+
 TEST_F(HybridSearch, EveryModeFindsAndExplains) {
   ASSERT_EQ(make_index().exit_code, 0);
   EXPECT_THAT(ids(search({"apple", "--json"})), testing::ElementsAre("a", "b"));
@@ -212,6 +225,51 @@ TEST_F(HybridSearch, ANeutralRerankerGivesTheRankingBack) {
   EXPECT_THAT(few.err, HasSubstr("no score of document 'b' for query '1'"));
 }
 
+// All queries of a file go through the encoder together; each finds what it finds alone, to the last bit of a score.
+TEST_F(HybridSearch, QueriesEncodedTogetherFindWhatEachFindsAlone) {
+  write_encoder(folder_ / "model", test::small_bert_spec(70, 40, 2));
+  ASSERT_EQ(
+      run_coppice({"index", path("docs.jsonl"), "-o", path("index"), "--encoder", path("model"), "--quiet"})
+          .exit_code,
+      0);
+  const std::vector<std::string> texts = {"apple", "grey stones, and pears that are like green apples", "a",
+                                          "red pears", "little red text"};
+  std::string lines;
+  for (size_t i = 0; i < texts.size(); ++i) lines += fmt::format("q{}\t{}\n", i, texts[i]);
+  write_file(folder_ / "queries.tsv", lines);
+  for (const char* mode : {"dense", "hybrid"}) {
+    SCOPED_TRACE(mode);
+    const auto together =
+        search({"--queries", path("queries.tsv"), "--mode", mode, "--json", "--threads", "3"});
+    ASSERT_EQ(together.exit_code, 0) << together.err;
+    const Json json = parse_json(together.out, "out");
+    EXPECT_GT(json["encoding_ms"].get<double>(), 0);
+    ASSERT_EQ(json["results"].size(), texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      SCOPED_TRACE(texts[i]);
+      const Json alone = parse_json(search({texts[i], "--mode", mode, "--json"}).out, "out")["hits"];
+      const Json& hits = json["results"][i]["hits"];
+      ASSERT_EQ(hits.size(), 3u);
+      ASSERT_EQ(alone.size(), 3u);
+      for (size_t rank = 0; rank < 3; ++rank)
+        for (const char* key : {"id", "score"}) EXPECT_EQ(hits[rank][key], alone[rank][key]);
+    }
+  }
+  // Nothing is encoded that is not searched by, or that a file has.
+  const auto words = search({"--queries", path("queries.tsv"), "--mode", "bm25", "--json"});
+  EXPECT_FALSE(parse_json(words.out, "out").contains("encoding_ms"));
+  std::filesystem::remove_all(folder_ / "model");
+  EXPECT_EQ(search({"--queries", path("queries.tsv"), "--mode", "bm25"}).exit_code, 0);
+  EXPECT_EQ(search({"--queries", path("queries.tsv"), "--mode", "dense"}).exit_code, 3);
+  // Another model in the encoder's place.
+  ModelSpec narrow = test::small_bert_spec(70, 40, 1);
+  narrow.width = 6;
+  std::get<AttentionSpec>(narrow.blocks[0].mixer).head_dim = 3;
+  write_encoder(folder_ / "model", narrow);
+  EXPECT_THAT(search({"--queries", path("queries.tsv"), "--mode", "dense"}).err,
+              HasSubstr("vectors of 6 dimensions, expected 12"));
+}
+
 // A small BERT with a classifier: its scores are those that it gives alone.
 TEST_F(HybridSearch, ACrossEncoderRanksAnew) {
   ASSERT_EQ(make_index().exit_code, 0);
@@ -220,16 +278,7 @@ TEST_F(HybridSearch, ACrossEncoderRanksAnew) {
   spec.head = HeadKind::classifier;
   spec.head_activation = Activation::tanh;
   spec.head_bias = true;
-  std::vector<std::vector<float>> values;
-  std::vector<TensorData> tensors;
-  values.reserve(tensor_table(spec).size());
-  for (const auto& tensor : tensor_table(spec)) {
-    values.push_back(test::weights_of(tensor.name, tensor.shape));
-    tensors.push_back({tensor.name, DType::f32, tensor.shape, std::as_bytes(std::span(values.back()))});
-  }
-  std::filesystem::create_directories(folder_ / "model");
-  write_model(folder_ / "model", spec, tensors);
-  test::write_word_piece_files(folder_ / "model");
+  write_encoder(folder_ / "model", spec);
   CrossEncoder encoder(folder_ / "model");
   const std::vector<TextPair> pairs = {{"apple", "Apples red apples and green apples"},
                                        {"apple", "Pears pears are like an apple"}};
@@ -263,6 +312,37 @@ TEST_F(HybridSearch, SparseVectorsOfDocumentsGoWithTheirWindows) {
   const auto outcome = search({"--mode", "sparse", "--query-sparse", path("qs.jsonl"), "--json"});
   EXPECT_THAT(ids(outcome), testing::ElementsAre("x", "y"));
   EXPECT_NEAR(parse_json(outcome.out, "out")["hits"][0]["score"].get<double>(), 2, 1e-3);
+}
+
+// Only documents can be left out, and nobody has downloaded the queries.
+TEST_F(HybridSearch, AdviceFitsTheFile) {
+  using testing::AllOf;
+  using testing::Not;
+  const std::string bad = "{\"_id\": \"1\", \"text\": \"apple\"}\n{\"_id\": \"2\", \"te\n";
+  write_file(folder_ / "bad.jsonl", bad);
+  write_file(folder_ / "nameless.tsv", "1\tapple\n\tpear\n");
+  const auto skips = HasSubstr("--skip-bad"), downloads = HasSubstr("download");
+  ASSERT_EQ(make_index().exit_code, 0);
+  EXPECT_THAT(search({"--queries", path("bad.jsonl")}).err,
+              AllOf(HasSubstr("bad.jsonl:2"), HasSubstr("not valid JSON"), Not(skips), Not(downloads)));
+  EXPECT_THAT(search({"--queries", path("nameless.tsv")}).err,
+              AllOf(HasSubstr("nameless.tsv:2"), HasSubstr("an empty id"), Not(skips)));
+  EXPECT_THAT(search({"--mode", "dense", "--query-dense", path("bad.jsonl")}).err,
+              AllOf(HasSubstr("bad.jsonl:1"), Not(skips), Not(downloads)));
+  for (const char* source : {"bad.jsonl", "nameless.tsv"}) {
+    const auto refused = run_coppice({"index", path(source), "-o", path("new")});
+    EXPECT_EQ(refused.exit_code, 3);
+    EXPECT_THAT(refused.err,
+                AllOf(HasSubstr(std::string(source) + ":2"),
+                      HasSubstr("; --skip-bad leaves out and counts such documents"), Not(downloads)));
+    EXPECT_THAT(run_coppice({"index", "add", path("index"), path(source), "--dense", path("dense.jsonl"),
+                             "--late", path("late.jsonl")})
+                    .err,
+                skips);
+  }
+  // A file of vectors cannot be skipped in parts.
+  write_file(folder_ / "dense.jsonl", "{\"id\": \"a\", \"vec");
+  EXPECT_THAT(make_index().err, AllOf(HasSubstr("dense.jsonl:1"), Not(skips), Not(downloads)));
 }
 
 TEST_F(HybridSearch, BadVectorsAreRefused) {

@@ -104,6 +104,13 @@ TEST_F(MeasureFiles, AnswersInPassages) {
   const auto json = parse_json(outcome.out, "out");
   EXPECT_EQ(json["runs"][0]["measures"], Json({{"answer@1", 0.0}, {"answer@2", 1.0}}));
   EXPECT_EQ(json["runs"][1]["measures"], Json({{"answer@1", 0.5}, {"answer@2", 0.5}}));
+  // Runs of one tag are told apart by their files.
+  std::filesystem::copy_file(file("one"), file("again"));
+  const auto table = run_coppice({"measure", "answers", file("answers.tsv"), file("one"), file("again"),
+                                  file("two"), "--passages", file("set")});
+  EXPECT_THAT(table.out,
+              testing::AllOf(testing::HasSubstr(file("one")), testing::HasSubstr(file("again")),
+                             testing::HasSubstr("\ntwo "), testing::Not(testing::HasSubstr(file("two")))));
 }
 
 TEST_F(MeasureFiles, RecallByBudget) {
@@ -111,8 +118,7 @@ TEST_F(MeasureFiles, RecallByBudget) {
                                     "--budget", "3", "--budget", "8", "--budget", "9", "--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const auto json = parse_json(outcome.out, "out");
-  EXPECT_EQ(json["runs"][0]["measures"],
-            Json({{"R@3tokens", 0.25}, {"R@8tokens", 0.75}, {"R@9tokens", 1.0}}));
+  EXPECT_EQ(json["runs"][0]["measures"], Json({{"R@3words", 0.25}, {"R@8words", 0.75}, {"R@9words", 1.0}}));
 }
 
 TEST_F(MeasureFiles, Overlap) {

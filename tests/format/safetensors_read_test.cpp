@@ -35,7 +35,7 @@ std::vector<Corrupt> corrupt_files() {
   return {
       {"empty_file", "", "0 bytes"},
       {"shorter_than_length", "\x01\x02\x03", "3 bytes"},
-      {"header_length_beyond_file", raw_safetensors("{}", "", 3), "incomplete download"},
+      {"header_length_beyond_file", raw_safetensors("{}", "", 3), "incomplete copy or download"},
       {"header_length_huge", raw_safetensors("{}", "", INT64_MAX), "header length"},
       {"header_length_all_ones", std::string(8, '\xFF') + "{}", "header length of 18446744073709551615"},
       {"header_length_zero", raw_safetensors("", "data"), "not a JSON object"},
@@ -85,7 +85,7 @@ std::vector<Corrupt> corrupt_files() {
       {"offsets_reversed", raw_safetensors("{" + raw_entry("a", "F32", "[2]", 8, 0) + "}", eight()),
        "bytes 8 to 0"},
       {"offsets_beyond_file", raw_safetensors("{" + raw_entry("a", "F32", "[4]", 0, 16) + "}", eight()),
-       "incomplete download"},
+       "incomplete copy or download"},
       {"offsets_three",
        raw_safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})", "1234"), "3 numbers"},
       {"offset_negative", raw_safetensors("{" + raw_entry("a", "F32", "[2]", -8, 0) + "}", eight()),

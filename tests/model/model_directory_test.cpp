@@ -190,7 +190,7 @@ TEST_F(Spoiled, IntegerWeights) {
 TEST_F(Spoiled, TruncatedFile) {
   const auto path = folder_ / "model.safetensors";
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
-  EXPECT_THAT(open_error(), HasSubstr("perhaps an incomplete download"));
+  EXPECT_THAT(open_error(), HasSubstr("perhaps an incomplete copy or download"));
 }
 
 TEST_F(Spoiled, MissingConfig) {

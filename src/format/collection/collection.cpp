@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "format/collection/bad_document.h"
 #include "format/collection/collection_files.h"
 #include "format/collection/decode_text.h"
 #include "format/collection/detect_format.h"
@@ -117,7 +118,8 @@ class Files final : public CollectionReader {
         done_ += reader_->bytes_read();
         reader_.reset();
       } catch (const Error& error) {
-        if (!options_.skip_bad || error.fault() != Fault::input) throw;
+        if (error.fault() != Fault::input) throw;
+        if (!options_.skip_bad) throw BadDocument(error);
         constexpr size_t examples = 5;
         ++bad_;
         if (bad_examples_.size() < examples) bad_examples_.emplace_back(error.what());

@@ -107,8 +107,8 @@ class CollectionReader {
  public:
   virtual ~CollectionReader() = default;
 
-  // The next document in place of `document`, whose memory is used again; false at the end. Errors name file and line;
-  // with skip_bad they are counted, and the first few are kept.
+  // The next document in place of `document`, whose memory is used again; false at the end. A BadDocument (bad_document.h)
+  // names file and line; with skip_bad they are counted, and the first few are kept.
   virtual bool next(SourceDocument& document) = 0;
 
   virtual int64_t bad_documents() const = 0;

@@ -9,10 +9,7 @@
 namespace coppice {
 
 void bad_document(const std::string& where, const std::string& found, const std::string& expected) {
-  throw Error({.where = where,
-               .found = found,
-               .expected = expected,
-               .advice = "--skip-bad leaves out and counts such documents"});
+  throw Error({.where = where, .found = found, .expected = expected});
 }
 
 LineReader::LineReader(ByteSource source, size_t longest)

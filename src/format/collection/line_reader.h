@@ -37,7 +37,7 @@ class LineReader {
   int64_t number_ = 0;
 };
 
-// An Error about one document, which --skip-bad leaves out.
+// Throws an Error about one document or query, behind which the reader goes on.
 [[noreturn]] void bad_document(const std::string& where, const std::string& found,
                                const std::string& expected);
 

@@ -1,6 +1,8 @@
 #include "index/inverted/inverted_index.h"
 
+#include "base/advice.h"
 #include "base/varint.h"
+#include "index/damage.h"
 #include "index/inverted/inverted_writer.h"
 
 namespace coppice {
@@ -12,10 +14,7 @@ std::span<const uint8_t> bytes_of(const MappedFile& file) {
 
 [[noreturn]] void damaged(const std::string& where, const std::string& found,
                           const std::string& expected = "") {
-  throw Error({.where = where,
-               .found = found,
-               .expected = expected,
-               .advice = "see what else is damaged with: coppice index verify INDEX"});
+  throw Error({.where = where, .found = found, .expected = expected, .advice = see_the_damage});
 }
 
 }  // namespace
@@ -23,7 +22,8 @@ std::span<const uint8_t> bytes_of(const MappedFile& file) {
 InvertedIndex::InvertedIndex(const std::filesystem::path& folder, const std::string& name)
     : where_((folder / name).string()) {
   const auto path = [&](const char* ending) { return folder / (name + ending); };
-  summary_ = from_json<InvertedSummary>(read_json_file(path(".json")), path(".json").string());
+  summary_ =
+      from_json<InvertedSummary>(read_json_file(path(".json"), see_the_damage), path(".json").string());
   terms_file_.emplace(path(".terms"));
   postings_file_.emplace(path(".postings"));
   lengths_file_.emplace(path(".lengths"));

@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 
+#include "index/damage.h"
 #include "index/inverted/inverted_writer.h"
 
 namespace coppice {
@@ -29,7 +30,7 @@ class Gathered {
         if (docs_[i] >= source.new_ordinals.size())
           throw Error({.where = "coppice index merge",
                        .found = "a posting of a document that its segment does not have",
-                       .advice = "see what is damaged with: coppice index verify INDEX"});
+                       .advice = see_the_damage});
         const DocOrdinal doc = source.new_ordinals[docs_[i]];
         const size_t begin = position_bytes_.size();
         if (positions) {

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "index/damage.h"
+
 namespace coppice {
 namespace {
 
@@ -124,7 +126,7 @@ PostingList::PostingList(std::span<const uint8_t> bytes, const TermEntry& entry,
 void PostingList::damaged(const char* what) const {
   throw Error({.where = where_ == nullptr ? "a posting list" : *where_,
                .found = fmt::format("a damaged posting list of {} documents: it {}", documents_, what),
-               .advice = "see what else is damaged with: coppice index verify INDEX"});
+               .advice = see_the_damage});
 }
 
 PostingList::Widths PostingList::widths(uint32_t block) const {

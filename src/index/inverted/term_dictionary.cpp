@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/varint.h"
+#include "index/damage.h"
 
 namespace coppice {
 namespace {
@@ -70,7 +71,7 @@ TermDictionary::TermDictionary(std::span<const uint8_t> bytes, std::string where
 void TermDictionary::damaged(const char* what) const {
   throw Error({.where = where_,
                .found = fmt::format("a damaged term dictionary: it {}", what),
-               .advice = "see what else is damaged with: coppice index verify INDEX"});
+               .advice = see_the_damage});
 }
 
 uint64_t TermDictionary::group_field(uint64_t group, int field) const {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "index/damage.h"
 #include "index/inverted/inverted_writer.h"
 
 namespace coppice {
@@ -43,7 +44,7 @@ DocumentNames::DocumentNames(const std::filesystem::path& path) : where_(path.st
   if (!fits)
     throw Error({.where = where_,
                  .found = fmt::format("{} bytes that do not fit {} names", bytes.size(), count_),
-                 .advice = "see what else is damaged with: coppice index verify INDEX"});
+                 .advice = see_the_damage});
 }
 
 std::string_view DocumentNames::operator[](DocOrdinal doc) const {
@@ -54,7 +55,7 @@ std::string_view DocumentNames::operator[](DocOrdinal doc) const {
   if (begin > end || end > bytes.size() - table)
     throw Error({.where = where_,
                  .found = fmt::format("a name outside the file at document {}", doc),
-                 .advice = "see what else is damaged with: coppice index verify INDEX"});
+                 .advice = see_the_damage});
   return {reinterpret_cast<const char*>(bytes.data()) + table + begin, end - begin};
 }
 

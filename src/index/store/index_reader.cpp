@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/advice.h"
+#include "index/damage.h"
 #include "index/store/filter.h"
 
 namespace coppice {
@@ -32,7 +34,7 @@ bool IndexReader::open(bool degraded, bool last_try) {
         throw Error({.where = folder.string(),
                      .found = fmt::format("{} documents", segment->documents()),
                      .expected = fmt::format("{}", row.documents),
-                     .advice = "see what else is damaged with: coppice index verify INDEX"});
+                     .advice = see_the_damage});
       DocSet live(segment->documents(), true);
       for (const DocOrdinal doc : row.deleted) live.remove(doc);
       parts_.push_back({std::move(segment), std::move(live), row.deleted.empty()});
@@ -74,11 +76,11 @@ StoredDocument IndexReader::fetch(size_t part, DocOrdinal doc) {
     fetch_->reset();
     throw Error({.where = database_path(path_).string(),
                  .found = fmt::format("no row for document '{}'", parts_[part].segment->names()[doc]),
-                 .advice = "see what else is damaged with: coppice index verify INDEX"});
+                 .advice = see_the_damage});
   }
   const std::string where = fmt::format("{} ({})", database_path(path_).string(), fetch_->text(0));
-  StoredDocument document{std::string(fetch_->text(0)), parse_json(fetch_->text(1), where),
-                          parse_json(fetch_->text(2), where)};
+  StoredDocument document{std::string(fetch_->text(0)), parse_json(fetch_->text(1), where, see_the_damage),
+                          parse_json(fetch_->text(2), where, see_the_damage)};
   fetch_->reset();
   return document;
 }

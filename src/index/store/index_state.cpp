@@ -1,5 +1,8 @@
 #include "index/store/index_state.h"
 
+#include "base/advice.h"
+#include "index/damage.h"
+
 namespace coppice {
 
 std::filesystem::path database_path(const std::filesystem::path& index) {
@@ -28,7 +31,7 @@ IndexSpec read_spec(Database& database) {
   const auto text = database.text("SELECT value FROM settings WHERE name = 'spec'");
   const std::string where = database.path().string() + " (spec)";
   if (!text) throw Error({.where = where, .found = "no description of the index"});
-  return from_json<IndexSpec>(parse_json(*text, where), where);
+  return from_json<IndexSpec>(parse_json(*text, where, see_the_damage), where);
 }
 
 std::vector<SegmentRow> read_segments(Database& database) {
@@ -37,7 +40,8 @@ std::vector<SegmentRow> read_segments(Database& database) {
   while (segments.step()) {
     SegmentRow row{.id = segments.integer(0), .documents = segments.integer(1)};
     const std::string where = fmt::format("{} (segment {})", database.path().string(), row.id);
-    row.files = from_json<std::vector<SegmentFile>>(parse_json(segments.text(2), where), where);
+    row.files =
+        from_json<std::vector<SegmentFile>>(parse_json(segments.text(2), where, see_the_damage), where);
     rows.push_back(std::move(row));
   }
   Statement deleted(database, "SELECT ordinal FROM deleted WHERE segment = ? ORDER BY ordinal");

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/progress.h"
+#include "format/collection/bad_document.h"
 #include "text/analysis/language_fit.h"
 
 namespace coppice {
@@ -35,6 +36,15 @@ void add_singly(std::span<const IndexedDocument> batch, IndexWriter& writer, Ing
       ++report.bad;
       if (report.bad_examples.size() < examples) report.bad_examples.push_back(error.what());
     }
+}
+
+void add_together(const std::vector<IndexedDocument>& batch, IndexWriter& writer) {
+  try {
+    writer.add(batch);
+  } catch (const Error& error) {
+    if (error.fault() != Fault::input) throw;
+    throw BadDocument(error);
+  }
 }
 
 }  // namespace
@@ -74,7 +84,7 @@ IngestReport ingest(CollectionReader& reader, IndexWriter& writer, const Attach&
     if (skip_bad) {
       add_singly(batch, writer, report);
     } else {
-      writer.add(batch);
+      add_together(batch, writer);
       report.documents += static_cast<int64_t>(batch.size());
     }
     progress.advance(static_cast<int64_t>(reader.bytes_read() - read),

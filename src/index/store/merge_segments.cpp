@@ -13,6 +13,26 @@ struct Origin {
   DocOrdinal doc;
 };
 
+// Live documents numbered one source behind the other, as vectors are copied; `order` puts them where they belong.
+struct SourceOrder {
+  std::vector<std::vector<DocOrdinal>> places;  // of each source's documents; `dropped` if not live
+  std::vector<DocOrdinal> order;                // new ordinal -> place
+};
+
+SourceOrder source_order(std::span<const LiveSegment> sources, const MergeOrder& merged) {
+  SourceOrder result;
+  result.order.resize(merged.names.size());
+  DocOrdinal next = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    auto& places = result.places.emplace_back(sources[i].segment->documents(), dropped);
+    sources[i].live->for_each([&](DocOrdinal doc) {
+      result.order[merged.new_ordinals[i][doc]] = next;
+      places[doc] = next++;
+    });
+  }
+  return result;
+}
+
 }  // namespace
 
 MergeOrder merge_order(std::span<const LiveSegment> sources, const std::string& where) {
@@ -61,22 +81,16 @@ bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
     merge_lists("text", spec.text->bm25, [](const Segment& s) -> const InvertedIndex& { return s.text(); });
   if (spec.sparse)
     merge_lists("sparse", {}, [](const Segment& s) -> const InvertedIndex& { return s.sparse(); });
+  const SourceOrder in_turn = spec.dense || spec.late ? source_order(sources, merged) : SourceOrder();
   if (spec.dense) {
-    // One source behind the other; `order` then puts them where they belong.
     VectorIndexBuilder dense(spec.dense->index, spec.dense->dim, names.size());
-    std::vector<DocOrdinal> order(names.size());
-    DocOrdinal next = 0;
     for (size_t i = 0; i < sources.size(); ++i) {
-      std::vector<DocOrdinal> place(sources[i].segment->documents(), dropped);
-      sources[i].live->for_each([&](DocOrdinal doc) {
-        order[new_ordinals[i][doc]] = next;
-        place[doc] = next++;
-      });
+      const auto& place = in_turn.places[i];
       sources[i].segment->dense().for_each([&](DocOrdinal doc, std::span<const float> vector) {
         if (place[doc] != dropped) dense.add_stored(place[doc], vector);
       });
     }
-    dense.write(folder / "dense", order);
+    dense.write(folder / "dense", in_turn.order);
   }
   if (spec.late) {
     const auto with_tokens = std::find_if(sources.begin(), sources.end(), [](const LiveSegment& source) {
@@ -84,19 +98,13 @@ bool merge_segments(std::span<const LiveSegment> sources, const IndexSpec& spec,
     });
     const Segment& trained = *(with_tokens == sources.end() ? sources.front() : *with_tokens).segment;
     LateIndexBuilder late(spec.late->index, spec.late->dim, names.size(), trained.late().codebook());
-    std::vector<DocOrdinal> order(names.size());
-    DocOrdinal next = 0;
     for (size_t i = 0; i < sources.size(); ++i) {
-      std::vector<DocOrdinal> place(sources[i].segment->documents(), dropped);
-      sources[i].live->for_each([&](DocOrdinal doc) {
-        order[new_ordinals[i][doc]] = next;
-        place[doc] = next++;
-      });
+      const auto& place = in_turn.places[i];
       const LateIndex& from = sources[i].segment->late();
       for (DocOrdinal doc = 0; doc < place.size(); ++doc)
         if (place[doc] != dropped) late.add_stored(place[doc], from, doc);
     }
-    late.write(folder / "late", order);
+    late.write(folder / "late", in_turn.order);
   }
   sync_folder(folder);
   return true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
+#include "index/damage.h"
 
 namespace coppice {
 namespace {
@@ -17,7 +18,7 @@ void check_documents(const Part& part, size_t documents, const std::filesystem::
     throw Error({.where = where.string(),
                  .found = fmt::format("{} documents", part.documents()),
                  .expected = fmt::format("{}, as there are names", documents),
-                 .advice = "see what else is damaged with: coppice index verify INDEX"});
+                 .advice = see_the_damage});
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ Segment::Segment(const std::filesystem::path& folder, int64_t id, const IndexSpe
     throw Error({.where = (folder / "keys").string(),
                  .found = fmt::format("{} bytes", keys_.bytes().size()),
                  .expected = fmt::format("{} for {} documents", 8 * names_.size(), names_.size()),
-                 .advice = "see what else is damaged with: coppice index verify INDEX"});
+                 .advice = see_the_damage});
   if (spec.text) check_documents(text_.emplace(folder, "text"), names_.size(), folder / "text.json");
   if (spec.sparse) check_documents(sparse_.emplace(folder, "sparse"), names_.size(), folder / "sparse.json");
   if (spec.dense)

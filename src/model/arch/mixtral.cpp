@@ -1,5 +1,6 @@
 // Mixtral (Jiang et al. 2024): Llama with a mixture of SwiGLU experts in every block; softmax over all
-// experts, top-k, renormalised over the selected.
+// experts, top-k, renormalised over the selected. The published checkpoints have no window, but the family's files may
+// say one, which Transformers gives to every layer.
 
 #include "model/arch/experts.h"
 #include "model/arch/llama.h"
@@ -23,7 +24,11 @@ std::string mixtral_file_name(const std::string& name) {
 Family mixtral_family() {
   return {
       .read =
-          [](const Json& config, const std::string& where) {
+          [](const Json& given, const std::string& where) {
+            const Json config = with_defaults(given, {{"num_key_value_heads", 8},
+                                                      {"max_position_embeddings", 4096 * 32},
+                                                      {"rms_norm_eps", 1e-5},
+                                                      {"rope_theta", 1000000.0}});
             const auto experts = config_value<int64_t>(config, "num_local_experts", 8, where);
             if (experts < 1 || experts > 65536)
               throw Error({.where = where + ".num_local_experts",

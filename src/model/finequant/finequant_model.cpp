@@ -6,6 +6,7 @@
 #include <deque>
 #include <set>
 
+#include "base/advice.h"
 #include "base/file.h"
 #include "base/nearest.h"
 #include "format/float16.h"
@@ -30,7 +31,7 @@ std::string scales_name(const std::string& name) {
 
 // config.json without what it says of quantization.
 Json plain_config(const fs::path& path) {
-  Json config = read_json_file(path / "config.json");
+  Json config = read_json_file(path / "config.json", perhaps_incomplete);
   const std::string where = (path / "config.json").string();
   const Json settings = config.at(quantization_key);
   const std::vector<std::string> known = {method_key, "alpha", "least_group"};
@@ -67,7 +68,7 @@ std::vector<T> numbers_at(const TensorView& view) {
 
 bool is_finequant_directory(const fs::path& path) {
   if (!fs::is_regular_file(path / "config.json")) return false;
-  const Json config = read_json_file(path / "config.json");
+  const Json config = read_json_file(path / "config.json", perhaps_incomplete);
   if (!config.is_object()) return false;
   const auto settings = config.find(quantization_key);
   return settings != config.end() && settings->is_object() &&

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/advice.h"
 #include "base/file.h"
 #include "base/registry.h"
 
@@ -82,7 +83,7 @@ std::vector<std::string> pooling_words(const Json& json, const std::string& wher
 
 Json read_required(const fs::path& path, const char* what) {
   if (!fs::exists(path)) throw Error({.where = path.string(), .found = "no such file", .expected = what});
-  return read_json_file(path);
+  return read_json_file(path, perhaps_incomplete);
 }
 
 // The first of the names that the transformer's settings may have.
@@ -251,11 +252,11 @@ void parse_prompts(const Json& json, SentenceSpec& spec, const std::string& wher
 std::optional<SentenceSpec> read_sentence_spec(const fs::path& directory) {
   const fs::path list = directory / "modules.json";
   if (!fs::exists(list)) return std::nullopt;
-  const auto modules = parse_sentence_modules(read_json_file(list), list.string());
+  const auto modules = parse_sentence_modules(read_json_file(list, perhaps_incomplete), list.string());
   SentenceSpec spec;
   spec.model = directory / modules[0].folder;
   if (const auto settings = settings_file(spec.model))
-    parse_transformer_settings(read_json_file(*settings), spec, settings->string());
+    parse_transformer_settings(read_json_file(*settings, perhaps_incomplete), spec, settings->string());
   const fs::path pooling = directory / modules[1].folder / "config.json";
   parse_pooling(read_required(pooling, "how tokens are pooled"), spec, pooling.string());
   for (size_t i = 2; i < modules.size(); ++i) {
@@ -270,7 +271,7 @@ std::optional<SentenceSpec> read_sentence_spec(const fs::path& directory) {
     spec.stages.emplace_back(std::move(dense));
   }
   const fs::path prompts = directory / "config_sentence_transformers.json";
-  if (fs::exists(prompts)) parse_prompts(read_json_file(prompts), spec, prompts.string());
+  if (fs::exists(prompts)) parse_prompts(read_json_file(prompts, perhaps_incomplete), spec, prompts.string());
   return spec;
 }
 

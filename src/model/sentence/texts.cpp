@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/advice.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strings.h"
@@ -36,7 +37,7 @@ std::string stripped(const std::string& bytes, bool lower) {
 std::optional<int64_t> tokenizer_limit(const std::filesystem::path& directory) {
   const auto path = directory / "tokenizer_config.json";
   if (!std::filesystem::exists(path)) return std::nullopt;
-  const Json json = read_json_file(path);
+  const Json json = read_json_file(path, perhaps_incomplete);
   if (!json.is_object() || !json.contains("model_max_length")) return std::nullopt;
   const Json& limit = json["model_max_length"];
   if (!limit.is_number() || !(limit.get<double>() >= 1 && limit.get<double>() < 1e9)) return std::nullopt;

@@ -1,17 +1,8 @@
 #include "text/decode/token_decoder.h"
-#include "text/pattern.h"
+#include "text/replace_options.h"
 
 namespace coppice {
 namespace {
-
-struct ReplaceOptions {
-  PatternOptions pattern;
-  std::string content;
-  static void fields(auto& self, auto&& field) {
-    field("pattern", self.pattern, Field{.help = "what is replaced", .required = true});
-    field("content", self.content, Field{.help = "what takes its place", .required = true});
-  }
-};
 
 class ReplaceDecoder : public TokenDecoder {
  public:

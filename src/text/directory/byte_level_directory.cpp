@@ -1,5 +1,6 @@
 // vocab.json and merges.txt -> PipelineTokenizer.
 
+#include "base/advice.h"
 #include "base/file.h"
 #include "base/strings.h"
 #include "text/directory/tokenizer_config.h"
@@ -59,7 +60,7 @@ std::vector<std::pair<std::string, std::string>> read_merges(const std::filesyst
 
 Vocabulary read_vocabulary(const std::filesystem::path& path) {
   std::vector<Vocabulary::Entry> entries;
-  const auto json = parse_large_json(read_file(path), path.string());
+  const auto json = parse_large_json(read_file(path), path.string(), perhaps_incomplete);
   if (!json.is_object())
     throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
   for (const auto& [token, id] : json.items()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/advice.h"
 #include "base/error.h"
 
 namespace coppice {
@@ -25,7 +26,7 @@ std::optional<std::string> spelling_of(const Json& json) {
 TokenizerConfig::TokenizerConfig(const std::filesystem::path& model_directory) {
   const auto path = model_directory / "tokenizer_config.json";
   where_ = path.string();
-  if (std::filesystem::exists(path)) json_ = read_json_file(path);
+  if (std::filesystem::exists(path)) json_ = read_json_file(path, perhaps_incomplete);
   if (!json_.is_object()) throw Error({.where = where_, .found = json_.type_name(), .expected = "an object"});
   if (const auto kind = json_.find("tokenizer_class"); kind != json_.end() && kind->is_string())
     kind_ = kind->get<std::string>();
@@ -94,7 +95,7 @@ void TokenizerConfig::read_decoder() {
 // {"<pad>": 32000, …}
 void TokenizerConfig::read_added_tokens(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return;
-  const Json json = read_json_file(path);
+  const Json json = read_json_file(path, perhaps_incomplete);
   if (!json.is_object())
     throw Error({.where = path.string(), .found = json.type_name(), .expected = "an object"});
   for (const auto& [content, id] : json.items()) {

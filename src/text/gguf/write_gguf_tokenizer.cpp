@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -206,7 +207,7 @@ std::optional<std::string> chat_template(const fs::path& directory) {
   if (const auto path = directory / "chat_template.jinja"; fs::exists(path)) return read_file(path);
   const auto path = directory / "tokenizer_config.json";
   if (!fs::exists(path)) return std::nullopt;
-  const Json config = read_json_file(path);
+  const Json config = read_json_file(path, perhaps_incomplete);
   if (!config.is_object() || !config.contains("chat_template") || !config["chat_template"].is_string())
     return std::nullopt;
   return config["chat_template"].get<std::string>();

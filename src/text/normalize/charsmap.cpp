@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/advice.h"
 #include "base/error.h"
 #include "base/strings.h"
 
@@ -21,9 +22,7 @@ Charsmap::Charsmap(std::string_view blob, const std::string& where) {
     sound = texts_.back() == '\0' && is_utf8(texts_) && is_sound();
   }
   if (!sound)
-    throw Error({.where = where,
-                 .found = "a malformed normalization table",
-                 .advice = "perhaps an incomplete download"});
+    throw Error({.where = where, .found = "a malformed normalization table", .advice = perhaps_incomplete});
 }
 
 bool Charsmap::points_to_text(uint32_t value) const {

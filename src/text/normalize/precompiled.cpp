@@ -4,6 +4,7 @@
 
 #include <utf8proc.h>
 
+#include "base/advice.h"
 #include "base/base64.h"
 #include "text/normalize/charsmap.h"
 #include "text/normalize/normalizer.h"
@@ -79,7 +80,7 @@ std::unique_ptr<Normalizer> make_precompiled_normalizer(const Json& json, const 
   if (!blob)
     throw Error({.where = where + ".precompiled_charsmap",
                  .found = "malformed Base64",
-                 .advice = "perhaps an incomplete download"});
+                 .advice = perhaps_incomplete});
   return std::make_unique<PrecompiledNormalizer>(Charsmap(*blob, where + ".precompiled_charsmap"));
 }
 

@@ -193,6 +193,22 @@ TEST(MixtralConfig, ReadsExpertsAndRouter) {
   EXPECT_EQ(moe->router.weight, ExpertWeight::renormalised);
 }
 
+TEST(MixtralConfig, DefaultsAreThoseOfTransformers) {
+  Json config = with(small_mixtral(), {{"num_attention_heads", 16}, {"hidden_size", 64}});
+  for (const char* key : {"num_key_value_heads", "max_position_embeddings", "rms_norm_eps", "rope_theta",
+                          "sliding_window", "num_local_experts", "num_experts_per_tok"})
+    config.erase(key);
+  const ModelSpec spec = read(config);
+  const AttentionSpec& attention = std::get<AttentionSpec>(spec.blocks[0].mixer);
+  EXPECT_EQ(attention.kv_heads, 8);
+  EXPECT_EQ(attention.window, 0);
+  EXPECT_EQ(attention.rope.theta, 1e6);
+  EXPECT_EQ(spec.context, 131072);
+  EXPECT_EQ(spec.norm_epsilon, 1e-5);
+  EXPECT_EQ(moe_of(spec.blocks[0])->experts(), 8);
+  EXPECT_EQ(moe_of(spec.blocks[0])->top_k, 2);
+}
+
 TEST(MixtralConfig, RefusesWhatItCannotDo) {
   EXPECT_THAT(refusal(with(small_mixtral(), {{"sliding_window", 0}})), HasSubstr("sliding_window"));
   EXPECT_THAT(refusal(with(small_mixtral(), {{"num_experts_per_tok", 5}})), HasSubstr("top_k 5"));
@@ -666,6 +682,35 @@ TEST(WritableFamily, IsTheMostWidelyReadableThatHoldsTheSpec) {
 
 Json reference_config(const char* name) {
   return read_json_file(fmt::format("{}/tests/data/families/{}.json", COPPICE_SOURCE, name))["config"];
+}
+
+// What Transformers and llama.cpp need to know of it is all there: what is absent would have a default of Qwen's.
+TEST(WritableFamily, LlamaWithBiasesOnQueriesKeysAndValuesIsQwen2) {
+  Json config = small_llama();
+  config["rope_theta"] = 5e5;
+  ModelSpec spec = read(config);
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).qkv_bias = true;
+  ASSERT_EQ(writable_family(spec), "qwen2");
+  const auto& attention = std::get<AttentionSpec>(spec.blocks[0].mixer);
+  const Json written = families().get("qwen2").write(spec);
+  EXPECT_EQ(written["model_type"], "qwen2");
+  EXPECT_EQ(written["use_sliding_window"], false);
+  EXPECT_EQ(written["sliding_window"], nullptr);
+  EXPECT_EQ(written["max_window_layers"], spec.blocks.size());
+  EXPECT_EQ(written["layer_types"], Json(std::vector<std::string>(spec.blocks.size(), "full_attention")));
+  EXPECT_EQ(written["head_dim"], attention.head_dim);
+  EXPECT_EQ(written["num_key_value_heads"], attention.kv_heads);
+  EXPECT_EQ(written["max_position_embeddings"], spec.context);
+  EXPECT_EQ(written["rms_norm_eps"], spec.norm_epsilon);
+  EXPECT_EQ(written["rope_theta"], 5e5);
+  EXPECT_FALSE(written.contains("attention_bias"));
+  std::get<AttentionSpec>(spec.blocks[1].mixer).window = 16;
+  const Json windows = families().get("qwen2").write(spec);
+  EXPECT_EQ(windows["use_sliding_window"], true);
+  EXPECT_EQ(windows["sliding_window"], 16);
+  EXPECT_EQ(windows["max_window_layers"], 1);
+  for (auto& block : spec.blocks) std::get<AttentionSpec>(block.mixer).rope.fraction = 0.5;
+  EXPECT_EQ(writable_family(spec), "coppice");
 }
 
 TEST(GatedConfig, SaysWhichGatesLieInTheQueries) {
