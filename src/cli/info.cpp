@@ -114,6 +114,7 @@ Json describe_model(const ModelFiles& model) {
   json["encoder"] = !is_causal(spec);
   json["head"] = to_string(spec.head);
   if (spec.head == HeadKind::classifier) json["labels"] = spec.labels;
+  if (!spec.label_names.empty()) json["label_names"] = spec.label_names;
   json["pooler"] = spec.pooler;
   if (const auto passed_over = model.passed_over(); !passed_over.empty()) json["passed_over"] = passed_over;
   // What `coppice convert` leaves beside a model that it made.
@@ -122,6 +123,16 @@ Json describe_model(const ModelFiles& model) {
   if (const auto path = model.path() / "parity.json"; std::filesystem::exists(path))
     json["parity"] = read_json_file(path);
   return json;
+}
+
+// ": negative, neutral, positive", or nothing.
+std::string names_in_words(const Json& json) {
+  constexpr size_t most = 20;
+  std::vector<std::string> names = json.value("label_names", std::vector<std::string>());
+  if (names.empty()) return "";
+  const bool cut = names.size() > most;
+  names.resize(std::min(names.size(), most));
+  return fmt::format(": {}{}", fmt::join(names, ", "), cut ? ", …" : "");
 }
 
 // 1234567 -> "1,234,567".
@@ -244,9 +255,10 @@ std::string in_words(const Json& json) {
          fmt::format("attention sees both ways{}{}", head == "masked" ? ", predicts masked tokens" : "",
                      json["pooler"].get<bool>() ? ", pooler" : ""));
   if (head == "classifier")
-    line("classifier", json["labels"] == 1
-                           ? "one score of a text or a pair"
-                           : fmt::format("{} labels of a text", json["labels"].get<int64_t>()));
+    line("classifier",
+         json["labels"] == 1
+             ? "one score of a text or a pair"
+             : fmt::format("{} labels of a text{}", json["labels"].get<int64_t>(), names_in_words(json)));
   line("context", grouped(number("context")) + " tokens");
   std::string types;
   for (const auto& type : json["dtypes"]) types += (types.empty() ? "" : ", ") + type.get<std::string>();

@@ -614,6 +614,11 @@ void validate(const ModelSpec& spec, const std::string& where) {
         {.where = where,
          .found = spec.encoder ? "a classifier on an encoder-decoder" : "a classifier tied to the embedding",
          .expected = "an encoder with matrices of its own for the labels"});
+  const int64_t labels = spec.head == HeadKind::classifier ? spec.labels : 0;
+  if (!spec.label_names.empty() && static_cast<int64_t>(spec.label_names.size()) != labels)
+    throw Error({.where = where,
+                 .found = fmt::format("{} names of labels", spec.label_names.size()),
+                 .expected = fmt::format("none, or one for each of {} labels", labels)});
   validate_size(spec, where);
 }
 
@@ -646,6 +651,11 @@ ParameterCount count_parameters(const ModelSpec& spec) {
 int64_t logit_count(const ModelSpec& spec) {
   if (spec.head == HeadKind::none) return 0;
   return spec.head == HeadKind::classifier ? spec.labels : spec.vocabulary;
+}
+
+std::string label_name(const ModelSpec& spec, int64_t label) {
+  return spec.label_names.empty() ? fmt::format("LABEL_{}", label)
+                                  : spec.label_names.at(static_cast<size_t>(label));
 }
 
 bool is_causal(const ModelSpec& spec) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "model/module_activation.h"
 
 namespace coppice {
 
@@ -563,8 +564,10 @@ struct ModelSpec {
   Activation head_activation = Activation::gelu;  // of a masked head or a classifier
   bool head_dense_bias = true;                    // d of a masked head or a classifier
   int64_t labels = 1;                             // of a classifier
-  HeadPooling head_pooling = HeadPooling::first;  // of a classifier
-  bool head_norm = false;                         // a classifier has a norm
+  std::vector<std::string> label_names;           // of all labels; empty: nobody has named them
+  ModuleActivation score_activation = ModuleActivation::sigmoid;  // of a classifier with one label
+  HeadPooling head_pooling = HeadPooling::first;                  // of a classifier
+  bool head_norm = false;                                         // a classifier has a norm
   bool pooler = false;           // tanh(W x + b) of the first token's hidden state stands for the text (BERT)
   bool tied_embeddings = false;  // the output head is the embedding matrix
   bool head_bias = false;        // the output head has a bias
@@ -605,6 +608,9 @@ struct ModelSpec {
     field("head_dense_bias", self.head_dense_bias,
           {.help = "the dense layer of a masked head or a classifier has a bias"});
     field("labels", self.labels, {.help = "logits of a classifier", .min = 1, .max = 1 << 20});
+    field("label_names", self.label_names, {.help = "names of all labels; empty: nobody has named them"});
+    field("score_activation", self.score_activation,
+          {.help = "makes the score of a text or a pair out of the logit of a classifier with one label"});
     field("head_pooling", self.head_pooling, {.help = "vector of a text that a classifier sees"});
     field("head_norm", self.head_norm, {.help = "a classifier has a norm behind its dense layer"});
     field("pooler", self.pooler,
@@ -704,6 +710,8 @@ ParameterCount count_parameters(const ModelSpec& spec);
 
 // Numbers in a row of logits: one for each token of the vocabulary, of a classifier for each label; 0 without a head.
 int64_t logit_count(const ModelSpec& spec);
+// The name of a classifier's label; LABEL_0, as Transformers has it, where nobody has named them.
+std::string label_name(const ModelSpec& spec, int64_t label);
 
 // Whether no token sees later ones, so that sequences can grow token by token. Not so for an encoder.
 bool is_causal(const ModelSpec& spec);

@@ -295,6 +295,12 @@ TEST_F(HybridSearch, ACrossEncoderRanksAnew) {
     EXPECT_EQ(hits[0]["id"], scores[0] > scores[1] ? "a" : "b");
   }
   EXPECT_THAT(run_coppice({"info", path("model")}).out, HasSubstr("one score of a text or a pair"));
+  spec.labels = 2;
+  spec.label_names = {"right", "wrong"};
+  write_encoder(folder_ / "two", spec);
+  EXPECT_THAT(run_coppice({"info", path("two")}).out, HasSubstr("2 labels of a text: right, wrong"));
+  EXPECT_EQ(parse_json(run_coppice({"info", path("two"), "--json"}).out, "out")["label_names"],
+            Json::array({"right", "wrong"}));
   std::filesystem::remove(folder_ / "model/vocab.txt");
   EXPECT_EQ(search({"apple", "--rerank", path("model")}).exit_code, 3);
   EXPECT_THAT(search({"apple", "--rerank", path("index")}).err, HasSubstr("config.json"));

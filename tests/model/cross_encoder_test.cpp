@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "base/file.h"
+#include "model/finequant/finequant_model.h"
 #include "model/numeric_model.h"
 #include "model/sentence/sentence_encoder.h"
 #include "model/small_bert.h"
@@ -177,6 +178,62 @@ TEST_F(CrossEncoderDirectory, WhatScoresNoPairsIsRefused) {
   EXPECT_THAT(error_of([&] { CrossEncoder encoder(bare.open()->path()); }),
               HasSubstr("a model without a classifier"));
   EXPECT_THAT(error_of([&] { CrossEncoder encoder(path() / "nowhere"); }), HasSubstr("no such directory"));
+}
+
+// What a directory says of scores and labels is still there when the model is written again, in whatever form.
+TEST_F(CrossEncoderDirectory, ItsActivationIsKeptWhereTheModelIsWrittenAgain) {
+  make(classifier_spec(),
+       {{"sentence_transformers", {{"activation_fn", "torch.nn.modules.linear.Identity"}}}});
+  const auto expected = CrossEncoder(path()).score(pairs);
+  const ModelDirectory model(path());
+  EXPECT_EQ(model.spec().score_activation, ModuleActivation::identity);
+  const test::TemporaryFolder again, quantized;
+  write_model(again.path(), model);
+  test::write_word_piece_files(again.path());
+  EXPECT_EQ(CrossEncoder(again.path()).score(pairs), expected);
+  write_finequant(model, {}, quantized.path());
+  test::write_word_piece_files(quantized.path());
+  EXPECT_EQ(CrossEncoder(quantized.path()).activation(), ModuleActivation::identity);
+}
+
+TEST(ClassifierLabels, KeepTheirNames) {
+  ModelSpec spec = classifier_spec(3);
+  for (const char* family : {"bert", "roberta"}) {
+    SCOPED_TRACE(family);
+    spec.family = family;
+    spec.position_offset = spec.family == "roberta" ? 2 : 0;
+    spec.label_names = {};
+    const auto nameless = test::NumericModel(spec, 5).open();
+    EXPECT_EQ(nameless->config()["id2label"]["2"], "LABEL_2");
+    EXPECT_EQ(nameless->spec(), spec) << "names that Transformers makes up are none";
+    spec.label_names = {"negative", "neutral \"so so\"", "positive"};
+    const auto named = test::NumericModel(spec, 5).open();
+    EXPECT_EQ(named->config()["id2label"],
+              Json({{"0", "negative"}, {"1", "neutral \"so so\""}, {"2", "positive"}}));
+    EXPECT_EQ(named->config()["label2id"]["positive"], 2);
+    EXPECT_EQ(named->spec(), spec);
+    const test::TemporaryFolder again, quantized;
+    write_model(again.path(), *named);
+    EXPECT_EQ(ModelDirectory(again.path()).spec(), spec);
+    write_finequant(*named, {}, quantized.path());
+    EXPECT_EQ(open_model(quantized.path())->spec().label_names, spec.label_names);
+  }
+}
+
+TEST(ClassifierLabels, AreNumberedWithoutAGap) {
+  const auto files = test::NumericModel(classifier_spec(3), 5).open();
+  Json config = files->config();
+  config["id2label"] = {{"2", "c"}, {"0", "a"}, {"1", 7}};
+  write_file(files->path() / "config.json", to_text(config));
+  EXPECT_EQ(ModelDirectory(files->path()).spec().label_names, (std::vector<std::string>{"a", "7", "c"}));
+  config["id2label"] = {{"0", "a"}, {"1", "b"}, {"3", "d"}};
+  write_file(files->path() / "config.json", to_text(config));
+  EXPECT_THAT(error_of([&] { ModelDirectory directory(files->path()); }),
+              testing::AllOf(HasSubstr("config.json.id2label"), HasSubstr("none of the number 2")));
+  ModelSpec spec = classifier_spec(3);
+  spec.label_names = {"a", "b"};
+  EXPECT_THAT(error_of([&] { validate(spec, "x"); }),
+              HasSubstr("2 names of labels, expected none, or one for each of 3"));
 }
 
 TEST_F(CrossEncoderDirectory, MakesNoVectors) {

@@ -1,10 +1,15 @@
 #include "model/arch/bert_shape.h"
 
 #include <algorithm>
+#include <map>
 
 namespace coppice {
 
 namespace {
+
+// How sentence-transformers makes a score of a cross-encoder's logit: today's key, within "sentence_transformers", and the
+// early one, which all its releases read.
+constexpr const char* early_activation_key = "sbert_ce_default_activation_function";
 
 // As many as id2label names, or else as Transformers takes it.
 int64_t read_labels(const Json& config, const std::string& where) {
@@ -13,6 +18,38 @@ int64_t read_labels(const Json& config, const std::string& where) {
   for (const char* key : {"num_labels", "_num_labels"})
     if (config.contains(key) && !config[key].is_null()) return config_required<int64_t>(config, key, where);
   return 2;
+}
+
+// What id2label names. The names that Transformers makes up where nobody gave any are none.
+std::vector<std::string> read_label_names(const Json& config, const std::string& where) {
+  const auto listed = config.find("id2label");
+  if (listed == config.end() || !listed->is_object()) return {};
+  std::map<std::string, std::string> by_number;
+  for (const auto& [number, name] : listed->items())
+    by_number[number] = name.is_string() ? name.get<std::string>() : to_line(name);
+  const ModelSpec nameless;
+  std::vector<std::string> names;
+  bool made_up = true;
+  for (size_t label = 0; label < by_number.size(); ++label) {
+    const auto found = by_number.find(std::to_string(label));
+    if (found == by_number.end())
+      throw Error({.where = where + ".id2label",
+                   .found = fmt::format("{} labels, but none of the number {}", by_number.size(), label),
+                   .expected = "numbers from 0 without a gap"});
+    made_up = made_up && found->second == label_name(nameless, static_cast<int64_t>(label));
+    names.push_back(found->second);
+  }
+  return made_up ? std::vector<std::string>() : names;
+}
+
+ModuleActivation read_score_activation(const Json& config, const std::string& where) {
+  const auto own = config.find("sentence_transformers");
+  const bool has_own = own != config.end() && own->is_object() && own->contains("activation_fn");
+  const Json name = has_own ? (*own)["activation_fn"] : config.value(early_activation_key, Json());
+  const std::string path =
+      where + "." + (has_own ? "sentence_transformers.activation_fn" : early_activation_key);
+  if (name.is_null()) return ModuleActivation::sigmoid;
+  return parse_module(from_json<std::string>(name, path), path);
 }
 
 void set_head(ModelSpec& spec, const EncoderTop& top, HeadKind head, const Json& config,
@@ -29,6 +66,9 @@ void set_head(ModelSpec& spec, const EncoderTop& top, HeadKind head, const Json&
                          : masked   ? top.head_dense_bias
                                     : bare.head_dense_bias;
   spec.labels = classifies ? read_labels(config, where) : bare.labels;
+  spec.label_names = classifies ? read_label_names(config, where) : bare.label_names;
+  spec.score_activation =
+      classifies && spec.labels == 1 ? read_score_activation(config, where) : bare.score_activation;
   spec.head_pooling = classifies ? top.classifier.pooling : bare.head_pooling;
   spec.head_norm = classifies && top.classifier.norm;
 }
@@ -74,10 +114,12 @@ void write_encoder_top(const ModelSpec& spec, const EncoderTop& top, Json& confi
   if (spec.head == HeadKind::masked) config["tie_word_embeddings"] = spec.tied_embeddings;
   if (spec.head != HeadKind::classifier) return;
   for (int64_t label = 0; label < spec.labels; ++label) {
-    const std::string name = fmt::format("LABEL_{}", label);
+    const std::string name = label_name(spec, label);
     config["id2label"][std::to_string(label)] = name;
     config["label2id"][name] = label;
   }
+  if (spec.labels == 1 && spec.score_activation != ModuleActivation::sigmoid)
+    config[early_activation_key] = module_of(spec.score_activation);
 }
 
 std::optional<std::string> encoder_top_obstacle(const ModelSpec& spec, const EncoderTop& top) {
@@ -101,12 +143,13 @@ std::optional<std::string> encoder_top_obstacle(const ModelSpec& spec, const Enc
 }
 
 const std::set<std::string>& encoder_keys() {
-  static const std::set<std::string> keys = {
-      "output_past", "output_attentions", "output_hidden_states", "gradient_checkpointing", "num_labels",
-      "finetuning_task", "classifier_dropout", "tie_word_embeddings", "initializer_range", "prefix",
-      "_num_labels",
-      // How sentence-transformers turns logits into scores (model/sentence/cross_encoder.h).
-      "sentence_transformers", "sbert_ce_default_activation_function"};
+  static const std::set<std::string> keys = {"output_past",          "output_attentions",
+                                             "output_hidden_states", "gradient_checkpointing",
+                                             "num_labels",           "finetuning_task",
+                                             "classifier_dropout",   "tie_word_embeddings",
+                                             "initializer_range",    "prefix",
+                                             "_num_labels",          "sentence_transformers",
+                                             early_activation_key};
   return keys;
 }
 

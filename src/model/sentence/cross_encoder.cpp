@@ -5,24 +5,13 @@
 #include <cmath>
 
 #include "base/parallel.h"
-#include "model/model_directory.h"
+#include "model/model_files.h"
 #include "model/sentence/texts.h"
 
 namespace coppice {
 namespace {
 
 constexpr int64_t batch = 64;
-
-// sentence-transformers writes the name of a torch module, today below a key of its own.
-DenseActivation read_activation(const Json& config, const std::string& where) {
-  const char* early = "sbert_ce_default_activation_function";
-  const auto own = config.find("sentence_transformers");
-  const bool has_own = own != config.end() && own->is_object() && own->contains("activation_fn");
-  const Json name = has_own ? (*own)["activation_fn"] : config.value(early, Json());
-  const std::string path = where + "." + (has_own ? "sentence_transformers.activation_fn" : early);
-  if (name.is_null()) return DenseActivation::sigmoid;
-  return parse_activation(from_json<std::string>(name, path), path);
-}
 
 // A token between the two texts of a pair.
 bool has_separator(const Tokenizer& tokenizer) {
@@ -34,7 +23,7 @@ bool has_separator(const Tokenizer& tokenizer) {
 }  // namespace
 
 CrossEncoder::CrossEncoder(const std::filesystem::path& directory) {
-  const auto files = std::make_shared<ModelDirectory>(directory);
+  const auto files = open_model(directory);
   const ModelSpec& spec = files->spec();
   const std::string where = directory.string();
   if (spec.head != HeadKind::classifier)
@@ -45,7 +34,6 @@ CrossEncoder::CrossEncoder(const std::filesystem::path& directory) {
     throw Error({.where = where,
                  .found = fmt::format("a classifier of {} labels", spec.labels),
                  .expected = "one label, the score of a pair"});
-  activation_ = read_activation(files->config(), where + "/config.json");
   tokenizer_ = load_tokenizer(directory);
   if (!has_separator(*tokenizer_))
     throw Error({.where = where,
@@ -91,7 +79,7 @@ std::vector<float> CrossEncoder::score(std::span<const TextPair> pairs,
     }
     const auto logits = decoder_->forward(inputs);
     for (size_t i = 0; i < pass.size(); ++i) {
-      const double score = activate(activation_, logits[i]);
+      const double score = activate(activation(), logits[i]);
       if (!std::isfinite(score))
         throw Error({.where = "score of a pair",
                      .found = "not a number",

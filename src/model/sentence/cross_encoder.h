@@ -27,7 +27,7 @@ class CrossEncoder {
 
   const ModelSpec& model() const { return decoder_->spec(); }
   // What turns logits into scores: as config.json says, else a sigmoid.
-  DenseActivation activation() const { return activation_; }
+  ModuleActivation activation() const { return model().score_activation; }
   int64_t max_tokens() const { return max_tokens_; }
 
   // A score for each pair, in their order, the same whatever the batch. `done` hears how many each pass finished.
@@ -42,7 +42,6 @@ class CrossEncoder {
  private:
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<Decoder> decoder_;
-  DenseActivation activation_ = DenseActivation::sigmoid;
   Truncation truncation_;
   int64_t max_tokens_ = 0, truncated_ = 0;
 };

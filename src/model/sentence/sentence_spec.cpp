@@ -1,12 +1,9 @@
 #include "model/sentence/sentence_spec.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 
 #include "base/advice.h"
 #include "base/file.h"
-#include "base/registry.h"
 
 namespace coppice {
 namespace {
@@ -62,17 +59,6 @@ constexpr PoolingName pooling_names[] = {
     {"pooling_mode_weightedmean_tokens", "weightedmean", Pooling::weighted_mean},
     {"pooling_mode_lasttoken", "lasttoken", Pooling::last}};
 
-const Registry<DenseActivation>& dense_activations() {
-  static const Registry<DenseActivation> all(
-      "activation function", {{"torch.nn.modules.linear.Identity", DenseActivation::identity},
-                              {"torch.nn.modules.activation.Tanh", DenseActivation::tanh},
-                              {"torch.nn.modules.activation.GELU", DenseActivation::gelu},
-                              {"torch.nn.modules.activation.ReLU", DenseActivation::relu},
-                              {"torch.nn.modules.activation.SiLU", DenseActivation::silu},
-                              {"torch.nn.modules.activation.Sigmoid", DenseActivation::sigmoid}});
-  return all;
-}
-
 // The words of "pooling_mode": one, several joined by '_' are not used; a list is.
 std::vector<std::string> pooling_words(const Json& json, const std::string& where) {
   if (json.is_string()) return {json.get<std::string>()};
@@ -108,28 +94,6 @@ void check_order(const std::vector<SentenceModule>& modules, const std::string& 
 }
 
 }  // namespace
-
-double activate(DenseActivation activation, double x) {
-  switch (activation) {
-    case DenseActivation::identity:
-      return x;
-    case DenseActivation::tanh:
-      return std::tanh(x);
-    case DenseActivation::gelu:
-      return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
-    case DenseActivation::relu:
-      return std::max(0.0, x);
-    case DenseActivation::silu:
-      return x / (1 + std::exp(-x));
-    case DenseActivation::sigmoid:
-      return 1 / (1 + std::exp(-x));
-  }
-  return x;
-}
-
-DenseActivation parse_activation(const std::string& name, const std::string& where) {
-  return dense_activations().get(name, where, Fault::input);
-}
 
 std::vector<SentenceModule> parse_sentence_modules(const Json& json, const std::string& where) {
   if (!json.is_array() || json.empty() || json.size() > 64)
@@ -224,7 +188,7 @@ DenseStage parse_dense(const Json& json, const std::string& where) {
   dense.bias = value_of(json, "bias", true, where);
   const auto activation =
       value_of<std::string>(json, "activation_function", "torch.nn.modules.activation.Tanh", where);
-  dense.activation = parse_activation(activation, where + ".activation_function");
+  dense.activation = parse_module(activation, where + ".activation_function");
   return dense;
 }
 

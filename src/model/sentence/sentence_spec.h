@@ -11,6 +11,7 @@
 
 #include "base/fields.h"
 #include "base/json.h"
+#include "model/module_activation.h"
 
 namespace coppice {
 
@@ -37,17 +38,12 @@ struct EnumNames<Pooling> {
                                                       {Pooling::pooler, "pooler"}});
 };
 
-enum class DenseActivation { identity, tanh, gelu, relu, silu, sigmoid };
-double activate(DenseActivation activation, double x);
-// From the name of a torch module, as files have it.
-DenseActivation parse_activation(const std::string& name, const std::string& where);
-
 // act(W x + b), weights in `folder`.
 struct DenseStage {
   std::filesystem::path folder;
   int64_t in = 0, out = 0;
   bool bias = true;
-  DenseActivation activation = DenseActivation::tanh;
+  ModuleActivation activation = ModuleActivation::tanh;
 };
 // x / max(|x|, 1e-12).
 struct NormalizeStage {};
