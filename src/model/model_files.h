@@ -11,6 +11,7 @@
 #include "format/gguf_types.h"
 #include "format/safetensors.h"
 #include "model/spec.h"
+#include "model/stored_rows.h"
 
 namespace coppice {
 
@@ -21,15 +22,13 @@ struct StoredTensor {
   int64_t bytes = 0;
 };
 
-// A matrix as it lies in a file of blocks of integers (format/gguf_types.h), row after row.
-struct StoredBlocks {
-  uint32_t type = 0;  // a number of find_ggml_type
-  std::vector<int64_t> shape;
-  std::span<const std::byte> bytes;
-  std::shared_ptr<const void> memory;  // owns the bytes of a tensor that is not mapped
+// A matrix as it lies in the files, and what owns its bytes if they are not mapped.
+struct StoredMatrix {
+  StoredRows rows;
+  std::shared_ptr<const void> memory;
 };
 
-// What `blocks` or else `tensor` gives the numbers of a tensor as.
+// What `matrix`, or of other tensors `tensor`, gives the numbers as.
 struct TensorForm {
   GgmlType type = GgmlType::f32;
   std::vector<int64_t> shape;
@@ -48,8 +47,8 @@ class ModelFiles {
   // A tensor by its name in tensor_table(spec()), in that shape; valid while this is open and its `memory`, if there is
   // any, is held.
   virtual TensorView tensor(const std::string& canonical_name) const = 0;
-  // The same tensor before it is made floats, if it lies in blocks.
-  virtual std::optional<StoredBlocks> blocks(const std::string& /*canonical_name*/) const { return {}; }
+  // The same tensor, which is a matrix, before blocks are made floats and rows put in order.
+  virtual StoredMatrix matrix(const std::string& canonical_name) const;
   // Told without reading or making it.
   virtual TensorForm form(const std::string& canonical_name) const = 0;
   virtual std::vector<StoredTensor> stored() const = 0;

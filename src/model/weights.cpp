@@ -158,25 +158,8 @@ Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType w
 }
 
 std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
-  StoredRows rows{.name = name};
-  std::shared_ptr<const void> memory;
-  if (auto blocks = files_->blocks(name)) {
-    rows.type = static_cast<GgmlType>(blocks->type);
-    rows.rows = blocks->shape[0], rows.columns = blocks->shape[1];
-    rows.bytes = blocks->bytes;
-    memory = std::move(blocks->memory);
-  } else {
-    TensorView view = files_->tensor(name);
-    COPPICE_CHECK(view.shape.size() == 2, name);
-    rows.type = plain_type(view.dtype, name);
-    rows.rows = view.shape[0], rows.columns = view.shape[1];
-    rows.bytes = view.bytes;
-    memory = std::move(view.memory);
-  }
-  if (memory != nullptr)
-    files_->release_pages();  // what it was made of
-  else
-    rows.file = &files_->file_of(rows.bytes);
+  auto [rows, memory] = files_->matrix(name);
+  if (memory != nullptr) files_->release_pages();  // what it was made of
   return {std::move(rows), std::move(memory)};
 }
 
@@ -238,6 +221,7 @@ void WeightStore::pack_more(double share) {
 
 Matrix WeightStore::table(const std::string& name) {
   const auto [source, memory] = stored(name);
+  COPPICE_CHECK(source.paired == 0, "a table's rows lie in order");
   if (memory != nullptr) used_in_place_.push_back(memory);
   return {.data = source.bytes.data(),
           .form = MatrixForm::stored,

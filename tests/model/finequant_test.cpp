@@ -66,9 +66,13 @@ TEST_F(Finequant, ComesBackAsItsGroupsSay) {
     const auto wanted = model_->tensor(tensor.name).to_floats(),
                found = back->tensor(tensor.name).to_floats();
     ASSERT_EQ(found.size(), wanted.size()) << tensor.name;
-    if (const auto blocks = back->blocks(tensor.name)) {
-      ++blocked;
-      EXPECT_EQ(dequantize(blocks->type, blocks->bytes, tensor.name), found) << tensor.name;
+    const TensorForm form = back->form(tensor.name);
+    if (form.shape.size() == 2) {
+      const StoredMatrix stored = back->matrix(tensor.name);
+      EXPECT_EQ(stored.rows.type, form.type) << tensor.name;
+      blocked += stored.rows.type == GgmlType::q4_0 || stored.rows.type == GgmlType::q8_0;
+      EXPECT_EQ(dequantize(static_cast<uint32_t>(stored.rows.type), stored.rows.bytes, tensor.name), found)
+          << tensor.name;
     }
     WeightError error;
     error.add(wanted, found);

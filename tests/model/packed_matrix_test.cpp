@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "model/gguf/gguf_model.h"
 #include "model/packed_rows.h"
 
 namespace coppice {
@@ -63,6 +64,25 @@ TEST(PackedMatrix, KeepsEveryWeightOfTypesThatPanelsHold) {
               << ggml_type_info(type).name << ' ' << rows << ' ' << r << ' ' << k;
       }
     }
+}
+
+// The matrix is the same whether its rows are put in order first or while they are packed.
+TEST(PackedMatrix, PutsRowsInRotaryPairsInOrder) {
+  Rng rng(5);
+  for (const GgmlType type : {GgmlType::f32, GgmlType::bf16, GgmlType::q8_0, GgmlType::q4_0, GgmlType::q4_k})
+    for (const int64_t head : {2, 10, 32, 64, 128})
+      for (const PackedType packed : {panels_of(type).value(), PackedType::q4_0}) {
+        const int64_t rows = 3 * head, columns = ggml_type_info(type).block_elements == 256 ? 256 : 96;
+        const auto in_order = random_blocks(type, rows * columns, rng);
+        const auto paired = reorder_rotary_rows(in_order, in_order.size() / static_cast<size_t>(rows), head,
+                                                RowOrder::halves_to_pairs);
+        std::vector<std::byte> want(static_cast<size_t>(packed_bytes(packed, rows, columns))), got(want.size());
+        pack_matrix({packed, columns}, {"w", type, rows, columns, in_order}, want.data());
+        pack_matrix({packed, columns},
+                    {.name = "w", .type = type, .rows = rows, .columns = columns, .bytes = paired, .paired = head},
+                    got.data());
+        ASSERT_EQ(got, want) << ggml_type_info(type).name << " heads of " << head;
+      }
 }
 
 TEST(PackedMatrix, RoundsToOtherTypesAsTheirFilesDo) {

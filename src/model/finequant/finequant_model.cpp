@@ -164,19 +164,15 @@ TensorView FinequantModel::tensor(const std::string& canonical_name) const {
           .memory = values};
 }
 
-std::optional<StoredBlocks> FinequantModel::blocks(const std::string& canonical_name) const {
+StoredMatrix FinequantModel::matrix(const std::string& canonical_name) const {
   const TensorView* integers = tensors_.find(integers_name(canonical_name));
-  if (integers == nullptr) return {};
+  if (integers == nullptr || !has_blocks(canonical_name)) return ModelFiles::matrix(canonical_name);
   const TensorView& scales = *tensors_.find(scales_name(canonical_name));
   const std::vector<int64_t>& shape = shapes_.at(canonical_name);
-  if (!has_blocks(canonical_name)) return {};
   const bool four_bits = integers->dtype == DType::u8;
   auto blocks = std::make_shared<const std::vector<std::byte>>(
       blocks_of_groups(integers->bytes, numbers_at<uint16_t>(scales), shape[0], shape[1], four_bits ? 4 : 8));
-  return StoredBlocks{.type = static_cast<uint32_t>(four_bits ? GgmlType::q4_0 : GgmlType::q8_0),
-                      .shape = shape,
-                      .bytes = *blocks,
-                      .memory = blocks};
+  return {{canonical_name, four_bits ? GgmlType::q4_0 : GgmlType::q8_0, shape[0], shape[1], *blocks}, blocks};
 }
 
 TensorForm FinequantModel::form(const std::string& canonical_name) const {

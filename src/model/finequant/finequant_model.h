@@ -32,7 +32,7 @@ class FinequantModel : public ModelFiles {
   const ModelSpec& spec() const override { return spec_; }
   TensorView tensor(const std::string& canonical_name) const override;
   // Of matrices whose groups are whole blocks: Q4_0 or Q8_0 of the same weights.
-  std::optional<StoredBlocks> blocks(const std::string& canonical_name) const override;
+  StoredMatrix matrix(const std::string& canonical_name) const override;
   TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override { return tensors_.total_bytes(); }

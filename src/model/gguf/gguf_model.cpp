@@ -247,20 +247,26 @@ TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, b
   return view;
 }
 
-std::optional<StoredBlocks> read_gguf_blocks(const GgufBinding& binding, const ModelSpec& spec,
-                                             bool interleaved, const std::string& where) {
-  if (binding.values != nullptr || plain_dtype(binding.tensor->type) || binding.wanted.shape.size() != 2)
-    return std::nullopt;
-  StoredBlocks blocks{.type = binding.tensor->type,
-                      .shape = binding.wanted.shape,
-                      .bytes = slice_of(binding, spec, where),
-                      .memory = nullptr};
-  if (interleaved && binding.name.rotary && !blocks.bytes.empty()) {
-    const auto head_dim = std::get<AttentionSpec>(spec.blocks.front().mixer).head_dim;
-    const size_t row_bytes = blocks.bytes.size() / static_cast<size_t>(blocks.shape.front());
-    hold(blocks, reorder_rotary_rows(blocks.bytes, row_bytes, head_dim, RowOrder::pairs_to_halves));
+StoredMatrix read_gguf_matrix(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
+                              const MappedFile& file, const std::string& where) {
+  const GgufTensor& tensor = *binding.tensor;
+  const std::string name = where + ": " + tensor.name;
+  const std::vector<int64_t>& shape = binding.wanted.shape;
+  COPPICE_CHECK(shape.size() == 2, name);
+  if (binding.values != nullptr) {
+    const TensorView joined = read_gguf_tensor(binding, spec, interleaved, where);
+    return {{name, GgmlType::f32, shape[0], shape[1], joined.bytes}, joined.memory};
   }
-  return blocks;
+  if (const auto plain = plain_dtype(tensor.type)) plain_type(*plain, name);
+  const bool paired = interleaved && binding.name.rotary;
+  return {{.name = name,
+           .type = static_cast<GgmlType>(tensor.type),
+           .rows = shape[0],
+           .columns = shape[1],
+           .bytes = slice_of(binding, spec, where),
+           .file = &file,
+           .paired = paired ? std::get<AttentionSpec>(spec.blocks.front().mixer).head_dim : 0},
+          nullptr};
 }
 
 GgufModel::GgufModel(const std::filesystem::path& path)
@@ -280,15 +286,14 @@ TensorView GgufModel::tensor(const std::string& canonical_name) const {
   return read_gguf_tensor(binding(canonical_name), spec_, interleaved_, path_.string());
 }
 
-std::optional<StoredBlocks> GgufModel::blocks(const std::string& canonical_name) const {
-  return read_gguf_blocks(binding(canonical_name), spec_, interleaved_, path_.string());
+StoredMatrix GgufModel::matrix(const std::string& canonical_name) const {
+  return read_gguf_matrix(binding(canonical_name), spec_, interleaved_, file_.file(), path_.string());
 }
 
 TensorForm GgufModel::form(const std::string& canonical_name) const {
   const GgufBinding& found = binding(canonical_name);
   const bool joined = found.values != nullptr;  // two tensors, made one of floats
-  return {joined ? GgmlType::f32 : static_cast<GgmlType>(found.tensor->type), found.wanted.shape,
-          joined || (interleaved_ && found.name.rotary)};
+  return {joined ? GgmlType::f32 : static_cast<GgmlType>(found.tensor->type), found.wanted.shape, joined};
 }
 
 std::vector<StoredTensor> GgufModel::stored() const {

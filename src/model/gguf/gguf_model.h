@@ -40,9 +40,9 @@ std::map<std::string, GgufBinding> bind_gguf_tensors(const GgufContent& content,
 TensorView read_gguf_tensor(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
                             const std::string& where);
 
-// The same as blocks; nothing for plain numbers and for what is put together from two tensors.
-std::optional<StoredBlocks> read_gguf_blocks(const GgufBinding& binding, const ModelSpec& spec,
-                                             bool interleaved, const std::string& where);
+// The same of a matrix, as `file` has it, but for one that is put together from two tensors.
+StoredMatrix read_gguf_matrix(const GgufBinding& binding, const ModelSpec& spec, bool interleaved,
+                              const MappedFile& file, const std::string& where);
 
 class GgufModel : public ModelFiles {
  public:
@@ -51,7 +51,7 @@ class GgufModel : public ModelFiles {
   const std::filesystem::path& path() const override { return path_; }
   const ModelSpec& spec() const override { return spec_; }
   TensorView tensor(const std::string& canonical_name) const override;
-  std::optional<StoredBlocks> blocks(const std::string& canonical_name) const override;
+  StoredMatrix matrix(const std::string& canonical_name) const override;
   TensorForm form(const std::string& canonical_name) const override;
   std::vector<StoredTensor> stored() const override;
   int64_t total_bytes() const override;
