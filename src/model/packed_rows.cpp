@@ -58,7 +58,8 @@ void PackedRows::fill(const kernels::PackedKernels& kernels, const float* x, int
   };
   std::vector<size_t> list_of(tiles_.size());
   for (size_t list = tiles_of_.size(); list-- > 0;)  // the first of twins last: their rows are the same
-    std::fill_n(list_of.begin() + static_cast<std::ptrdiff_t>(tiles_of_[list].begin), tiles_of_[list].count, list);
+    std::fill_n(list_of.begin() + static_cast<std::ptrdiff_t>(tiles_of_[list].begin), tiles_of_[list].count,
+                list);
   constexpr size_t bytes_per_task = 1 << 15;
   const size_t grain = 1 + bytes_per_task * tiles_.size() / (bytes_.size() + 1);
   parallel_for(static_cast<int64_t>(tiles_.size()), static_cast<int64_t>(grain),

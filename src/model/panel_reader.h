@@ -40,13 +40,14 @@ class PanelReader {
     const auto tiles_left = static_cast<int64_t>(tiles.size() - 1 - i);
     const int64_t part = tiles_left * groups_ * kernels::soon_bytes;
     const bool brings = next_ != nullptr && tiles.size() > 1 && part < bytes_;
-    kernels_.product(type_, panel_, groups_, tiles[i].data, tiles[i].tokens, out, brings ? next_ + part : nullptr);
+    kernels_.product(type_, panel_, groups_, tiles[i].data, tiles[i].tokens, out,
+                     brings ? next_ + part : nullptr);
   }
 
   // The same of the columns that are given, ascending, as if all other activations were 0.
   void multiply_columns(std::span<const int32_t> columns, const Tile& tile, float* out) const {
-    kernels_.product_of_columns(type_, panel_, columns.data(), static_cast<int64_t>(columns.size()), tile.data,
-                                tile.tokens, out);
+    kernels_.product_of_columns(type_, panel_, columns.data(), static_cast<int64_t>(columns.size()),
+                                tile.data, tile.tokens, out);
   }
 
  private:

@@ -44,7 +44,9 @@ struct Pass {
 
   // Sets how many rows of each slice are wanted.
   void want(std::span<const int64_t> rows_of_slices);
-  int64_t wanted_rows() const { return slices.empty() ? rows : slices.back().first_wanted + slices.back().wanted; }
+  int64_t wanted_rows() const {
+    return slices.empty() ? rows : slices.back().first_wanted + slices.back().wanted;
+  }
   // From here on the wanted rows are all that there are.
   void keep_wanted();
 

@@ -252,7 +252,8 @@ TEST_P(Packed, ActivationsThatAreNotFiniteStayVisible) {
     x[7] = odd;
     const Panel panel = random_panel(PackedType::q8_0, 32, rng_);
     float out[32];
-    kernels_.product(PackedType::q8_0, panel.bytes.data(), 1, tile(RowsType::int8, x, 32, 1).data(), 1, out, nullptr);
+    kernels_.product(PackedType::q8_0, panel.bytes.data(), 1, tile(RowsType::int8, x, 32, 1).data(), 1, out,
+                     nullptr);
     for (const float value : out) EXPECT_TRUE(std::isnan(value));
   }
 }
@@ -266,7 +267,8 @@ TEST_P(Packed, ProductsMatchDoublePrecisionWhateverTheCompany) {
         const auto x = random(n * columns);
         const auto tokens = tile(rows, x, columns, panel.groups);
         std::vector<float> out(static_cast<size_t>(n * 32 + 1), -7.0f), alone(32);
-        kernels_.product(type, panel.bytes.data(), panel.groups, tokens.data(), n, out.data(), panel.bytes.data());
+        kernels_.product(type, panel.bytes.data(), panel.groups, tokens.data(), n, out.data(),
+                         panel.bytes.data());
         ASSERT_EQ(out.back(), -7.0f) << "wrote behind the end";
         for (int64_t t = 0; t < n; ++t) {
           const auto begin = x.begin() + t * columns;
@@ -298,10 +300,12 @@ TEST_P(Packed, ExtremeCodesAreExact) {
   for (const float sign : {1.0f, -1.0f}) {
     const std::vector<float> x(32, sign * 127);
     float out[32];
-    kernels_.product(PackedType::q8_0, panel.data(), 1, tile(RowsType::int8, x, 32, 1).data(), 1, out, nullptr);
+    kernels_.product(PackedType::q8_0, panel.data(), 1, tile(RowsType::int8, x, 32, 1).data(), 1, out,
+                     nullptr);
     for (const float value : out) EXPECT_EQ(value, sign * 127 * 127 * 32);
     std::fill(panel.begin() + 64, panel.end(), uint8_t{0});
-    kernels_.product(PackedType::q8_0, panel.data(), 1, tile(RowsType::int8, x, 32, 1).data(), 1, out, nullptr);
+    kernels_.product(PackedType::q8_0, panel.data(), 1, tile(RowsType::int8, x, 32, 1).data(), 1, out,
+                     nullptr);
     for (const float value : out) EXPECT_EQ(value, sign * -128 * 127 * 32);
     std::fill(panel.begin() + 64, panel.end(), uint8_t{255});
   }

@@ -180,7 +180,8 @@ class SparsePanels : public ::testing::TestWithParam<Isa> {
     std::copy(panel.begin(), panel.end(), moved.begin() + offset);
     tiles.insert(tiles.begin(), static_cast<size_t>(offset), uint8_t{0});
     std::vector<float> out(static_cast<size_t>(32 * n + offset / 4 + 1), -7.0f);
-    kernels_.product(type, moved.data() + offset, groups, tiles.data() + offset, n, out.data() + offset / 4, nullptr);
+    kernels_.product(type, moved.data() + offset, groups, tiles.data() + offset, n, out.data() + offset / 4,
+                     nullptr);
     EXPECT_EQ(out.back(), -7.0f) << "wrote behind the end";
     return {out.begin() + offset / 4, out.end() - 1};
   }

@@ -221,7 +221,8 @@ TEST(ClassifierLabels, KeepTheirNames) {
 }
 
 TEST(ClassifierLabels, AreNumberedWithoutAGap) {
-  const auto files = test::NumericModel(classifier_spec(3), 5).open();
+  const test::NumericModel model(classifier_spec(3), 5);
+  const auto files = model.open();
   Json config = files->config();
   config["id2label"] = {{"2", "c"}, {"0", "a"}, {"1", 7}};
   write_file(files->path() / "config.json", to_text(config));

@@ -76,11 +76,13 @@ TEST(PackedMatrix, PutsRowsInRotaryPairsInOrder) {
         const auto in_order = random_blocks(type, rows * columns, rng);
         const auto paired = reorder_rotary_rows(in_order, in_order.size() / static_cast<size_t>(rows), head,
                                                 RowOrder::halves_to_pairs);
-        std::vector<std::byte> want(static_cast<size_t>(packed_bytes(packed, rows, columns))), got(want.size());
+        std::vector<std::byte> want(static_cast<size_t>(packed_bytes(packed, rows, columns))),
+            got(want.size());
         pack_matrix({packed, columns}, {"w", type, rows, columns, in_order}, want.data());
-        pack_matrix({packed, columns},
-                    {.name = "w", .type = type, .rows = rows, .columns = columns, .bytes = paired, .paired = head},
-                    got.data());
+        pack_matrix(
+            {packed, columns},
+            {.name = "w", .type = type, .rows = rows, .columns = columns, .bytes = paired, .paired = head},
+            got.data());
         ASSERT_EQ(got, want) << ggml_type_info(type).name << " heads of " << head;
       }
 }

@@ -107,7 +107,7 @@ std::span<const uint8_t> InvertedIndex::Positions::bytes_of(uint32_t block, uint
 void InvertedIndex::verify() const {
   const auto norms = bm25_norms(summary_.bm25, summary_.average_length());
   const float highest = static_cast<float>(summary_.highest_value);
-  uint64_t postings = 0, total = 0;
+  uint64_t postings = 0;
   DocOrdinal docs[block_size + kernels::unpack_over_write];
   uint32_t values[block_size + kernels::unpack_over_write];
   TermDictionary::Walk walk(*terms_);
@@ -143,7 +143,6 @@ void InvertedIndex::verify() const {
       damaged(where_ + ".postings", fmt::format("values of {} in all at term '{}'", sum, walk.term()),
               fmt::format("{}", entry.total));
     postings += entry.documents;
-    total += sum;
   }
   if (postings != static_cast<uint64_t>(summary_.postings))
     damaged(where_ + ".postings", fmt::format("{} postings", postings), fmt::format("{}", summary_.postings));

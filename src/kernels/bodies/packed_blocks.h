@@ -115,7 +115,7 @@ struct Q4Codes {
 // Blocks of a scale and codes around a middle one.
 template <int Tokens, class Codes>
 void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                     const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g, panel += Codes::bytes, tile += 48 * Tokens) {
@@ -132,7 +132,7 @@ void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, 
 
 template <int Tokens>
 void product_q4_1(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                  const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g, panel += 640, tile += 48 * Tokens) {
@@ -153,7 +153,7 @@ void product_q4_1(const uint8_t* panel, int64_t groups, const uint8_t* tile, flo
 
 template <int Tokens>
 void product_q4_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                  const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; g += k_groups) {
@@ -181,7 +181,7 @@ void product_q4_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, flo
 
 template <int Tokens>
 void product_q6_k(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                  const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   const N low = spread(0x0F0F0F0F), pair = spread(0x30303030);

@@ -40,7 +40,7 @@ struct Bf16Pairs {
 
 template <int Tokens, class Columns>
 void product_floats(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                    const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g) {

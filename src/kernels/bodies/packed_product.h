@@ -109,9 +109,10 @@ inline void run_product(const Product& p, int64_t tokens) {
 inline void product(PackedType type, const void* panel, int64_t groups, const void* tile, int64_t tokens,
                     float* out, const void* soon) {
   // What is near already costs least to ask for.
-  run_product({type, static_cast<const uint8_t*>(panel), groups, nullptr, 0, static_cast<const uint8_t*>(tile), out,
-               static_cast<const uint8_t*>(soon != nullptr ? soon : panel)},
-              tokens);
+  run_product(
+      {type, static_cast<const uint8_t*>(panel), groups, nullptr, 0, static_cast<const uint8_t*>(tile), out,
+       static_cast<const uint8_t*>(soon != nullptr ? soon : panel)},
+      tokens);
 }
 
 inline void product_of_columns(PackedType type, const void* panel, const int32_t* columns, int64_t count,

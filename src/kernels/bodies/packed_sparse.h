@@ -30,7 +30,7 @@ constexpr int quads = static_cast<int>(group_columns) / 4;
 // Sums of a group are added to the totals when it ends, as those of plain numbers are.
 template <int Tokens, class Two>
 void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                    const uint8_t* soon) {
   constexpr int quad_bytes = 2 * Two::Number::bytes * static_cast<int>(panel_rows);
   Totals<Tokens> totals;
   clear(totals);
@@ -66,7 +66,7 @@ void product_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, f
 #if defined(COPPICE_PACKED_BF16)
 template <int Tokens>
 void product_pairs_2_of_4(const uint8_t* panel, int64_t groups, const uint8_t* tile, float* out,
-                   const uint8_t* soon) {
+                          const uint8_t* soon) {
   Totals<Tokens> totals;
   clear(totals);
   for (int64_t g = 0; g < groups; ++g) {

@@ -33,12 +33,13 @@ std::ostream& operator<<(std::ostream& out, const Bad& bad) {
 class BadTemplate : public ::testing::TestWithParam<Bad> {};
 
 TEST_P(BadTemplate, IsAnErrorWithItsLine) {
-  const auto& [name, source, line, says] = GetParam();
+  const Bad& bad = GetParam();
   const Json variables = {{"text", "abc"}, {"list", {1, 2}}, {"dict", {{"a", 1}}}, {"nothing", nullptr}};
   const std::string message =
-      test::error_of([&] { Template(source, "chat_template.jinja").render(variables, 0); });
-  EXPECT_THAT(message, AllOf(HasSubstr("chat_template.jinja" + (line.empty() ? "" : ", line " + line)),
-                             HasSubstr(says)));
+      test::error_of([&] { Template(bad.source, "chat_template.jinja").render(variables, 0); });
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("chat_template.jinja" + (bad.line.empty() ? "" : ", line " + bad.line)),
+                    HasSubstr(bad.says)));
 }
 
 INSTANTIATE_TEST_SUITE_P(
