@@ -27,6 +27,9 @@ struct Complaint {
   std::string advice;    // what to do or to type next
 };
 
+// Advice where bytes are missing or senseless in a file that people copy or download whole.
+inline constexpr const char* perhaps_incomplete = "perhaps an incomplete copy or download";
+
 class Error : public std::runtime_error {
  public:
   explicit Error(const Complaint& complaint, Fault fault = Fault::input);

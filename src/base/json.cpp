@@ -6,7 +6,6 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/strings.h"
@@ -113,16 +112,6 @@ nlohmann::json parse_large_json(std::string_view text, const std::string& where,
 
 Json read_json_file(const std::filesystem::path& path, const char* advice) {
   return parse_json(read_file(path), path.string(), advice);
-}
-
-Json parse_json(std::string_view text, const std::string& where) {
-  return parse_json(text, where, "");
-}
-nlohmann::json parse_large_json(std::string_view text, const std::string& where) {
-  return parse_large_json(text, where, "");
-}
-Json read_json_file(const std::filesystem::path& path) {
-  return read_json_file(path, "");
 }
 
 std::string to_line(const Json& json) {

@@ -11,7 +11,6 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/progress.h"
 

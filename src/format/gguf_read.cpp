@@ -6,7 +6,6 @@
 #include <numeric>
 #include <unordered_set>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "format/gguf.h"

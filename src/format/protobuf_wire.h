@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/advice.h"
 #include "base/error.h"
 
 namespace coppice {

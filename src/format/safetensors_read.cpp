@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "format/safetensors.h"

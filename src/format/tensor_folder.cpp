@@ -1,6 +1,5 @@
 #include <set>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "format/safetensors.h"

@@ -31,7 +31,6 @@ Attention::Attention(const AttentionSpec& spec, double norm_epsilon, WeightStore
 
 void Attention::forward(const Pass& pass, const float* x, float* y) {
   const auto rows = static_cast<size_t>(pass.rows);
-  const int64_t wanted = pass.wanted_rows();
   project(pass, x);
   if (spec_.qk_norm != QkNorm::none) {
     norm_heads(pass.kernels, queries_, query_norm_, query_.rows);
@@ -64,7 +63,7 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
          sequences, relative_bias_.get(), queries_.data(), mixed_.data());
   if (!gates_.empty()) gate_mixed(pass);
   const LinearJob output[] = {{output_, output_bias_, mixed_.data(), y}};
-  run_linear(pass.kernels, output, wanted);
+  run_linear(pass.kernels, output, pass.wanted_rows());
 }
 
 // Keys and values of all rows, queries and gates of those that are wanted.
@@ -75,21 +74,14 @@ void Attention::project(const Pass& pass, const float* x) {
   queries_.resize(wanted * static_cast<size_t>(query_.rows));
   mixed_.resize(queries_.size());
   gates_.resize(wanted * static_cast<size_t>(gate_.rows));
-  const bool all = wanted == rows;
-  if (!all) {
-    wanted_.resize(wanted * static_cast<size_t>(pass.width));
-    copy_wanted(pass, x, pass.width, wanted_.data());
-  }
-  const float* asking = all ? x : wanted_.data();
+  const float* asking = wanted_of(pass, x, pass.width, wanted_);
   static const std::vector<float> no_bias;
   const LinearJob jobs[] = {{key_, key_bias_, x, keys_.data()},
                             {value_, value_bias_, x, values_.data()},
                             {query_, query_bias_, asking, queries_.data()},
                             {gate_, no_bias, asking, gates_.data()}};
   const size_t count = spec_.gate == AttentionGate::none ? 3 : 4;
-  if (all) return run_linear(pass.kernels, std::span(jobs).first(count), pass.rows);
-  run_linear(pass.kernels, std::span(jobs).first(2), pass.rows);
-  run_linear(pass.kernels, std::span(jobs).subspan(2, count - 2), pass.wanted_rows());
+  run_linear(pass.kernels, std::span(jobs).first(count), pass.rows, 2, pass.wanted_rows());
 }
 
 // Norms each head of all rows, or all heads together, as long as the norm's weights are.
@@ -118,8 +110,8 @@ void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
   auto& state = slice.cache->state<KeyValueState>(pass.layer);
   const auto& kernels = kernels::active_attention();
-  if (t >= slice.unwanted()) {
-    float* query = queries_.data() + (slice.first_wanted + t - slice.unwanted()) * query_.rows;
+  if (slice.wants(t)) {
+    float* query = queries_.data() + slice.wanted_row(t) * query_.rows;
     for (int64_t head = 0; head < spec_.heads; ++head)
       rope_->turn(pass.kernels, query + head * dim, position);
   }

@@ -25,6 +25,11 @@ void add_sizes(ExpertSizes& sizes, const ModelFiles& files, WeightType type,
   }
 }
 
+// Where the panels of a matrix that has a place are written.
+std::byte* panels_of(const Matrix& matrix) {
+  return const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data));
+}
+
 }  // namespace
 
 std::vector<std::string> expert_matrices(const std::string& prefix, bool gated) {
@@ -89,13 +94,17 @@ void ExpertStore::use(int64_t number) {
   if (resident) residents_.insert({expert.score, number});
 }
 
+void ExpertStore::choose_panels(Entry& expert, size_t matrix, const StoredRows& rows) const {
+  const bool is_down = matrix + 1 == expert.names.size();
+  weights_.choose_panels(expert.matrices[matrix], rows, is_down && expert.silent_neurons);
+}
+
 // The panels that suit the numbers of an expert, for which they are looked at once. Of one that is made in memory they are
 // chosen when it is packed, and take no less room than any.
 void ExpertStore::choose_panels(Entry& expert) {
   if (!expert.made && !expert.chosen)
     for (size_t i = 0; i < expert.names.size(); ++i)
-      weights_.choose_panels(expert.matrices[i], weights_.stored(expert.names[i]).first,
-                             expert.silent_neurons && i + 1 == expert.names.size());
+      choose_panels(expert, i, weights_.stored(expert.names[i]).rows);
   expert.chosen = true;
   const int64_t bytes = std::max<int64_t>(1, bytes_of(expert));  // an expert may have no neurons
   if (limited() && bytes > slot_bytes_) make_slots(bytes);
@@ -155,8 +164,7 @@ void ExpertStore::open(int64_t number, std::span<const int64_t> held) {
   for (size_t i = 0; i < expert.names.size(); ++i) {
     Matrix& matrix = expert.matrices[i];
     auto [rows, memory] = weights_.stored(expert.names[i]);
-    auto* keep =
-        room == nullptr ? nullptr : const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data));
+    std::byte* keep = room == nullptr ? nullptr : panels_of(matrix);
     matrix.late = &expert.late.emplace_back(std::move(rows), std::move(memory), keep);
   }
 }
@@ -172,10 +180,9 @@ void ExpertStore::pack(int64_t number, std::span<const int64_t> held) {
   for (size_t i = 0; i < expert.names.size(); ++i) {
     Matrix& matrix = expert.matrices[i];
     const auto [rows, memory] = weights_.stored(expert.names[i]);
-    if (expert.made)
-      weights_.choose_panels(matrix, rows, expert.silent_neurons && i + 1 == expert.names.size());
+    if (expert.made) choose_panels(expert, i, rows);
     LatePanels& late = expert.late.emplace_back(rows, nullptr);
-    pack_matrix(matrix.panel_shape, rows, const_cast<std::byte*>(static_cast<const std::byte*>(matrix.data)));
+    pack_matrix(matrix.panel_shape, rows, panels_of(matrix));
     late.packed = matrix.panels();
   }
 }
@@ -185,7 +192,7 @@ bool ExpertStore::read_ahead(const Entry& expert) {
   if (expert.made) return false;
   bool reads = false;
   for (const auto& name : expert.names) {
-    const StoredRows rows = weights_.stored(name).first;
+    const StoredRows rows = weights_.stored(name).rows;
     reads |= rows.file->read_ahead(rows.bytes);
   }
   if (reads) last_cold_ = uses_ + 1;

@@ -1,7 +1,7 @@
 #pragma once
 // The experts whose matrices lie each by themselves (ExpertStorage::separate). An expert stays in the file until a token goes
 // to it; then it is packed into panels, each by the product that multiplies by it. So a model starts with what the first
-// tokens ask for, and nothing is read twice.
+// tokens ask for.
 //
 // Without a limit an expert's panels stay; where weights are packed between passes, those of the first time do not, since it
 // may be the last. With a limit they lie in slots of equal size, for the experts that were used the most of late: uses count
@@ -114,6 +114,7 @@ class ExpertStore {
   bool limited() const { return budget_ > 0; }
   void use(int64_t number);
   void choose_panels(Entry& expert);
+  void choose_panels(Entry& expert, size_t matrix, const StoredRows& rows) const;
   void make_slots(int64_t bytes);
   std::byte* room_for(int64_t number, std::span<const int64_t> held, bool in_any_case);
   void leave(int64_t number);

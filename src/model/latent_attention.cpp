@@ -46,17 +46,12 @@ void LatentAttention::project(const Pass& pass, const float* x) {
   queries_.resize(static_cast<size_t>(wanted * query_.rows));
   latents_.resize(static_cast<size_t>(pass.rows * latent_.rows));
   compressed_.resize(static_cast<size_t>(wanted * compress_.rows));
-  const bool all = wanted == pass.rows, compressed = spec_.query_rank > 0;
-  if (!all) {
-    wanted_.resize(static_cast<size_t>(wanted * pass.width));
-    copy_wanted(pass, x, pass.width, wanted_.data());
-  }
-  const float* asking = all ? x : wanted_.data();
+  const bool compressed = spec_.query_rank > 0;
+  const float* asking = wanted_of(pass, x, pass.width, wanted_);
   const LinearJob jobs[] = {{latent_, latent_bias_, x, latents_.data()},
                             compressed ? LinearJob{compress_, compress_bias_, asking, compressed_.data()}
                                        : LinearJob{query_, no_bias, asking, queries_.data()}};
-  run_linear(pass.kernels, std::span(jobs).first(all ? 2 : 1), pass.rows);
-  if (!all) run_linear(pass.kernels, std::span(jobs).subspan(1), wanted);
+  run_linear(pass.kernels, jobs, pass.rows, 1, wanted);
   if (!compressed) return;
   for_each_row(wanted, compress_.rows, [&](int64_t row) {
     float* values = compressed_.data() + row * compress_.rows;
@@ -69,8 +64,8 @@ void LatentAttention::project(const Pass& pass, const float* x) {
 // Turns the new token's queries if they are wanted, and appends its latent vector and turned key to the cache.
 void LatentAttention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
   const int64_t row = slice.begin + t, position = slice.past() + t, rank = spec_.latent_rank;
-  if (t >= slice.unwanted()) {
-    float* query = queries_.data() + (slice.first_wanted + t - slice.unwanted()) * query_.rows;
+  if (slice.wants(t)) {
+    float* query = queries_.data() + slice.wanted_row(t) * query_.rows;
     for (int64_t head = 0; head < spec_.heads; ++head)
       rope_->turn(pass.kernels, query + head * spec_.query_dim() + spec_.plain_dim, position);
   }

@@ -119,4 +119,11 @@ void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs
   });
 }
 
+void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens, size_t whole,
+                int64_t wanted) {
+  if (wanted == tokens) return run_linear(kernels, jobs, tokens);
+  run_linear(kernels, jobs.first(whole), tokens);
+  run_linear(kernels, jobs.subspan(whole), wanted);
+}
+
 }  // namespace coppice

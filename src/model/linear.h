@@ -45,5 +45,8 @@ struct LinearJob {
 
 // All jobs in one parallel loop.
 void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens);
+// The same, of which all but the first `whole` jobs are for `wanted` tokens: in one loop where those are all tokens.
+void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens, size_t whole,
+                int64_t wanted);
 
 }  // namespace coppice

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "base/advice.h"
+#include "base/error.h"
 #include "base/hub_name.h"
 #include "base/nearest.h"
 #include "model/arch/families.h"

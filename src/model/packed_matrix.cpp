@@ -445,32 +445,12 @@ void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index
 }
 
 void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* out) {
-  const PackJob job[] = {{shape, source, out}};
-  pack_matrices(job);
-}
-
-void pack_panels(const PackJob& job, int64_t begin, int64_t end) {
-  const PackingPlan plan = plan_for(job.shape.type, job.source.type);
-  const int64_t bytes = kernels::panel_bytes(job.shape.type, job.shape.inputs);
-  for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, job.shape, job.source, p, job.out + p * bytes);
-}
-
-void pack_matrices(std::span<const PackJob> jobs) {
-  std::vector<int64_t> first = {0};  // panel of each job, counted through, and the end
-  int64_t bytes = 0;
-  for (const auto& job : jobs) {
-    first.push_back(first.back() + job.panels());
-    bytes += job.panels() * kernels::panel_bytes(job.shape.type, job.shape.inputs);
-  }
-  const int64_t panels = first.back();
+  const PackingPlan plan = plan_for(shape.type, source.type);
+  const int64_t panels = (source.rows + panel_rows - 1) / panel_rows,
+                bytes = kernels::panel_bytes(shape.type, shape.inputs);
   constexpr int64_t least_bytes = 1 << 16;  // that take longer than handing them to a thread
-  parallel_for(panels, least_bytes * panels / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
-    auto index = static_cast<size_t>(std::upper_bound(first.begin(), first.end(), begin) - first.begin()) - 1;
-    for (; begin < end; ++index) {
-      const int64_t stop = std::min(end, first[index + 1]);
-      pack_panels(jobs[index], begin - first[index], stop - first[index]);
-      begin = stop;
-    }
+  parallel_for(panels, least_bytes / std::max<int64_t>(1, bytes), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) pack_panel_by(plan, shape, source, p, out + p * bytes);
   });
 }
 

@@ -33,19 +33,6 @@ void pack_matrix(const PanelShape& shape, const StoredRows& source, std::byte* o
 // Panel `index` alone, with the calling thread.
 void pack_panel(const PanelShape& shape, const StoredRows& source, int64_t index, std::byte* out);
 
-// A matrix and where its panels are to lie.
-struct PackJob {
-  PanelShape shape;
-  StoredRows source;
-  std::byte* out = nullptr;
-
-  int64_t panels() const { return (source.rows + kernels::panel_rows - 1) / kernels::panel_rows; }
-};
-
-// Packs panels [begin, end) with the calling thread, or all panels of all jobs in one parallel loop.
-void pack_panels(const PackJob& job, int64_t begin, int64_t end);
-void pack_matrices(std::span<const PackJob> jobs);
-
 // One row of packed panels as floats.
 void unpack_row(const PanelShape& shape, const std::byte* panels, int64_t columns, int64_t row, float* out);
 

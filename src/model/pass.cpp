@@ -33,6 +33,14 @@ void Pass::keep_wanted() {
   }
 }
 
+const float* wanted_of(const Pass& pass, const float* x, int64_t columns, std::vector<float>& room) {
+  const int64_t wanted = pass.wanted_rows();
+  if (wanted == pass.rows) return x;
+  room.resize(static_cast<size_t>(wanted * columns));
+  copy_wanted(pass, x, columns, room.data());
+  return room.data();
+}
+
 void for_each_row(int64_t rows, int64_t width, const std::function<void(int64_t row)>& work) {
   parallel_for(rows, rows_per_task(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) work(row);

@@ -28,6 +28,9 @@ struct Slice {
 
   int64_t past() const { return cache->length(); }
   int64_t unwanted() const { return count - wanted; }
+  // Whether new token `t` is wanted, and its row then.
+  bool wants(int64_t t) const { return t >= unwanted(); }
+  int64_t wanted_row(int64_t t) const { return first_wanted + t - unwanted(); }
 };
 
 struct Pass {
@@ -63,6 +66,9 @@ void copy_wanted(const Pass& pass, const T* from, int64_t columns, T* to) {
     std::copy_n(from + (slice.begin + slice.unwanted()) * columns, slice.wanted * columns,
                 to + slice.first_wanted * columns);
 }
+
+// The wanted rows of `x`: itself if all are, else copied to `room`.
+const float* wanted_of(const Pass& pass, const float* x, int64_t columns, std::vector<float>& room);
 
 // Calls `work` for every row, in parallel: for work of a few operations per float of a row.
 void for_each_row(int64_t rows, int64_t width, const std::function<void(int64_t row)>& work);

@@ -157,10 +157,10 @@ Matrix panels_for(const ModelFiles& files, const std::string& name, WeightType w
           .columns = form.shape[1]};
 }
 
-std::pair<StoredRows, std::shared_ptr<const void>> WeightStore::stored(const std::string& name) const {
-  auto [rows, memory] = files_->matrix(name);
-  if (memory != nullptr) files_->release_pages();  // what it was made of
-  return {std::move(rows), std::move(memory)};
+StoredMatrix WeightStore::stored(const std::string& name) const {
+  StoredMatrix matrix = files_->matrix(name);
+  if (matrix.memory != nullptr) files_->release_pages();  // what it was made of
+  return matrix;
 }
 
 void WeightStore::choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const {

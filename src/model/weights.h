@@ -89,8 +89,8 @@ class WeightStore {
   Matrix panels(const std::string& name) const { return panels_for(*files_, name, type_); }
   // Gives a matrix the panels that suit its numbers; `choosing_columns` is that of matrix_of_neurons.
   void choose_panels(Matrix& matrix, const StoredRows& source, bool choosing_columns) const;
-  // The tensor as it lies in the file, and what owns its bytes if they are not mapped.
-  std::pair<StoredRows, std::shared_ptr<const void>> stored(const std::string& name) const;
+  // The tensor as it lies in the file.
+  StoredMatrix stored(const std::string& name) const;
   // Memory on a boundary of 64 bytes, which lives as long as this; it takes none of the machine's before it is written to.
   std::byte* allocate(int64_t bytes);
   const ModelFiles& files() const { return *files_; }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ctime>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/file.h"
 

@@ -2,7 +2,6 @@
 
 #include <unordered_set>
 
-#include "base/advice.h"
 #include "base/error.h"
 
 namespace coppice {

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "base/advice.h"
 #include "base/file.h"
 #include "base/yaml.h"
 #include "support.h"

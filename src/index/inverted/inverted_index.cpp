@@ -1,6 +1,5 @@
 #include "index/inverted/inverted_index.h"
 
-#include "base/advice.h"
 #include "base/varint.h"
 #include "index/damage.h"
 #include "index/inverted/inverted_writer.h"

@@ -2,7 +2,6 @@
 
 #include <set>
 
-#include "base/advice.h"
 #include "index/damage.h"
 #include "index/store/filter.h"
 

@@ -1,6 +1,5 @@
 #include "index/store/index_state.h"
 
-#include "base/advice.h"
 #include "index/damage.h"
 
 namespace coppice {

@@ -6,7 +6,7 @@
 #include <deque>
 #include <set>
 
-#include "base/advice.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/nearest.h"
 #include "format/float16.h"

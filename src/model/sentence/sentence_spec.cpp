@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/advice.h"
+#include "base/error.h"
 #include "base/file.h"
 
 namespace coppice {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/advice.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strings.h"

@@ -1,6 +1,6 @@
 // vocab.json and merges.txt -> PipelineTokenizer.
 
-#include "base/advice.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/strings.h"
 #include "text/directory/tokenizer_config.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/advice.h"
 #include "base/error.h"
 
 namespace coppice {

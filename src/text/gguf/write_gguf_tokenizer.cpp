@@ -4,7 +4,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "base/advice.h"
 #include "base/error.h"
 #include "base/strings.h"
 

@@ -4,8 +4,8 @@
 
 #include <utf8proc.h>
 
-#include "base/advice.h"
 #include "base/base64.h"
+#include "base/error.h"
 #include "text/normalize/charsmap.h"
 #include "text/normalize/normalizer.h"
 #include "text/utf8.h"
