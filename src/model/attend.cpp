@@ -99,7 +99,7 @@ void Attending::plan(const AttendSequence& sequence) {
 void Attending::run(std::span<const AttendSequence> sequences) {
   for (const auto& sequence : sequences) plan(sequence);
   kept_.resize(kept_rows_, width_);
-  constexpr int64_t least_work = 1 << 15;
+  constexpr int64_t least_work = 1 << 12;
   const auto count = static_cast<int64_t>(tasks_.size());
   const int64_t grain = std::max<int64_t>(1, count * least_work / std::max<int64_t>(1, work_));
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "model/attend.h"
 
 namespace coppice {
@@ -50,9 +51,13 @@ void Attention::forward(const Pass& pass, const float* x, float* y) {
                          .known = length,
                          .blocks = &slice.cache->state<KeyValueState>(pass.layer)});
   }
-  for_each_row(pass, [&](int64_t row) {
-    const Slice& slice = *slice_of[static_cast<size_t>(row)];
-    store_new(pass, slice, row - slice.begin);
+  constexpr int64_t heads_per_task = 4;
+  parallel_for(pass.rows * spec_.kv_heads, heads_per_task, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / spec_.kv_heads;
+      const Slice& slice = *slice_of[static_cast<size_t>(row)];
+      store_new(pass, slice, row - slice.begin, i % spec_.kv_heads);
+    }
   });
   attend({.heads = spec_.heads,
           .kv_heads = spec_.kv_heads,
@@ -105,21 +110,21 @@ void Attention::gate_mixed(const Pass& pass) {
   });
 }
 
-// Rotates the new token's keys, and queries if they are wanted, and puts keys and values into the cache.
-void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t) {
+// Rotates the new token's key of a head, and the queries that ask it if they are wanted, and puts key and value into the
+// cache.
+void Attention::store_new(const Pass& pass, const Slice& slice, int64_t t, int64_t head) {
   const int64_t row = slice.begin + t, position = slice.past() + t, dim = spec_.head_dim;
   auto& state = slice.cache->state<KeyValueState>(pass.layer);
-  const auto& kernels = kernels::active_attention();
   if (slice.wants(t)) {
+    const int64_t group = spec_.heads / spec_.kv_heads;
     float* query = queries_.data() + slice.wanted_row(t) * query_.rows;
-    for (int64_t head = 0; head < spec_.heads; ++head)
-      rope_->turn(pass.kernels, query + head * dim, position);
+    for (int64_t asking = head * group; asking < (head + 1) * group; ++asking)
+      rope_->turn(pass.kernels, query + asking * dim, position);
   }
-  for (int64_t head = 0; head < spec_.kv_heads; ++head) {
-    float* key = keys_.data() + row * key_.rows + head * dim;
-    rope_->turn(pass.kernels, key, position);
-    state.store(kernels, head, position, key, values_.data() + row * value_.rows + head * dim);
-  }
+  float* key = keys_.data() + row * key_.rows + head * dim;
+  rope_->turn(pass.kernels, key, position);
+  state.store(kernels::active_attention(), head, position, key,
+              values_.data() + row * value_.rows + head * dim);
 }
 
 }  // namespace coppice

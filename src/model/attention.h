@@ -34,7 +34,7 @@ class Attention {
   void project(const Pass& pass, const float* x);
   void norm_heads(const kernels::Kernels& kernels, std::vector<float>& rows, const std::vector<float>& weight,
                   int64_t width) const;
-  void store_new(const Pass& pass, const Slice& slice, int64_t t);
+  void store_new(const Pass& pass, const Slice& slice, int64_t t, int64_t head);
   void gate_mixed(const Pass& pass);
 
   AttentionSpec spec_;

@@ -140,6 +140,7 @@ class Run {
   kernels::RowsType rows_type(const Matrix& w) const { return rows_for(packed_, w.panel_shape.type); }
   void arrange();
   void choose_neurons();
+  void keep_hidden(size_t index, size_t tile, int64_t row, const PanelOutput& out);
   void hidden_panels(size_t index, int64_t begin, int64_t end);
   void down_panels(size_t index, int64_t begin, int64_t end, bool writes) const;
   float* output_row(const FfnJob& job, int64_t token) const;
@@ -242,43 +243,58 @@ void Run::choose_neurons() {
     }
 }
 
-// Hidden neurons [begin, end) in whole panels: gate, up, unit, and the form that `down` takes.
+// Puts neurons of a panel that begins at `row` where `down` takes them from.
+void Run::keep_hidden(size_t index, size_t tile, int64_t row, const PanelOutput& out) {
+  const FfnJob& job = jobs_[index];
+  const kernels::RowsType type = rows_type(job.bank->down);
+  const Tile& to = middles_->of(type).tiles(index)[tile];
+  const int64_t count = std::min(panel_rows, job.width() - row);
+  std::array<const float*, kernels::largest_tile> neurons{};
+  for (int64_t t = 0; t < to.tokens; ++t) neurons[static_cast<size_t>(t)] = out.data() + t * panel_rows;
+  packed_.pack_rows(type, neurons.data(), to.tokens, count, to.group(row / panel_rows, type));
+  if (job.bank->down.can_choose_columns)
+    active_[first_tile_[index] + tile][static_cast<size_t>(row / panel_rows)] =
+        active_neurons(out, to.tokens, count);
+}
+
+// Hidden neurons [begin, end) in whole panels: gate, up and unit. Where one tile holds all tokens, so that they wait for
+// memory, that is read in long streams: many panels of the gate, then as many of `up`.
 void Run::hidden_panels(size_t index, int64_t begin, int64_t end) {
   const FfnJob& job = jobs_[index];
   const FfnBank& bank = *job.bank;
   const kernels::RowsType middle_type = rows_type(bank.down);
   const auto middles = middles_->of(middle_type).tiles(index);
-  alignas(64) PanelOutput gate, up;
   thread_local PanelRoom gate_room, up_room;
   PanelReader up_panels(packed_, bank.up, up_room), gate_panels(packed_, bank.gate, gate_room);
   const auto tiles_for = [&](const Matrix& w) { return inputs_->of(rows_type(w)).tiles(index); };
   const auto up_tiles = tiles_for(bank.up), gate_tiles = bank.gated ? tiles_for(bank.gate) : up_tiles;
-  const auto project = [&](const PanelReader& panels, std::span<const Tile> tiles, size_t i,
+  const auto project = [&](PanelReader& panels, std::span<const Tile> tiles, size_t tile,
                            const std::vector<float>& bias, int64_t row, PanelOutput& out) {
-    panels.multiply(tiles, i, out.data());
-    add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tiles[i].tokens, out.data(),
-             panel_rows);
+    if (tile == 0) panels.go_to(row);
+    panels.multiply(tiles, tile, out.data());
+    add_bias(pass_.kernels, bias, row, std::min(panel_rows, job.width() - row), tiles[tile].tokens,
+             out.data(), panel_rows);
   };
-  for (int64_t row = begin; row < end; row += panel_rows) {
-    up_panels.go_to(row);
-    if (bank.gated) gate_panels.go_to(row);
-    for (size_t i = 0; i < middles.size(); ++i) {
-      const int64_t tokens = middles[i].tokens;
-      std::byte* packed = middles[i].group(row / panel_rows, middle_type);
-      ask_to_write(packed, tokens * kernels::tile_group_bytes(middle_type));
-      project(up_panels, up_tiles, i, bank.up_bias, row, up);
-      if (bank.gated) project(gate_panels, gate_tiles, i, bank.gate_bias, row, gate);
-      PanelOutput& out = bank.gated ? gate : up;
-      pass_.kernels.activate(bank.unit, out.data(), bank.gated ? up.data() : nullptr, tokens * panel_rows);
-      std::array<const float*, kernels::largest_tile> neurons{};
-      for (int64_t t = 0; t < tokens; ++t) neurons[static_cast<size_t>(t)] = out.data() + t * panel_rows;
-      const int64_t count = std::min(panel_rows, job.width() - row);
-      packed_.pack_rows(middle_type, neurons.data(), tokens, count, packed);
-      if (bank.down.can_choose_columns)
-        active_[first_tile_[index] + i][static_cast<size_t>(row / panel_rows)] =
-            active_neurons(out, tokens, count);
+  constexpr int64_t most_panels = 16;
+  alignas(64) std::array<PanelOutput, most_panels> gates;
+  alignas(64) PanelOutput up;
+  const int64_t stretch = panel_rows * (middles.size() == 1 ? most_panels : 1);
+  for (; begin < end; begin += stretch)
+    for (size_t tile = 0; tile < middles.size(); ++tile) {
+      const int64_t stop = std::min(begin + stretch, end), tokens = middles[tile].tokens;
+      PanelOutput* gate = gates.data();
+      for (int64_t row = begin; bank.gated && row < stop; row += panel_rows)
+        project(gate_panels, gate_tiles, tile, bank.gate_bias, row, *gate++);
+      gate = gates.data();
+      for (int64_t row = begin; row < stop; row += panel_rows) {
+        ask_to_write(middles[tile].group(row / panel_rows, middle_type),
+                     tokens * kernels::tile_group_bytes(middle_type));
+        project(up_panels, up_tiles, tile, bank.up_bias, row, up);
+        PanelOutput& out = bank.gated ? *gate++ : up;
+        pass_.kernels.activate(bank.unit, out.data(), bank.gated ? up.data() : nullptr, tokens * panel_rows);
+        keep_hidden(index, tile, row, out);
+      }
     }
-  }
 }
 
 float* Run::output_row(const FfnJob& job, int64_t token) const {
@@ -367,11 +383,20 @@ void Run::run() {
     if (in_panels(jobs_[i]))
       hidden_panels(i, task.begin, task.end);
     else
-      hidden_of_rows(pass_, jobs_[i], task.begin, task.end, x_, hidden_.data() + offsets_[i]);
+      for (int64_t row = task.begin; row < task.end; row += panel_rows)
+        hidden_of_rows(pass_, jobs_[i], row, std::min(row + panel_rows, task.end), x_,
+                       hidden_.data() + offsets_[i]);
   });
   choose_neurons();
   const JobSize output[] = {{pass_.width, work}};
-  run_in_tasks(output, [&](const RowTask& task) { outputs(task.begin, task.end); });
+  // Every matrix in as long a stretch as leaves the outputs near until the next one adds to them.
+  constexpr int64_t near_floats = 1 << 14;
+  const int64_t rows = std::max<int64_t>(1, pass_.rows),
+                step = std::max<int64_t>(1, near_floats / rows / panel_rows) * panel_rows;
+  run_in_tasks(output, [&](const RowTask& task) {
+    for (int64_t column = task.begin; column < task.end; column += step)
+      outputs(column, std::min(column + step, task.end));
+  });
 }
 
 }  // namespace

@@ -9,8 +9,7 @@
 namespace coppice {
 
 void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const RowTask& task)>& run) {
-  constexpr int64_t least_work = 1 << 16;  // multiply-adds that take longer than handing a task to a thread
-  constexpr int64_t row_multiple = kernels::panel_rows;  // whole panels
+  constexpr int64_t least_work = 1 << 14;  // multiply-adds that take longer than handing a task to a thread
   int64_t total = 0;
   for (const auto& job : jobs) total += job.rows * job.work_per_row;
   constexpr int64_t tasks_per_thread = 64;  // what threads may end apart by is less than one task
@@ -18,14 +17,19 @@ void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const 
   std::vector<RowTask> tasks;
   for (size_t i = 0; i < jobs.size(); ++i) {
     const int64_t rows = std::max<int64_t>(1, wanted / std::max<int64_t>(1, jobs[i].work_per_row));
-    const int64_t step = (rows + row_multiple - 1) / row_multiple * row_multiple;
+    const int64_t multiple = jobs[i].row_multiple, step = (rows + multiple - 1) / multiple * multiple;
     for (int64_t begin = 0; begin < jobs[i].rows; begin += step)
       tasks.push_back({static_cast<int64_t>(i), begin, std::min(begin + step, jobs[i].rows)});
   }
   const auto count = static_cast<int64_t>(tasks.size());
   const int64_t grain = count * least_work / std::max<int64_t>(1, total);  // many tiny jobs share a thread
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) run(tasks[static_cast<size_t>(i)]);
+    while (begin < end) {
+      RowTask stretch = tasks[static_cast<size_t>(begin++)];
+      for (; begin < end && tasks[static_cast<size_t>(begin)].job == stretch.job; ++begin)
+        stretch.end = tasks[static_cast<size_t>(begin)].end;
+      run(stretch);
+    }
   });
 }
 
@@ -93,8 +97,10 @@ void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs
   std::vector<size_t> input_of(jobs.size());
   for (size_t i = 0; i < jobs.size(); ++i) {
     const Matrix& w = jobs[i].weights;
-    sizes.push_back({w.rows, w.columns * tokens});
-    if (w.form != MatrixForm::panels) continue;
+    const bool in_panels = w.form == MatrixForm::panels;
+    constexpr int64_t few_rows = 8;  // that a product of rows takes together
+    sizes.push_back({w.rows, w.columns * tokens, in_panels ? int64_t{kernels::panel_rows} : few_rows});
+    if (!in_panels) continue;
     const kernels::RowsType type = rows_for(packed, w.panel_shape.type);
     size_t& input = input_of[i];
     while (input < used && (inputs[input].x != jobs[i].x || inputs[input].columns != w.columns ||
@@ -119,8 +125,8 @@ void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs
   });
 }
 
-void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens, size_t whole,
-                int64_t wanted) {
+void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens,
+                size_t whole, int64_t wanted) {
   if (wanted == tokens) return run_linear(kernels, jobs, tokens);
   run_linear(kernels, jobs.first(whole), tokens);
   run_linear(kernels, jobs.subspan(whole), wanted);

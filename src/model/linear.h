@@ -16,14 +16,14 @@ struct RowTask {
   int64_t job = 0, begin = 0, end = 0;
 };
 
-// How much one job costs: rows, and multiply-adds per row.
+// How much one job costs: rows, and multiply-adds per row. It is cut where a multiple of rows ends.
 struct JobSize {
-  int64_t rows = 0, work_per_row = 0;
+  int64_t rows = 0, work_per_row = 0, row_multiple = kernels::panel_rows;
 };
 
 // Cuts jobs into tasks, in order, and runs them in one parallel loop: tasks are large enough to be worth a
-// thread and to read memory in long streams, small enough that threads end together. The cut never changes
-// results.
+// thread, small enough that threads end together. Those of a job that a thread takes at once are run as one, so that memory
+// is read in long streams. The cut never changes results.
 void run_in_tasks(std::span<const JobSize> jobs, const std::function<void(const RowTask& task)>& run);
 
 // Asks for memory that will be written to behind the next product, which takes longer than bringing it near.
@@ -46,7 +46,7 @@ struct LinearJob {
 // All jobs in one parallel loop.
 void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens);
 // The same, of which all but the first `whole` jobs are for `wanted` tokens: in one loop where those are all tokens.
-void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens, size_t whole,
-                int64_t wanted);
+void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs, int64_t tokens,
+                size_t whole, int64_t wanted);
 
 }  // namespace coppice

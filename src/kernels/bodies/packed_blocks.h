@@ -92,6 +92,7 @@ COPPICE_INLINE void add_nibbles(Sums<Tokens>& sums, const uint8_t* nibbles, cons
 
 struct Q8Codes {
   static constexpr int bytes = 1088, middle = 7;  // the log2 of the code that stands for 0
+  static constexpr bool long_groups = true;
   template <int Tokens>
   static inline __attribute__((always_inline)) void add(Sums<Tokens>& sums, const uint8_t* codes,
                                                         const uint8_t* x) {
@@ -105,6 +106,7 @@ struct Q8Codes {
 };
 struct Q4Codes {
   static constexpr int bytes = 576, middle = 3;
+  static constexpr bool long_groups = false;
   template <int Tokens>
   static inline __attribute__((always_inline)) void add(Sums<Tokens>& sums, const uint8_t* codes,
                                                         const uint8_t* x) {
@@ -120,6 +122,7 @@ void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, 
   clear(totals);
   for (int64_t g = 0; g < groups; ++g, panel += Codes::bytes, tile += 48 * Tokens) {
     fetch_soon<Tokens>(soon);
+    if constexpr (Codes::long_groups) fetch_ahead<Tokens, Codes::bytes>(panel);
     Sums<Tokens> sums;
     begin_sums(sums, tile, Codes::middle);
     Codes::add(sums, panel + 64, tile + 16 * Tokens);
