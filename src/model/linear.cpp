@@ -98,7 +98,7 @@ void run_linear(const kernels::Kernels& kernels, std::span<const LinearJob> jobs
   for (size_t i = 0; i < jobs.size(); ++i) {
     const Matrix& w = jobs[i].weights;
     const bool in_panels = w.form == MatrixForm::panels;
-    constexpr int64_t few_rows = 8;  // that a product of rows takes together
+    constexpr int64_t few_rows = 8;  // whole tiles of every product of rows
     sizes.push_back({w.rows, w.columns * tokens, in_panels ? int64_t{kernels::panel_rows} : few_rows});
     if (!in_panels) continue;
     const kernels::RowsType type = rows_for(packed, w.panel_shape.type);

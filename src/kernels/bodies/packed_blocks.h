@@ -92,7 +92,8 @@ COPPICE_INLINE void add_nibbles(Sums<Tokens>& sums, const uint8_t* nibbles, cons
 
 struct Q8Codes {
   static constexpr int bytes = 1088, middle = 7;  // the log2 of the code that stands for 0
-  static constexpr bool long_groups = true;
+  static constexpr int ahead =
+      3072;  // a lone token's product is 3 to 5% faster if it asks for bytes so early
   template <int Tokens>
   static inline __attribute__((always_inline)) void add(Sums<Tokens>& sums, const uint8_t* codes,
                                                         const uint8_t* x) {
@@ -106,13 +107,21 @@ struct Q8Codes {
 };
 struct Q4Codes {
   static constexpr int bytes = 576, middle = 3;
-  static constexpr bool long_groups = false;
+  static constexpr int ahead = 0;  // asking is no gain
   template <int Tokens>
   static inline __attribute__((always_inline)) void add(Sums<Tokens>& sums, const uint8_t* codes,
                                                         const uint8_t* x) {
     add_nibbles(sums, codes, x);
   }
 };
+
+// Asks for the group that lies `ahead` of one, which need not exist.
+template <class Codes>
+COPPICE_INLINE void fetch_ahead(const uint8_t* group) {
+  if constexpr (Codes::ahead == 0) return;
+  COPPICE_UNROLL
+  for (int i = 0; i < Codes::bytes; i += 64) __builtin_prefetch(group + Codes::ahead + i, 0, 2);
+}
 
 // Blocks of a scale and codes around a middle one.
 template <int Tokens, class Codes>
@@ -122,7 +131,7 @@ void product_centred(const uint8_t* panel, int64_t groups, const uint8_t* tile, 
   clear(totals);
   for (int64_t g = 0; g < groups; ++g, panel += Codes::bytes, tile += 48 * Tokens) {
     fetch_soon<Tokens>(soon);
-    if constexpr (Codes::long_groups) fetch_ahead<Tokens, Codes::bytes>(panel);
+    if constexpr (Tokens == 1) fetch_ahead<Codes>(panel);
     Sums<Tokens> sums;
     begin_sums(sums, tile, Codes::middle);
     Codes::add(sums, panel + 64, tile + 16 * Tokens);

@@ -49,16 +49,6 @@ COPPICE_INLINE void fetch_soon(const uint8_t*& soon) {
   soon += soon_bytes;
 }
 
-// Asks for what a lone token reads some groups later, which the processor foresees late where groups are long (Q8_0: 3 to 5%
-// of the time of a token).
-template <int Tokens, int group_bytes>
-COPPICE_INLINE void fetch_ahead(const uint8_t* group) {
-  if constexpr (Tokens > 1) return;
-  constexpr int ahead = 3072;
-  COPPICE_UNROLL
-  for (int i = 0; i < group_bytes; i += 64) __builtin_prefetch(group + ahead + i, 0, 2);
-}
-
 COPPICE_INLINE float float_at(const uint8_t* p) {
   float value;
   __builtin_memcpy(&value, p, sizeof value);
